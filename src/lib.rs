@@ -1,0 +1,2 @@
+//! Tasks API: a private list of tasks for each user of a front end that signs
+//! its users in elsewhere.

@@ -1,0 +1,3 @@
+//! The `tasks-api` binary.
+
+fn main() {}
