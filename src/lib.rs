@@ -1,2 +1,4 @@
 //! Tasks API: a private list of tasks for each user of a front end that signs
 //! its users in elsewhere.
+
+pub mod auth;

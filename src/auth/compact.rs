@@ -1,0 +1,151 @@
+//! A token's outer form: three base64url parts and a header that asks for
+//! nothing unusual (RFC 7515, sections 4 and 7.1). Nothing here is trusted yet;
+//! must not import the key sources.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::Reason;
+
+/// The longest token that is looked at, in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// A token taken apart, its signature not yet judged.
+pub(super) struct Compact<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<String>,
+    message: &'a str,
+    signature: &'a str,
+    payload: Vec<u8>,
+}
+
+impl<'a> Compact<'a> {
+    /// Takes a token apart and judges its header. Keys in the header (`jku`,
+    /// `jwk`, `x5u`, `x5c`) are not even read.
+    pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
+        if token.len() > MAX_LENGTH {
+            return Err(Reason::TooLong);
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Reason::Malformed("it has not three parts"));
+        };
+        let message = &token[..header.len() + 1 + payload.len()];
+        let header = decode(header).ok_or(Reason::Malformed("the header is not base64url"))?;
+        let payload = decode(payload).ok_or(Reason::Malformed("the payload is not base64url"))?;
+        match decode(signature) {
+            None => return Err(Reason::Malformed("the signature is not base64url")),
+            Some(bytes) if bytes.is_empty() => {
+                return Err(Reason::Malformed("the signature is empty"));
+            }
+            Some(_) => {}
+        }
+
+        let header = object(&header).ok_or(Reason::Malformed("the header is no JSON object"))?;
+        let algorithm = algorithm(header.get("alg")).ok_or(Reason::Algorithm)?;
+        if header.contains_key("crit") {
+            return Err(Reason::Critical);
+        }
+        if header.get("typ").is_some_and(|typ| !is_access_token(typ)) {
+            return Err(Reason::Type);
+        }
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(_) => return Err(Reason::Malformed("the kid is not a string")),
+        };
+        Ok(Self {
+            algorithm,
+            kid,
+            message,
+            signature,
+            payload,
+        })
+    }
+
+    /// Whether `key` made the signature; the caller chose a key for this algorithm.
+    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
+        crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm)
+            .unwrap_or(false)
+    }
+
+    /// The payload's members. Ask after the signature was found good.
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, Reason> {
+        object(&self.payload).ok_or(Reason::Malformed("the payload is no JSON object"))
+    }
+}
+
+/// Strict base64url: no padding, no white space, no stray bits, so that a token
+/// has one spelling.
+fn decode(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// The five algorithms of the contract. All others are unknown here, `none` and
+/// the rest of the HS family among them.
+fn algorithm(alg: Option<&Value>) -> Option<Algorithm> {
+    match alg?.as_str()? {
+        "HS256" => Some(Algorithm::HS256),
+        "EdDSA" => Some(Algorithm::EdDSA),
+        "ES256" => Some(Algorithm::ES256),
+        "RS256" => Some(Algorithm::RS256),
+        "PS256" => Some(Algorithm::PS256),
+        _ => None,
+    }
+}
+
+/// `typ` is a media type: case does not matter, and a leading `application/` may
+/// be left out (RFC 7515, section 4.1.9; RFC 9068, section 4).
+fn is_access_token(typ: &Value) -> bool {
+    let Some(typ) = typ.as_str() else {
+        return false;
+    };
+    let typ = typ.to_ascii_lowercase();
+    matches!(
+        typ.strip_prefix("application/").unwrap_or(&typ),
+        "jwt" | "at+jwt"
+    )
+}
+
+/// A JSON object whose member names are unique. RFC 7515 and RFC 7519 (section 4
+/// of each) let a parser take the last of two or refuse both; parties that choose
+/// differently can be played against each other, so both are refused.
+fn object(json: &[u8]) -> Option<Map<String, Value>> {
+    struct Unique(Map<String, Value>);
+
+    impl<'de> Deserialize<'de> for Unique {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Members)
+        }
+    }
+
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = Unique;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
+            let mut members = Map::new();
+            while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                if members.insert(name, value).is_some() {
+                    return Err(A::Error::custom("a member occurs twice"));
+                }
+            }
+            Ok(Unique(members))
+        }
+    }
+
+    serde_json::from_slice::<Unique>(json)
+        .ok()
+        .map(|Unique(members)| members)
+}

@@ -1,0 +1,283 @@
+//! The cache's times, on a paused clock and without a network: the 5 minutes, the
+//! 30 seconds and the 24 hours to the second.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{advance, sleep},
+};
+
+use super::*;
+use crate::auth::jwk;
+
+/// An issuer that publishes one key, whose id counts the downloads.
+#[derive(Default)]
+struct Issuer {
+    downloads: AtomicUsize,
+    down: AtomicBool,
+    slow: AtomicBool,
+    panics: AtomicBool,
+}
+
+impl Issuer {
+    async fn answer(&self) -> Result<Vec<Key>, FetchError> {
+        let count = self.downloads.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(!self.panics.load(Ordering::SeqCst), "the download dies");
+        if self.slow.load(Ordering::SeqCst) {
+            sleep(Duration::from_mins(1)).await;
+        }
+        if self.down.load(Ordering::SeqCst) {
+            return Err(FetchError::NotAKeySet);
+        }
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let set = format!(
+            r#"{{"keys": [{{"kty": "OKP", "crv": "Ed25519", "kid": "{count}", "x": "{x}"}}]}}"#
+        );
+        Ok(jwk::read_set(set.as_bytes()).unwrap())
+    }
+
+    fn downloads(&self) -> usize {
+        self.downloads.load(Ordering::SeqCst)
+    }
+}
+
+fn arrange() -> (Arc<Issuer>, Arc<KeySet>) {
+    let issuer = Arc::new(Issuer::default());
+    let fetch: Fetch = {
+        let issuer = Arc::clone(&issuer);
+        Box::new(move || {
+            let issuer = Arc::clone(&issuer);
+            Box::pin(async move { issuer.answer().await })
+        })
+    };
+    (
+        issuer,
+        Arc::new(KeySet::new("test".into(), KeySetTimes::default(), fetch)),
+    )
+}
+
+/// Lets a background download land.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn id(keys: &Keys) -> &str {
+    keys.keys[0].id.as_deref().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_is_kept_for_five_minutes_and_renewed_without_delay() {
+    let (issuer, set) = arrange();
+    assert_eq!(
+        issuer.downloads(),
+        0,
+        "nothing is fetched before it is needed"
+    );
+
+    assert_eq!(id(&set.current().await.unwrap()), "1");
+    advance(Duration::from_secs(239)).await;
+    assert_eq!(id(&set.current().await.unwrap()), "1");
+    settle().await;
+    assert_eq!(issuer.downloads(), 1);
+
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(
+        id(&set.current().await.unwrap()),
+        "1",
+        "a busy server renews ahead"
+    );
+    settle().await;
+    assert_eq!(id(&set.current().await.unwrap()), "2");
+
+    advance(Duration::from_mins(5)).await;
+    assert_eq!(
+        id(&set.current().await.unwrap()),
+        "3",
+        "an idle one never serves an old set"
+    );
+    assert_eq!(issuer.downloads(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_set_serves_for_a_day_and_is_retried_every_thirty_seconds() {
+    let (issuer, set) = arrange();
+    set.current().await.unwrap();
+    issuer.down.store(true, Ordering::SeqCst);
+    issuer.slow.store(true, Ordering::SeqCst);
+
+    // The one request that meets the failure waits for it; later ones never do.
+    advance(Duration::from_mins(5)).await;
+    assert_eq!(id(&set.current().await.unwrap()), "1");
+    assert_eq!(issuer.downloads(), 2);
+    assert_eq!(
+        set.status().problem.as_deref(),
+        Some("it answered too slowly")
+    );
+    let known = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(id(&set.current().await.unwrap()), "1");
+    }
+    advance(Duration::from_secs(29)).await;
+    set.current().await.unwrap();
+    settle().await;
+    assert_eq!(issuer.downloads(), 2);
+    advance(Duration::from_secs(1)).await;
+    set.current().await.unwrap();
+    settle().await;
+    assert_eq!(issuer.downloads(), 3);
+    assert_eq!(
+        Instant::now() - known,
+        Duration::from_secs(30),
+        "no request waited"
+    );
+
+    advance(Duration::from_hours(23)).await;
+    assert_eq!(id(&set.current().await.unwrap()), "1");
+    advance(Duration::from_hours(1)).await;
+    assert!(set.current().await.is_err(), "after 24 hours it is gone");
+    assert_eq!(set.status().keys, 0);
+
+    issuer.down.store(false, Ordering::SeqCst);
+    issuer.slow.store(false, Ordering::SeqCst);
+    advance(Duration::from_secs(30)).await;
+    assert!(set.current().await.is_ok());
+    assert_eq!(set.status().problem, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_keys_causes_one_download_in_thirty_seconds() {
+    let (issuer, set) = arrange();
+    let first = set.current().await.unwrap();
+    advance(Duration::from_secs(1)).await;
+
+    for round in 1..=3 {
+        let mut flood = JoinSet::new();
+        for _ in 0..1000 {
+            let set = Arc::clone(&set);
+            flood.spawn(async move {
+                let seen = set.current().await.unwrap();
+                set.newer(&seen, Instant::now()).await;
+            });
+        }
+        flood.join_all().await;
+        assert_eq!(issuer.downloads(), 1 + round);
+
+        advance(Duration::from_secs(29)).await;
+        let seen = set.current().await.unwrap();
+        assert!(set.newer(&seen, Instant::now()).await.is_none());
+        assert_eq!(issuer.downloads(), 1 + round, "29 seconds are too early");
+        advance(Duration::from_secs(1)).await;
+    }
+    assert!(
+        set.newer(&first, Instant::now()).await.is_some(),
+        "what others fetched is shared"
+    );
+    assert_eq!(issuer.downloads(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_as_new_as_the_request_is_not_fetched_again() {
+    let (issuer, set) = arrange();
+    let arrived = Instant::now();
+
+    let keys = set.current().await.unwrap();
+
+    assert!(set.newer(&keys, arrived).await.is_none());
+    assert_eq!(issuer.downloads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refetch_counts_and_keeps_the_set() {
+    let (issuer, set) = arrange();
+    let seen = set.current().await.unwrap();
+    issuer.down.store(true, Ordering::SeqCst);
+    advance(Duration::from_secs(1)).await;
+
+    for _ in 0..100 {
+        assert!(set.newer(&seen, Instant::now()).await.is_none());
+    }
+
+    assert_eq!(issuer.downloads(), 2);
+    assert_eq!(id(&set.current().await.unwrap()), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_failures_are_retried_soon_but_not_at_the_pace_of_requests() {
+    let (issuer, set) = arrange();
+    issuer.down.store(true, Ordering::SeqCst);
+
+    for (attempt, wait) in [1, 2, 4, 5, 5, 5].into_iter().enumerate() {
+        for _ in 0..100 {
+            let unavailable = set.current().await.err();
+            let retry_after = Duration::from_secs(wait);
+            assert_eq!(unavailable, Some(Unavailable { retry_after }));
+        }
+        assert_eq!(issuer.downloads(), attempt + 1);
+        advance(Duration::from_secs(wait)).await;
+    }
+
+    issuer.down.store(false, Ordering::SeqCst);
+    assert!(set.current().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_has_five_seconds() {
+    let (issuer, set) = arrange();
+    issuer.slow.store(true, Ordering::SeqCst);
+    let start = Instant::now();
+
+    assert!(set.current().await.is_err());
+
+    assert_eq!(Instant::now() - start, Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_dies_is_no_trap() {
+    let (issuer, set) = arrange();
+    issuer.panics.store(true, Ordering::SeqCst);
+    assert!(set.current().await.is_err());
+    assert!(set.current().await.is_err());
+    assert_eq!(issuer.downloads(), 1);
+
+    issuer.panics.store(false, Ordering::SeqCst);
+    advance(Duration::from_secs(1)).await;
+
+    assert!(set.current().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_does_not_end_the_download() {
+    let gate = Arc::new(Semaphore::new(0));
+    let downloads = Arc::new(AtomicUsize::new(0));
+    let fetch: Fetch = {
+        let (gate, downloads) = (Arc::clone(&gate), Arc::clone(&downloads));
+        Box::new(move || {
+            let gate = Arc::clone(&gate);
+            downloads.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                let _permit = gate.acquire().await.unwrap();
+                Issuer::default().answer().await
+            })
+        })
+    };
+    let set = Arc::new(KeySet::new("test".into(), KeySetTimes::default(), fetch));
+    let request = |set: &Arc<KeySet>| {
+        let set = Arc::clone(set);
+        tokio::spawn(async move { set.current().await.is_ok() })
+    };
+    let first = request(&set);
+    settle().await;
+    let second = request(&set);
+    settle().await;
+
+    first.abort();
+    assert!(first.await.is_err());
+    gate.add_permits(1);
+
+    assert!(second.await.unwrap());
+    assert_eq!(downloads.load(Ordering::SeqCst), 1);
+}
