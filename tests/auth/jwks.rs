@@ -1,0 +1,161 @@
+//! What may stand in a key set, and what its keys then verify.
+
+use serde_json::{Value, json};
+use tasks_api::auth::{AuthError, Reason, TokenSources, Verifier};
+
+use crate::{
+    key_server::{Answer, KeyServer},
+    signer::{Kind, Signer, encode},
+};
+
+async fn verifier(jwks: &[Value]) -> (KeyServer, Verifier) {
+    let server = KeyServer::start(Answer::keys(jwks)).await;
+    let verifier = Verifier::new(TokenSources {
+        key_set_urls: vec![server.url.clone()],
+        ..TokenSources::default()
+    });
+    (server, verifier.unwrap())
+}
+
+/// What becomes of a token of `signer` where these keys are published.
+async fn judge(jwks: &[Value], signer: &Signer) -> Result<(), AuthError> {
+    let (_server, verifier) = verifier(jwks).await;
+    verifier.verify(&signer.token()).await.map(drop)
+}
+
+fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
+    jwk[name] = value.into();
+    jwk
+}
+
+#[tokio::test]
+async fn a_key_without_alg_gets_it_from_its_kind_and_curve() {
+    for kind in Kind::PUBLISHED {
+        let signer = Signer::new(kind, "k");
+        assert_eq!(
+            judge(&[signer.jwk_without_alg()], &signer).await,
+            Ok(()),
+            "{kind:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_verifies_its_own_alg_alone() {
+    let (rs, ps) = (Signer::new(Kind::Rs256, "k"), Signer::new(Kind::Ps256, "k"));
+    let (unknown, good) = (Err(AuthError::Invalid(Reason::UnknownKey)), Ok(()));
+    assert_eq!(judge(&[rs.jwk()], &rs).await, good);
+    assert_eq!(judge(&[rs.jwk()], &ps).await, unknown);
+    assert_eq!(judge(&[ps.jwk()], &ps).await, good);
+    assert_eq!(judge(&[ps.jwk()], &rs).await, unknown);
+}
+
+#[tokio::test]
+async fn the_newer_name_of_eddsa_is_understood() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    assert_eq!(
+        judge(&[with(signer.jwk(), "alg", "Ed25519")], &signer).await,
+        Ok(())
+    );
+}
+
+#[tokio::test]
+async fn a_set_without_a_usable_key_is_no_answer_about_a_token() {
+    let ed = Signer::new(Kind::EdDsa, "k");
+    let rsa = Signer::new(Kind::Rs256, "k");
+    for (jwks, signer) in [
+        (vec![], &ed),
+        (vec![with(ed.jwk(), "use", "enc")], &ed),
+        (vec![with(ed.jwk(), "key_ops", json!(["sign"]))], &ed),
+        (vec![with(ed.jwk(), "alg", "ES256")], &ed),
+        (vec![with(ed.jwk(), "crv", "X25519")], &ed),
+        (vec![with(ed.jwk(), "x", encode([7; 31]))], &ed),
+        (vec![with(ed.jwk(), "d", encode([7; 32]))], &ed),
+        (vec![with(rsa.jwk(), "n", encode([0xff; 128]))], &rsa),
+        (vec![with(rsa.jwk(), "e", "AQ")], &rsa),
+        (vec![Signer::secret().jwk()], &ed),
+        (vec![json!("key"), json!(null), json!({})], &ed),
+    ] {
+        let judged = judge(&jwks, signer).await;
+        assert!(
+            matches!(judged, Err(AuthError::KeysUnavailable { .. })),
+            "{jwks:?}: {judged:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_bad_key_does_not_spoil_the_set() {
+    let signer = Signer::new(Kind::Es256, "good");
+    let bad = [
+        json!({"kty": "EC", "crv": "secp256k1", "kid": "good", "x": "AA", "y": "AA"}),
+        json!({"kty": "new", "alg": "ML-DSA-65", "pub": "AA"}),
+        json!(17),
+        with(signer.jwk(), "x", "%%%"),
+        // Readable, but no point of the curve.
+        with(signer.jwk(), "x", encode([1; 32])),
+    ];
+    let jwks = [&bad[..], &[signer.jwk()]].concat();
+
+    assert_eq!(judge(&jwks, &signer).await, Ok(()));
+}
+
+#[tokio::test]
+async fn each_of_the_keys_that_share_an_id_is_tried() {
+    let twins = [Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "k")];
+    let (_server, verifier) = verifier(&[twins[0].jwk(), twins[1].jwk()]).await;
+    for twin in &twins {
+        assert!(verifier.verify(&twin.token()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_key_without_an_id_verifies_tokens_with_and_without_one() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let mut jwk = signer.jwk();
+    jwk.as_object_mut().unwrap().remove("kid");
+    let (_server, verifier) = verifier(&[jwk]).await;
+
+    assert!(verifier.verify(&signer.token()).await.is_ok());
+    assert!(verifier.verify(&signer.without_header("kid")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_secret_in_a_key_set_verifies_nothing() {
+    let published = Signer::new(Kind::EdDsa, "k");
+    let oct = with(Signer::secret().jwk(), "alg", "HS256");
+
+    let judged = judge(&[oct, published.jwk()], &Signer::secret()).await;
+
+    assert_eq!(judged, Err(AuthError::Invalid(Reason::Algorithm)));
+}
+
+#[tokio::test]
+async fn the_keys_of_a_set_are_capped() {
+    let signer = Signer::new(Kind::EdDsa, "wanted");
+    let fill = |count: usize| (0..count).map(|n| with(signer.jwk(), "kid", n.to_string()));
+    let capped = Err(AuthError::Invalid(Reason::UnknownKey));
+    for (others, expected) in [(63, Ok(())), (64, capped)] {
+        let jwks: Vec<_> = fill(others).chain([signer.jwk()]).collect();
+        assert_eq!(
+            judge(&jwks, &signer).await,
+            expected,
+            "after {others} others"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_keys_tried_on_one_token_are_capped() {
+    let (signer, other) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "k"));
+    let capped = Err(AuthError::Invalid(Reason::Signature));
+    for (others, expected) in [(15, Ok(())), (16, capped)] {
+        let mut jwks = vec![other.jwk(); others];
+        jwks.push(signer.jwk());
+        assert_eq!(
+            judge(&jwks, &signer).await,
+            expected,
+            "after {others} others"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! An issuer that is late, disappears or answers rubbish.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tasks_api::auth::{AuthError, KeySetTimes};
+use tokio::time::timeout;
+
+use super::{UNKNOWN, is_unavailable, judge, restless, usual, verifier};
+use crate::{
+    key_server::{Answer, KeyServer, PATIENCE},
+    signer::{Kind, Signer},
+};
+
+#[tokio::test]
+async fn an_issuer_that_is_down_at_first_is_found_when_it_is_up() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let server = KeyServer::start(Answer::HangUp).await;
+    let first_retry = Duration::from_millis(50);
+    let times = KeySetTimes {
+        first_retry,
+        last_retry: first_retry,
+        ..usual()
+    };
+    let verifier = verifier(&server.url, times);
+    assert_eq!(
+        server.requests(),
+        0,
+        "nothing is fetched before it is needed"
+    );
+
+    let judged = judge(&verifier, &signer).await;
+    let retry_after = Duration::from_secs(1);
+    assert_eq!(judged, Err(AuthError::KeysUnavailable { retry_after }));
+
+    server.set(Answer::of(&[&signer]));
+    let recovered = async {
+        while is_unavailable(&judge(&verifier, &signer).await) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, recovered).await.is_ok());
+    assert_eq!(judge(&verifier, &signer).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_flood_does_not_reach_an_issuer_that_is_down() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let server = KeyServer::start(Answer::HangUp).await;
+    let long = Duration::from_mins(1);
+    let times = KeySetTimes {
+        first_retry: long,
+        last_retry: long,
+        ..usual()
+    };
+    let verifier = verifier(&server.url, times);
+
+    for _ in 0..200 {
+        assert!(is_unavailable(&judge(&verifier, &signer).await));
+    }
+
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_disappears_leaves_its_last_good_set() {
+    let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
+    let mut server = KeyServer::start(Answer::of(&[&known])).await;
+    let verifier = verifier(&server.url, restless());
+    assert_eq!(judge(&verifier, &known).await, Ok(()));
+
+    server.disappear().await;
+
+    for _ in 0..20 {
+        assert_eq!(judge(&verifier, &known).await, Ok(()));
+        assert_eq!(judge(&verifier, &unknown).await, Err(UNKNOWN));
+    }
+    let status = verifier.check_key_sets().await.unwrap();
+    assert_eq!(status[0].keys, 1);
+    assert!(
+        status[0].problem.as_deref().unwrap().contains("refused"),
+        "{status:?}"
+    );
+}
+
+#[tokio::test]
+async fn rubbish_is_no_key_set_and_does_not_replace_one() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let elsewhere = KeyServer::start(Answer::of(&[&signer])).await;
+    let whole = json!({"keys": [signer.jwk()]}).to_string();
+    let long = format!("{whole}{}", " ".repeat(256 * 1024));
+    let slow = "answered too slowly";
+    for (name, answer, problem) in [
+        (
+            "HTML",
+            Answer::json("<!doctype html><h1>Welcome</h1>"),
+            "not a JSON Web Key Set",
+        ),
+        (
+            "truncated",
+            Answer::json(&whole[..whole.len() - 3]),
+            "not a JSON Web Key Set",
+        ),
+        ("nothing", Answer::json(""), "not a JSON Web Key Set"),
+        (
+            "a bare key",
+            Answer::json(&signer.jwk().to_string()),
+            "not a JSON Web Key Set",
+        ),
+        ("no keys", Answer::keys(&[]), "no usable key"),
+        ("500", Answer::status("500 Oops", &whole), "status 500"),
+        ("404", Answer::status("404 Not Found", &whole), "status 404"),
+        (
+            "429",
+            Answer::status("429 Too Many Requests", &whole),
+            "status 429",
+        ),
+        (
+            "203",
+            Answer::status("203 Non-Authoritative", &whole),
+            "status 203",
+        ),
+        ("a redirect", Answer::redirect(&elsewhere.url), "status 302"),
+        ("too long", Answer::json(&long), "longer than 256 KiB"),
+        ("endless", Answer::Flood, "longer than 256 KiB"),
+        ("a drip", Answer::Drip, slow),
+        ("silence", Answer::Silence, slow),
+        ("a hang-up", Answer::HangUp, "error sending request"),
+    ] {
+        // A slow answer is awaited to the end, any other is there long before.
+        let patience = if problem == slow { 150 } else { 5000 };
+        let times = KeySetTimes {
+            timeout: Duration::from_millis(patience),
+            ..restless()
+        };
+        let server = KeyServer::start(answer.clone()).await;
+
+        let without_keys = verifier(&server.url, times);
+        assert!(
+            is_unavailable(&judge(&without_keys, &signer).await),
+            "{name}"
+        );
+        let error = without_keys.check_key_sets().await.unwrap_err();
+        let said = error.key_sets[0].problem.as_deref().unwrap();
+        assert!(said.contains(problem), "{name}: {said}");
+
+        server.set(Answer::of(&[&signer]));
+        let times = KeySetTimes {
+            timeout: usual().timeout,
+            ..times
+        };
+        let with_keys = verifier(&server.url, times);
+        assert_eq!(judge(&with_keys, &signer).await, Ok(()), "{name}");
+        server.set(answer);
+        if problem != slow {
+            assert_eq!(judge(&with_keys, &signer).await, Ok(()), "{name}");
+            let status = with_keys.check_key_sets().await.unwrap();
+            assert!(
+                status[0].problem.as_deref().unwrap().contains(problem),
+                "{name}"
+            );
+        }
+    }
+    assert_eq!(elsewhere.requests(), 0);
+}

@@ -1,0 +1,107 @@
+//! An issuer whose keys change: new ids, and old ids with new keys.
+
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{BAD, UNKNOWN, judge, usual, verifier};
+use crate::{
+    key_server::{Answer, KeyServer},
+    signer::{Kind, Signer},
+};
+
+#[tokio::test]
+async fn a_rotated_key_is_found_by_one_refetch() {
+    let (old, new) = (
+        Signer::new(Kind::EdDsa, "old"),
+        Signer::new(Kind::EdDsa, "new"),
+    );
+    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let verifier = verifier(&server.url, usual());
+    assert_eq!(judge(&verifier, &old).await, Ok(()));
+
+    server.set(Answer::of(&[&old, &new]));
+    assert_eq!(judge(&verifier, &new).await, Ok(()));
+    assert_eq!(judge(&verifier, &old).await, Ok(()));
+    assert_eq!(server.requests(), 2);
+
+    // The next rotation is too soon: its tokens wait for the 30 seconds.
+    let newest = Signer::new(Kind::EdDsa, "newest");
+    server.set(Answer::of(&[&newest]));
+    assert_eq!(judge(&verifier, &newest).await, Err(UNKNOWN));
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_found_without_ids_too() {
+    let (old, new) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "k"));
+    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let verifier = verifier(&server.url, usual());
+    assert!(verifier.verify(&old.without_header("kid")).await.is_ok());
+
+    server.set(Answer::of(&[&new]));
+
+    assert!(verifier.verify(&new.without_header("kid")).await.is_ok());
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn an_id_that_is_used_again_gets_its_new_key() {
+    for kind in Kind::PUBLISHED {
+        let (before, after) = (Signer::new(kind, "1"), Signer::another(kind, "1"));
+        let server = KeyServer::start(Answer::of(&[&before])).await;
+        let verifier = verifier(&server.url, usual());
+        assert_eq!(judge(&verifier, &before).await, Ok(()));
+
+        server.set(Answer::of(&[&after]));
+
+        assert_eq!(judge(&verifier, &after).await, Ok(()), "{kind:?}");
+        assert_eq!(
+            judge(&verifier, &before).await,
+            Err(BAD),
+            "a removed key is gone"
+        );
+        assert_eq!(server.requests(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_id_may_come_back_with_another_kind_of_key() {
+    let (before, after) = (Signer::new(Kind::Rs256, "1"), Signer::new(Kind::EdDsa, "1"));
+    let server = KeyServer::start(Answer::of(&[&before])).await;
+    let verifier = verifier(&server.url, usual());
+    assert_eq!(judge(&verifier, &before).await, Ok(()));
+
+    server.set(Answer::of(&[&after]));
+
+    assert_eq!(judge(&verifier, &after).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_nobody_else() {
+    let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
+    let gate = Arc::new(Semaphore::new(0));
+    let server = KeyServer::start(Answer::of(&[&known])).await;
+    let verifier = verifier(&server.url, usual());
+    assert_eq!(judge(&verifier, &known).await, Ok(()));
+    server.set(Answer::of(&[&known]).held(&gate));
+    let mut flood = JoinSet::new();
+    for n in 0..1000 {
+        let verifier = verifier.clone();
+        let token = unknown.with_header("kid", format!("unknown {n}"));
+        flood.spawn(async move { verifier.verify(&token).await });
+    }
+    server.has_requests(2).await;
+
+    // The refetch is held, and these come through.
+    for _ in 0..100 {
+        assert_eq!(judge(&verifier, &known).await, Ok(()));
+    }
+
+    gate.add_permits(1);
+    for judged in flood.join_all().await {
+        assert_eq!(judged, Err(UNKNOWN));
+    }
+    assert_eq!(judge(&verifier, &unknown).await, Err(UNKNOWN));
+    assert_eq!(server.requests(), 2);
+}

@@ -1,0 +1,134 @@
+//! Every kind of token against one verifier: for each kind of key the good ones of
+//! every form, and one for each way to be bad.
+
+mod claims;
+mod forms;
+mod good;
+mod signatures;
+
+use tasks_api::auth::{AuthError, ClaimPolicy, Reason, Secret, TokenSources, Verifier};
+
+use crate::{
+    key_server::{Answer, KeyServer},
+    signer::{AUDIENCE, ISSUER, Kind, SECRET, Signer},
+};
+
+/// What is said of it, the token, the subject or the reason of its refusal.
+type Case = (String, String, Result<String, Reason>);
+
+/// Of whatever detail.
+const MALFORMED: Reason = Reason::Malformed("");
+
+#[tokio::test]
+async fn every_hs256_token_is_judged_rightly() {
+    judge_all(&Signer::secret()).await;
+}
+
+#[tokio::test]
+async fn every_eddsa_token_is_judged_rightly() {
+    judge_all(&Signer::new(Kind::EdDsa, "ed")).await;
+}
+
+#[tokio::test]
+async fn every_es256_token_is_judged_rightly() {
+    judge_all(&Signer::new(Kind::Es256, "ec")).await;
+}
+
+#[tokio::test]
+async fn every_rs256_token_is_judged_rightly() {
+    judge_all(&Signer::new(Kind::Rs256, "rs")).await;
+}
+
+#[tokio::test]
+async fn every_ps256_token_is_judged_rightly() {
+    judge_all(&Signer::new(Kind::Ps256, "ps")).await;
+}
+
+async fn judge_all(signer: &Signer) {
+    // The other kinds' keys are there as well: a token must not slip to one of them.
+    let others: Vec<_> = Kind::PUBLISHED
+        .into_iter()
+        .filter(|&kind| kind != signer.kind)
+        .map(|kind| Signer::new(kind, kind.alg()))
+        .collect();
+    let published: Vec<_> = others
+        .iter()
+        .chain([signer].into_iter().filter(|it| it.kind != Kind::Hs256))
+        .collect();
+    let server = KeyServer::start(Answer::of(&published)).await;
+    let attacker = Signer::another(signer.kind, "attacker");
+    let attackers_server = KeyServer::start(Answer::of(&[&attacker])).await;
+    let policy = ClaimPolicy {
+        issuers: vec!["https://first.test".into(), ISSUER.into()],
+        audiences: vec!["first".into(), AUDIENCE.into()],
+    };
+    let verifier = Verifier::new(TokenSources {
+        secret: Some(Secret::new(SECRET)),
+        secret_claims: policy.clone(),
+        key_set_urls: vec![server.url.clone()],
+        key_set_claims: policy,
+        ..TokenSources::default()
+    })
+    .unwrap();
+    let mut table = good::good(signer);
+    table.extend(forms::bad_forms(signer));
+    table.extend(forms::bad_headers(signer));
+    table.extend(signatures::bad_signatures(
+        signer,
+        &attacker,
+        attackers_server.url.as_str(),
+    ));
+    table.extend(claims::bad_dates(signer));
+    table.extend(claims::bad_names(signer));
+    table.extend(claims::stand_ins_for_a_subject(signer));
+    table.extend(match signer.kind {
+        Kind::Hs256 => signatures::confusions_with_keys(&others),
+        _ => signatures::confusions_with_secret(signer, &others[0]),
+    });
+
+    let mut wrong = Vec::new();
+    for (name, token, expected) in &table {
+        let judged = match verifier.verify(token).await {
+            Ok(user) => Ok(user.subject().to_owned()),
+            Err(AuthError::Invalid(Reason::Malformed(_))) => Err(MALFORMED),
+            Err(AuthError::Invalid(reason)) => Err(reason),
+            Err(AuthError::KeysUnavailable { .. }) => panic!("{name}: the keys are there"),
+        };
+        if judged != *expected {
+            wrong.push(format!("{name}: {judged:?} instead of {expected:?}"));
+        }
+    }
+
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(table.len() >= 45, "{} cases", table.len());
+    assert!(server.requests() <= 2, "one download and one refetch");
+    assert_eq!(
+        attackers_server.requests(),
+        0,
+        "a token never says where keys are"
+    );
+}
+
+fn accepted(name: &str, token: String) -> Case {
+    (name.into(), token, Ok("ana".into()))
+}
+
+fn refused(name: &str, token: String, reason: Reason) -> Case {
+    (name.into(), token, Err(reason))
+}
+
+/// The longest token within 8 KiB, and the next longer one.
+fn length_around(signer: &Signer) -> (String, String) {
+    let of = |length: usize| signer.claim("more", "x".repeat(length));
+    let within = (5000..6200)
+        .rev()
+        .map(of)
+        .find(|token| token.len() <= 8192)
+        .unwrap();
+    let over = (5000..6200)
+        .map(of)
+        .find(|token| token.len() > 8192)
+        .unwrap();
+    assert!(over.len() - within.len() <= 2);
+    (within, over)
+}
