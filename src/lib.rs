@@ -1,4 +1,5 @@
 //! Tasks API: a private list of tasks for each user of a front end that signs
 //! its users in elsewhere.
 
+pub mod api;
 pub mod auth;

@@ -1,0 +1,286 @@
+//! The types of single fields, stricter than the framework's own: a JSON value
+//! of the wrong type is never coerced, lengths count Unicode scalar values, and
+//! U+0000, which `PostgreSQL` cannot store, is refused at the door.
+//!
+//! [`Fields`] reads a request body field by field and gathers every error, so
+//! that a form can show all of them at once.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::api::problem::FieldError;
+
+/// A task's title.
+pub type Title = Text<1, 200>;
+
+/// A task's description.
+pub type Description = Text<0, 10_000>;
+
+/// Text of `MIN` to `MAX` Unicode scalar values without U+0000. Where it must
+/// not be empty (`MIN` above 0), white space at both ends is removed first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// Checks `text`. The error is a predicate for a person ("must be …").
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = if MIN > 0 { text.trim() } else { text };
+        if text.contains('\0') {
+            return Err("must not contain the character U+0000".to_owned());
+        }
+        let length = text.chars().count();
+        if (MIN..=MAX).contains(&length) {
+            Ok(Self(text.to_owned()))
+        } else if MIN > 0 {
+            Err(format!("must be {MIN} to {MAX} characters long"))
+        } else {
+            Err(format!("must be at most {MAX} characters long"))
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, owned.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A field's value out of JSON, or what it must be instead.
+pub trait FromField: Sized {
+    /// The error is a predicate for a person ("must be …").
+    fn from_field(value: Value) -> Result<Self, String>;
+}
+
+impl<const MIN: usize, const MAX: usize> FromField for Text<MIN, MAX> {
+    fn from_field(value: Value) -> Result<Self, String> {
+        match value {
+            Value::String(text) => Self::parse(&text),
+            _ => Err("must be a string".to_owned()),
+        }
+    }
+}
+
+impl FromField for bool {
+    fn from_field(value: Value) -> Result<Self, String> {
+        value
+            .as_bool()
+            .ok_or_else(|| "must be true or false".to_owned())
+    }
+}
+
+/// A request body that is read from the fields of a JSON object.
+pub trait FromFields: Sized {
+    /// Reads every field before it gives up, so that `fields` holds all errors.
+    fn from_fields(fields: &mut Fields) -> Option<Self>;
+}
+
+/// The fields of a request body, and what was found wrong with them.
+#[derive(Debug)]
+pub struct Fields {
+    object: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Reads a whole `T`, or says everything that is wrong.
+    pub fn read<T: FromFields>(object: Map<String, Value>) -> Result<T, Vec<FieldError>> {
+        let mut fields = Self {
+            object,
+            errors: Vec::new(),
+        };
+        T::from_fields(&mut fields).ok_or(fields.errors)
+    }
+
+    /// A field that must be there and must not be null.
+    pub fn required<T: FromField>(&mut self, name: &'static str) -> Option<T> {
+        let Some(value) = self.object.remove(name) else {
+            return self.refuse(name, "is required");
+        };
+        self.convert(name, value)
+    }
+
+    /// A field that may be absent, but not null. The outer `None` is an error.
+    #[allow(clippy::option_option)] // "invalid" and "absent" are two things
+    pub fn optional<T: FromField>(&mut self, name: &'static str) -> Option<Option<T>> {
+        match self.object.remove(name) {
+            None => Some(None),
+            Some(value) => self.convert(name, value).map(Some),
+        }
+    }
+
+    /// A field that may be absent or null.
+    pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Option<MaybeUndefined<T>> {
+        match self.object.remove(name) {
+            None => Some(MaybeUndefined::Undefined),
+            Some(Value::Null) => Some(MaybeUndefined::Null),
+            Some(value) => self.convert(name, value).map(MaybeUndefined::Value),
+        }
+    }
+
+    fn convert<T: FromField>(&mut self, name: &'static str, value: Value) -> Option<T> {
+        T::from_field(value).map_or_else(|message| self.refuse(name, message), Some)
+    }
+
+    fn refuse<T>(&mut self, name: &'static str, message: impl Into<String>) -> Option<T> {
+        self.errors.push(FieldError {
+            field: name.to_owned(),
+            message: message.into(),
+        });
+        None
+    }
+}
+
+/// A value that is always present in a response, and may be null.
+/// (The framework's `Option` is left out of `required` and lacks `nullable`.)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Nullable<T>(pub Option<T>);
+
+/// A point in time: RFC 3339, UTC, always with microseconds and `Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub DateTime<Utc>);
+
+impl Timestamp {
+    fn to_text(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+/// What `poem_openapi` asks of the type of a field: its schema for the
+/// document, and JSON both ways. Requests are read by [`Fields`] and responses
+/// written by serde; these conversions serve the document's examples.
+macro_rules! field_type {
+    ([$($generics:tt)*] $type:ty, $name:expr, $schema:expr, from: $from:expr, to: $to:expr) => {
+        impl<$($generics)*> Type for $type {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                $name
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new($schema))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+
+        impl<$($generics)*> ParseFromJSON for $type {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                $from(value.unwrap_or_default()).map_err(ParseError::custom)
+            }
+        }
+
+        impl<$($generics)*> ToJSON for $type {
+            fn to_json(&self) -> Option<Value> {
+                Some(Value::String($to(self)))
+            }
+        }
+    };
+}
+
+field_type! {
+    [const MIN: usize, const MAX: usize] Text<MIN, MAX>,
+    format!("text_{MIN}_{MAX}").into(),
+    MetaSchema {
+        min_length: (MIN > 0).then_some(MIN),
+        max_length: Some(MAX),
+        pattern: Some(if MIN > 0 {
+            r"^[^\u0000]*[^\u0000\s][^\u0000]*$".to_owned()
+        } else {
+            r"^[^\u0000]*$".to_owned()
+        }),
+        ..MetaSchema::new("string")
+    },
+    from: Self::from_field,
+    to: |text: &Self| text.0.clone()
+}
+
+field_type! {
+    [] Timestamp,
+    "timestamp".into(),
+    MetaSchema::new_with_format("string", "date-time"),
+    from: |value: Value| {
+        let text = value.as_str().unwrap_or_default();
+        DateTime::parse_from_rfc3339(text).map(|time| Self(time.to_utc()))
+    },
+    to: |time: &Self| time.to_text()
+}
+
+impl<T: Type> Type for Nullable<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = T::RawValueType;
+    type RawElementValueType = T::RawElementValueType;
+
+    fn name() -> Cow<'static, str> {
+        format!("nullable_{}", T::name()).into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref().merge(MetaSchema {
+            nullable: true,
+            ..MetaSchema::ANY
+        })
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+        self.0.as_ref().and_then(T::as_raw_value)
+    }
+
+    fn raw_element_iter<'a>(
+        &'a self,
+    ) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
+        match &self.0 {
+            Some(value) => value.raw_element_iter(),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+impl<T: ParseFromJSON> ParseFromJSON for Nullable<T> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        match value.unwrap_or_default() {
+            Value::Null => Ok(Self(None)),
+            value => T::parse_from_json(Some(value))
+                .map(|value| Self(Some(value)))
+                .map_err(ParseError::propagate),
+        }
+    }
+}
+
+impl<T: ToJSON> ToJSON for Nullable<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.as_ref().and_then(T::to_json).unwrap_or(Value::Null))
+    }
+}

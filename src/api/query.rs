@@ -1,0 +1,66 @@
+//! A parameter of the query string that chooses one of a few values.
+
+use poem::{Request, RequestBody};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
+};
+use url::form_urlencoded;
+
+use crate::api::problem::Problem;
+
+/// The values that a parameter may have.
+pub trait Choice: Copy + Default + PartialEq + 'static {
+    /// Each value beside its text. An absent parameter is the default value.
+    const VALUES: &'static [(&'static str, Self)];
+}
+
+/// A query parameter. (The framework's own takes the first of several values
+/// and answers an unknown one in the library's words.)
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: Choice> Query<T> {
+    fn parse(query: &str, name: &'static str) -> Result<T, Problem> {
+        let mut given = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+        let Some((_, text)) = given.next() else {
+            return Ok(T::default());
+        };
+        if given.next().is_some() {
+            return Err(Problem::invalid_field(name, "must be given once"));
+        }
+        let known = T::VALUES.iter().find(|(value, _)| *value == text);
+        known.map(|(_, value)| *value).ok_or_else(|| {
+            let values: Vec<_> = T::VALUES.iter().map(|(value, _)| *value).collect();
+            Problem::invalid_field(name, format!("must be one of {}", values.join(", ")))
+        })
+    }
+}
+
+impl<'a, T: Choice + Send> ApiExtractor<'a> for Query<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let default = T::VALUES.iter().find(|(_, value)| *value == T::default());
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            enum_items: T::VALUES.iter().map(|(text, _)| (*text).into()).collect(),
+            default: default.map(|(text, _)| (*text).into()),
+            ..MetaSchema::new("string")
+        })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let query = request.uri().query().unwrap_or_default();
+        Ok(Self(Self::parse(query, options.name)?))
+    }
+}

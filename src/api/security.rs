@@ -1,0 +1,101 @@
+//! The bearer scheme: from a request to a [`User`], the only way in.
+
+use poem::{
+    Request, RequestBody,
+    http::header::{AUTHORIZATION, HeaderMap},
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    api::problem::Problem,
+    auth::{AuthError, User, Verifier},
+};
+
+const SCHEME: &str = "bearerAuth";
+
+/// The user whose token the request carries. As an operation's first argument
+/// it is judged before anything else of the request is looked at.
+#[derive(Debug)]
+pub struct SignedIn(pub User);
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1; the
+/// scheme's name is case-insensitive, RFC 9110, section 11.1). `None` where
+/// none was sent; the empty text, which no verifier takes, where the header is
+/// there twice or holds no text.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return Some("");
+    }
+    let Ok(value) = value.to_str() else {
+        return Some("");
+    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim_matches(' '))
+}
+
+/// A short name for a user in the logs: it joins the lines of one user without
+/// saying who that is.
+fn log_name(user: &User) -> String {
+    let digest = Sha256::digest(user.subject().as_bytes());
+    hex::encode(&digest[..6])
+}
+
+impl<'a> ApiExtractor<'a> for SignedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            SCHEME,
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some(
+                    "A JWT of the application that signed the user in: its `sub` claim is the \
+                     user. See the README for the algorithms and claims that are accepted.",
+                ),
+                name: None,
+                key_in: None,
+                scheme: Some("bearer"),
+                bearer_format: Some("JWT"),
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let token = bearer_token(request.headers()).ok_or_else(Problem::token_missing)?;
+        let verifier: &Verifier = request
+            .data()
+            .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
+        let user = verifier.verify(token).await.map_err(|error| match error {
+            AuthError::Invalid(reason) => {
+                tracing::info!(%reason, "token refused");
+                Problem::token_invalid()
+            }
+            AuthError::KeysUnavailable { retry_after } => {
+                tracing::warn!("no usable key to verify the token with");
+                Problem::unavailable(retry_after)
+            }
+        })?;
+        tracing::Span::current().record("user", log_name(&user));
+        Ok(Self(user))
+    }
+}

@@ -1,0 +1,406 @@
+//! The contract: every operation, its types, its statuses and its
+//! documentation, and beside them [`TaskService`], what an implementation owes.
+//!
+//! Doc comments on the types and operations below are the text of the OpenAPI
+//! document: they are written for the client's developer. This file knows no
+//! database.
+
+use std::{future::Future, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi, Tags,
+    param::Path,
+    types::{Example, MaybeUndefined},
+};
+use serde::Serialize;
+
+use crate::{
+    api::{
+        fields::{Description, Fields, FromFields, Nullable, Text, Timestamp, Title},
+        json::{Answer, Created, Json},
+        problem::{Filter, Id, Input, Quota, Refused},
+        query::{Choice, Query},
+        security::SignedIn,
+        task_id::TaskId,
+    },
+    auth::User,
+};
+
+/// What an implementation of the contract owes.
+///
+/// Each method is one unit: it has happened whole or not at all. Each takes the
+/// [`User`] that the verifier made, and touches that user's tasks alone:
+/// another user's task is [`TaskError::NotFound`], like a task that never was.
+pub trait TaskService: Send + Sync + 'static {
+    /// The user's tasks, newest first (`id` descending), never cut.
+    fn list(
+        &self,
+        user: &User,
+        status: StatusFilter,
+    ) -> impl Future<Output = Result<Vec<Task>, TaskError>> + Send;
+
+    /// Stores a new task, not completed, both times equal.
+    /// [`TaskError::QuotaExceeded`] where the user holds as many as they may.
+    fn create(
+        &self,
+        user: &User,
+        new: CreateTask,
+    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+
+    /// One task.
+    fn get(&self, user: &User, id: i64) -> impl Future<Output = Result<Task, TaskError>> + Send;
+
+    /// Writes the fields that `change` names and keeps the others;
+    /// `updated_at` moves.
+    fn update(
+        &self,
+        user: &User,
+        id: i64,
+        change: UpdateTask,
+    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+
+    /// Sets `completed`, never toggles it; `updated_at` moves.
+    fn complete(
+        &self,
+        user: &User,
+        id: i64,
+        completed: bool,
+    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+
+    /// Removes a task for good.
+    fn delete(&self, user: &User, id: i64) -> impl Future<Output = Result<(), TaskError>> + Send;
+}
+
+/// Why a [`TaskService`] did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The user has no task of that id.
+    #[error("no task {id}")]
+    NotFound {
+        /// The id that was asked for.
+        id: i64,
+    },
+    /// The user already holds `limit` tasks.
+    #[error("the quota of {limit} tasks is used up")]
+    QuotaExceeded {
+        /// The most tasks a user may hold.
+        limit: u32,
+    },
+    /// The database is out of reach, and nothing was written. The text is for
+    /// the log.
+    #[error("the database is out of reach: {0}")]
+    Unavailable(String),
+    /// A write was sent, and the connection broke before the answer: it may or
+    /// may not have happened. The text is for the log.
+    #[error("the outcome of a write is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// A fault of ours. The text is for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// A task, as every operation answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+#[oai(example)]
+pub struct Task {
+    /// The task's number, assigned by the server.
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// The owner: the `sub` claim of the token that created the task.
+    #[oai(validator(min_length = 1, max_length = 255))]
+    pub user_id: String,
+    /// What is to be done.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub title: String,
+    /// More about it, or null.
+    #[oai(validator(max_length = 10000))]
+    pub description: Nullable<String>,
+    /// Whether it is done.
+    pub completed: bool,
+    /// When the task was created (RFC 3339, UTC, microseconds).
+    pub created_at: Timestamp,
+    /// When the task was last written (RFC 3339, UTC, microseconds).
+    pub updated_at: Timestamp,
+}
+
+/// A new task. Fields that are not named here are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(example)]
+pub struct CreateTask {
+    /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
+    /// after white space at both ends is removed; no U+0000.
+    pub title: Title,
+    /// More about it: at most 10,000 characters (Unicode scalar values); no
+    /// U+0000. Absent or null: none.
+    #[oai(nullable)]
+    pub description: Option<Description>,
+}
+
+/// A task's new state. Fields that are not named here are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(example)]
+pub struct UpdateTask {
+    /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
+    /// after white space at both ends is removed; no U+0000.
+    pub title: Title,
+    /// More about it: at most 10,000 characters (Unicode scalar values); no
+    /// U+0000. Absent: kept as it is. Null: removed.
+    #[oai(nullable)]
+    pub description: MaybeUndefined<Description>,
+    /// Whether it is done. Absent: kept as it is.
+    pub completed: Option<bool>,
+}
+
+/// Whether a task is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Object)]
+#[oai(example)]
+pub struct CompleteTask {
+    /// True: the task is done. False: it is pending again.
+    pub completed: bool,
+}
+
+/// Word that a task was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+#[oai(example)]
+pub struct Deleted {
+    /// A sentence for a person.
+    pub message: String,
+}
+
+/// Which tasks a list shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum StatusFilter {
+    /// Every task.
+    #[default]
+    All,
+    /// Tasks that are not completed.
+    Pending,
+    /// Completed tasks.
+    Completed,
+}
+
+impl Choice for StatusFilter {
+    const VALUES: &'static [(&'static str, Self)] = &[
+        ("all", Self::All),
+        ("pending", Self::Pending),
+        ("completed", Self::Completed),
+    ];
+}
+
+impl FromFields for CreateTask {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let title = fields.required("title");
+        let description = fields.nullable("description");
+        Some(Self {
+            title: title?,
+            description: description?.take(),
+        })
+    }
+}
+
+impl FromFields for UpdateTask {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let title = fields.required("title");
+        let description = fields.nullable("description");
+        let completed = fields.optional("completed");
+        Some(Self {
+            title: title?,
+            description: description?,
+            completed: completed?,
+        })
+    }
+}
+
+impl FromFields for CompleteTask {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            completed: fields.required("completed")?,
+        })
+    }
+}
+
+impl Answer for Task {
+    const DESCRIPTION: &'static str = "The task.";
+}
+
+impl Answer for Vec<Task> {
+    const DESCRIPTION: &'static str = "The tasks, newest first.";
+}
+
+impl Answer for Deleted {
+    const DESCRIPTION: &'static str = "The task is gone.";
+}
+
+/// The groups of operations in the document.
+#[derive(Tags)]
+enum Tag {
+    /// The signed-in user's tasks. No one sees another user's.
+    Tasks,
+}
+
+/// The six operations, over any [`TaskService`].
+#[derive(Debug)]
+pub struct TasksApi<S> {
+    service: S,
+}
+
+impl<S> TasksApi<S> {
+    /// The operations, carried out by `service`.
+    pub fn new(service: S) -> Self {
+        Self { service }
+    }
+}
+
+#[OpenApi(prefix_path = "/api", tag = "Tag::Tasks")]
+impl<S: TaskService> TasksApi<S> {
+    /// List tasks
+    ///
+    /// The signed-in user's tasks, newest first. The list is whole: it is never
+    /// cut, and the quota is what bounds it.
+    #[oai(path = "/tasks", method = "get", operation_id = "listTasks")]
+    async fn list(
+        &self,
+        SignedIn(user): SignedIn,
+        /// Which tasks to list.
+        status: Query<StatusFilter>,
+    ) -> Result<Json<Vec<Task>>, Refused<Filter>> {
+        Ok(Json(self.service.list(&user, status.0).await?))
+    }
+
+    /// Create a task
+    ///
+    /// The new task is pending. A user holds a limited number of tasks (10,000
+    /// unless the operator chose another number); one more is refused.
+    #[oai(path = "/tasks", method = "post", operation_id = "createTask")]
+    async fn create(
+        &self,
+        SignedIn(user): SignedIn,
+        body: Json<CreateTask>,
+    ) -> Result<Created, Refused<Input, Quota>> {
+        Ok(Created(self.service.create(&user, body.0).await?))
+    }
+
+    /// Read a task
+    ///
+    /// Another user's task is answered like an id that names no task.
+    #[oai(path = "/tasks/:id", method = "get", operation_id = "getTask")]
+    async fn get(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<TaskId>,
+    ) -> Result<Json<Task>, Refused<Id>> {
+        Ok(Json(self.service.get(&user, id.number()?).await?))
+    }
+
+    /// Update a task
+    ///
+    /// Writes the title and whatever else the body names. What it does not name
+    /// is kept, so a client that sends only what changed loses nothing;
+    /// `"description": null` removes the description.
+    #[oai(path = "/tasks/:id", method = "put", operation_id = "updateTask")]
+    async fn update(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<TaskId>,
+        body: Json<UpdateTask>,
+    ) -> Result<Json<Task>, Refused<Input, Id>> {
+        Ok(Json(
+            self.service.update(&user, id.number()?, body.0).await?,
+        ))
+    }
+
+    /// Complete a task, or take that back
+    ///
+    /// Sets `completed` to the given value and never toggles it, so a retry is
+    /// harmless.
+    #[oai(
+        path = "/tasks/:id/complete",
+        method = "patch",
+        operation_id = "completeTask"
+    )]
+    async fn complete(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<TaskId>,
+        body: Json<CompleteTask>,
+    ) -> Result<Json<Task>, Refused<Input, Id>> {
+        let task = self.service.complete(&user, id.number()?, body.0.completed);
+        Ok(Json(task.await?))
+    }
+
+    /// Delete a task
+    ///
+    /// The task is removed for good; a second delete answers 404.
+    #[oai(path = "/tasks/:id", method = "delete", operation_id = "deleteTask")]
+    async fn delete(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<TaskId>,
+    ) -> Result<Json<Deleted>, Refused<Id>> {
+        self.service.delete(&user, id.number()?).await?;
+        Ok(Json(Deleted {
+            message: "Task deleted successfully".to_owned(),
+        }))
+    }
+}
+
+fn example_text<const MIN: usize, const MAX: usize>(text: &str) -> Text<MIN, MAX> {
+    Text::parse(text).unwrap_or_else(|rule| unreachable!("an example {rule}"))
+}
+
+fn example_time(text: &str) -> Timestamp {
+    let time = DateTime::<Utc>::from_str(text);
+    Timestamp(time.unwrap_or_else(|error| unreachable!("an example: {error}")))
+}
+
+impl Example for Task {
+    fn example() -> Self {
+        Self {
+            id: 7,
+            user_id: "vX3bQ0pJkZ2mT8sYhR5nLw1cD6fG9aEu".to_owned(),
+            title: "Buy milk".to_owned(),
+            description: Nullable(Some("Two litres, the blue one".to_owned())),
+            completed: false,
+            created_at: example_time("2026-01-05T08:30:00.123456Z"),
+            updated_at: example_time("2026-01-05T09:15:42.654321Z"),
+        }
+    }
+}
+
+impl Example for CreateTask {
+    fn example() -> Self {
+        Self {
+            title: example_text("Buy milk"),
+            description: Some(example_text("Two litres, the blue one")),
+        }
+    }
+}
+
+impl Example for UpdateTask {
+    fn example() -> Self {
+        Self {
+            title: example_text("Buy oat milk"),
+            description: MaybeUndefined::Null,
+            completed: Some(true),
+        }
+    }
+}
+
+impl Example for CompleteTask {
+    fn example() -> Self {
+        Self { completed: true }
+    }
+}
+
+impl Example for Deleted {
+    fn example() -> Self {
+        Self {
+            message: "Task deleted successfully".to_owned(),
+        }
+    }
+}
