@@ -3,4 +3,6 @@
 
 pub mod api;
 pub mod auth;
+pub mod config;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,443 @@
+//! What the operator sets: read from the environment, or from `.env` in the
+//! working directory where the environment is silent. Imports no room.
+//!
+//! Every error names the variable, what it got (unless that is a secret) and
+//! what it wants, and all errors come at once.
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// The least length of `BETTER_AUTH_SECRET` outside development, in bytes: as
+/// long as the output of the hash (RFC 7518, section 3.2).
+pub const SECRET_BYTES: usize = 32;
+
+/// Where the service runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// On a developer's machine: works without any configuration.
+    Development,
+    /// Like production, before production.
+    Staging,
+    /// For real users: refuses to start with anything unsafe.
+    Production,
+}
+
+impl FromStr for Environment {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "development" => Ok(Self::Development),
+            "staging" => Ok(Self::Staging),
+            "production" => Ok(Self::Production),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Development => "development",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        })
+    }
+}
+
+/// A value that no log and no error may show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sensitive(String);
+
+impl Sensitive {
+    /// The value itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ENVIRONMENT`.
+    pub environment: Environment,
+    /// `HOST`: a name or an address to listen on.
+    pub host: String,
+    /// `PORT`; 0 takes a free one.
+    pub port: u16,
+    /// `DATABASE_URL`, as given; it may hold a password.
+    pub database_url: Sensitive,
+    /// `BETTER_AUTH_SECRET`: turns HS256 tokens on.
+    pub better_auth_secret: Option<Sensitive>,
+    /// The origin of `BETTER_AUTH_URL` (RFC 6454, section 6.2).
+    pub better_auth_origin: Option<String>,
+    /// `JWKS_URL`, or what `BETTER_AUTH_URL` implies: turns key sets on.
+    pub key_set_urls: Vec<Url>,
+    /// `JWT_ISSUER`; empty where not set.
+    pub issuers: Vec<String>,
+    /// `JWT_AUDIENCE`; empty where not set.
+    pub audiences: Vec<String>,
+    /// `CORS_ORIGINS`: exact origins.
+    pub cors_origins: Vec<String>,
+    /// `TASKS_PER_USER`: the most tasks that a user may hold.
+    pub tasks_per_user: u32,
+    /// `RUST_LOG`: a filter of `tracing-subscriber`.
+    pub log_filter: String,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {message}")]
+pub struct ConfigError {
+    /// The variable to change.
+    pub variable: &'static str,
+    /// What it got, unless that is a secret, and what it wants.
+    pub message: String,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is not usable:")?;
+        self.0.iter().try_for_each(|e| write!(f, "\n  {e}"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl Config {
+    /// Reads the environment and `.env`.
+    pub fn from_env() -> Result<Self, ConfigErrors> {
+        let file = read_env_file().map_err(|error| ConfigErrors(vec![error]))?;
+        Self::read(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+    }
+
+    /// Reads the variables that `lookup` knows. A blank value is none.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        let lookup = |name: &str| {
+            let value = lookup(name)?.trim().to_owned();
+            (!value.is_empty()).then_some(value)
+        };
+        let mut reader = Reader {
+            lookup,
+            errors: Vec::new(),
+        };
+        let environment = reader.parse(
+            "ENVIRONMENT",
+            Environment::Development,
+            "development, staging or production",
+        );
+        let better_auth_url = reader.urls("BETTER_AUTH_URL");
+        if better_auth_url.len() > 1 {
+            reader.refuse("BETTER_AUTH_URL", "wants one URL; JWKS_URL takes several");
+        }
+        let origin = better_auth_url
+            .first()
+            .map(|url| url.origin().ascii_serialization());
+        let mut key_set_urls = reader.urls("JWKS_URL");
+        if let (true, Some(origin)) = (key_set_urls.is_empty(), &origin) {
+            key_set_urls.extend(Url::parse(&format!("{origin}/api/auth/jwks")));
+        }
+        let config = Self {
+            environment,
+            host: reader.text("HOST", "127.0.0.1"),
+            port: reader.parse("PORT", 8000, "a port number from 0 to 65535"),
+            database_url: Sensitive(reader.text("DATABASE_URL", "sqlite://data/tasks.db")),
+            better_auth_secret: reader.secret(environment),
+            better_auth_origin: origin,
+            key_set_urls,
+            issuers: reader.list("JWT_ISSUER"),
+            audiences: reader.list("JWT_AUDIENCE"),
+            cors_origins: reader.origins("CORS_ORIGINS", "http://localhost:3000"),
+            tasks_per_user: reader.parse(
+                "TASKS_PER_USER",
+                10_000,
+                "a whole number from 0 to 4294967295",
+            ),
+            log_filter: reader.log_filter("RUST_LOG", "info"),
+        };
+        if environment != Environment::Development && !config.verifies_tokens() {
+            reader.refuse(
+                "BETTER_AUTH_URL",
+                format!(
+                    "wants the URL of the application that signs the users in; in {environment} \
+                     this, JWKS_URL or BETTER_AUTH_SECRET must be set"
+                ),
+            );
+        }
+        if reader.errors.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigErrors(reader.errors))
+        }
+    }
+
+    /// Whether any source of token keys is configured.
+    #[must_use]
+    pub fn verifies_tokens(&self) -> bool {
+        self.better_auth_secret.is_some() || !self.key_set_urls.is_empty()
+    }
+
+    /// Sets the shared secret, as development does where no key source is set.
+    pub fn set_secret(&mut self, secret: String) {
+        self.better_auth_secret = Some(Sensitive(secret));
+    }
+}
+
+/// The variables of `.env`; none where there is no such file.
+fn read_env_file() -> Result<HashMap<String, String>, ConfigError> {
+    // The library's own words would repeat the line, and with it a secret.
+    let refuse = |message: &str| ConfigError {
+        variable: ".env",
+        message: message.to_owned(),
+    };
+    let lines = match dotenvy::from_path_iter(".env") {
+        Ok(lines) => lines,
+        Err(error) if error.not_found() => return Ok(HashMap::new()),
+        Err(_) => return Err(refuse("cannot be read")),
+    };
+    lines
+        .enumerate()
+        .map(|(index, entry)| {
+            entry.map_err(|_| {
+                refuse(&format!(
+                    "entry {} is not of the form NAME=value",
+                    index + 1
+                ))
+            })
+        })
+        .collect()
+}
+
+struct Reader<L> {
+    lookup: L,
+    errors: Vec<ConfigError>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    fn refuse(&mut self, variable: &'static str, message: impl Into<String>) {
+        let message = message.into();
+        self.errors.push(ConfigError { variable, message });
+    }
+
+    fn text(&self, variable: &str, default: &str) -> String {
+        (self.lookup)(variable).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn parse<T: FromStr>(&mut self, variable: &'static str, default: T, wants: &str) -> T {
+        let Some(text) = (self.lookup)(variable) else {
+            return default;
+        };
+        text.parse().unwrap_or_else(|_| {
+            self.refuse(variable, format!("got {text:?}, wants {wants}"));
+            default
+        })
+    }
+
+    fn list(&self, variable: &str) -> Vec<String> {
+        let text = (self.lookup)(variable).unwrap_or_default();
+        let items = text.split(',').map(str::trim);
+        items.filter(|i| !i.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn urls(&mut self, variable: &'static str) -> Vec<Url> {
+        let mut urls = Vec::new();
+        for text in self.list(variable) {
+            match http_url(&text) {
+                Ok(url) => urls.push(url),
+                Err(got) => self.refuse(variable, format!("{got}, wants an http or https URL")),
+            }
+        }
+        urls
+    }
+
+    fn origins(&mut self, variable: &'static str, default: &str) -> Vec<String> {
+        let mut origins = Vec::new();
+        for text in self.text(variable, default).split(',').map(str::trim) {
+            let url = http_url(text).map_err(|got| {
+                format!("{got}, wants origins like https://app.example.com, separated by commas")
+            });
+            match url {
+                Ok(url) if url.path() == "/" && url.query().is_none() => {
+                    origins.push(url.origin().ascii_serialization());
+                }
+                Ok(_) => self.refuse(
+                    variable,
+                    format!("got {text:?}, wants the origin alone, without a path"),
+                ),
+                Err(message) => self.refuse(variable, message),
+            }
+        }
+        origins
+    }
+
+    fn secret(&mut self, environment: Environment) -> Option<Sensitive> {
+        let secret = (self.lookup)("BETTER_AUTH_SECRET")?;
+        if environment != Environment::Development && secret.len() < SECRET_BYTES {
+            let got = secret.len();
+            self.refuse(
+                "BETTER_AUTH_SECRET",
+                format!("got {got} bytes, wants at least {SECRET_BYTES} in {environment}"),
+            );
+        }
+        Some(Sensitive(secret))
+    }
+
+    fn log_filter(&mut self, variable: &'static str, default: &str) -> String {
+        let text = self.text(variable, default);
+        if EnvFilter::try_new(&text).is_err() {
+            self.refuse(
+                variable,
+                format!("got {text:?}, wants a filter like info or tasks_api=debug"),
+            );
+        }
+        text
+    }
+}
+
+/// An http or https URL without credentials; the error says what was got
+/// without repeating a password.
+fn http_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Err("got a URL with a user name or password".to_owned())
+        }
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ if text.contains('@') => Err("got something else".to_owned()),
+        _ => Err(format!("got {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let variables: HashMap<_, _> = variables.iter().copied().collect();
+        Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn nothing_set_is_development_with_every_default() {
+        let config = read(&[]).unwrap();
+
+        assert_eq!(config.environment, Environment::Development);
+        assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 8000));
+        assert_eq!(config.database_url.reveal(), "sqlite://data/tasks.db");
+        assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+        assert_eq!(config.tasks_per_user, 10_000);
+        assert_eq!(config.log_filter, "info");
+        assert!(!config.verifies_tokens());
+    }
+
+    #[test]
+    fn a_blank_value_is_no_value() {
+        let config = read(&[("PORT", " "), ("BETTER_AUTH_SECRET", "")]).unwrap();
+
+        assert_eq!(config.port, 8000);
+        assert!(config.better_auth_secret.is_none());
+    }
+
+    #[test]
+    fn better_auth_url_implies_its_key_set_and_jwks_url_overrides_it() {
+        let implied = read(&[("BETTER_AUTH_URL", "https://app.example.com/some/page")]).unwrap();
+        let overridden = read(&[
+            ("BETTER_AUTH_URL", "https://app.example.com"),
+            (
+                "JWKS_URL",
+                "https://id.example.com/jwks, https://id2.example.com/jwks",
+            ),
+        ])
+        .unwrap();
+
+        assert_eq!(
+            implied.key_set_urls[0].as_str(),
+            "https://app.example.com/api/auth/jwks"
+        );
+        assert_eq!(
+            implied.better_auth_origin.as_deref(),
+            Some("https://app.example.com")
+        );
+        assert_eq!(overridden.key_set_urls.len(), 2);
+    }
+
+    #[test]
+    fn every_error_comes_at_once_and_names_its_variable() {
+        let errors = read(&[
+            ("ENVIRONMENT", "prod"),
+            ("PORT", "eighty"),
+            ("BETTER_AUTH_URL", "app.example.com"),
+            ("JWKS_URL", "ftp://id.example.com/jwks"),
+            ("CORS_ORIGINS", "*, https://app.example.com/path"),
+            ("TASKS_PER_USER", "-1"),
+            ("RUST_LOG", "tasks_api=loud"),
+        ])
+        .unwrap_err();
+
+        let variables: Vec<_> = errors.0.iter().map(|error| error.variable).collect();
+        assert_eq!(
+            variables,
+            [
+                "ENVIRONMENT",
+                "BETTER_AUTH_URL",
+                "JWKS_URL",
+                "PORT",
+                "CORS_ORIGINS",
+                "CORS_ORIGINS",
+                "TASKS_PER_USER",
+                "RUST_LOG"
+            ]
+        );
+        let text = errors.to_string();
+        assert!(text.contains("PORT: got \"eighty\", wants a port number from 0 to 65535"));
+    }
+
+    #[test]
+    fn production_wants_a_token_source_and_a_long_secret() {
+        for environment in ["staging", "production"] {
+            let none = read(&[("ENVIRONMENT", environment)]).unwrap_err();
+            let short = read(&[
+                ("ENVIRONMENT", environment),
+                ("BETTER_AUTH_SECRET", "too short to be a secret"),
+            ])
+            .unwrap_err();
+
+            assert_eq!(none.0[0].variable, "BETTER_AUTH_URL");
+            assert_eq!(short.0[0].variable, "BETTER_AUTH_SECRET");
+            assert!(!short.to_string().contains("too short to be"));
+        }
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_a_secret() {
+        let config = read(&[
+            ("BETTER_AUTH_SECRET", "hush-hush-hush"),
+            ("DATABASE_URL", "postgres://ana:sesame@db/tasks"),
+        ])
+        .unwrap();
+        let errors = read(&[("JWKS_URL", "https://ana:sesame@id.example.com/jwks")]).unwrap_err();
+
+        for text in [format!("{config:?}"), errors.to_string()] {
+            assert!(!text.contains("hush") && !text.contains("sesame"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_normalised_as_a_browser_sends_it() {
+        let config = read(&[("CORS_ORIGINS", "https://App.Example.com:443/")]).unwrap();
+
+        assert_eq!(config.cors_origins, ["https://app.example.com"]);
+    }
+}
