@@ -1,0 +1,213 @@
+//! Joins the rooms: the only file that knows `api`, `auth` and `store`. Start,
+//! routes, stop.
+
+pub mod banner;
+pub mod cors;
+pub mod doctor;
+pub mod front;
+pub mod health;
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::AddData};
+use poem_openapi::OpenApiService;
+use tokio::net::TcpListener;
+
+use crate::{
+    api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
+    app::{
+        cors::Cors,
+        front::Front,
+        health::{Check, Readiness},
+    },
+    auth::{ClaimPolicy, KeySetTimes, Secret, TokenSources, Verifier, sign_hs256_for},
+    config::{Config, ConfigError, ConfigErrors},
+    server,
+    store::{DatabaseUrl, Store},
+};
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The operator must change something; exit code 2.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Something did not work; exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StartError {
+    fn config(variable: &'static str, message: &impl ToString) -> Self {
+        Self::Config(ConfigErrors(vec![ConfigError {
+            variable,
+            message: message.to_string(),
+        }]))
+    }
+}
+
+/// Reads `DATABASE_URL`.
+pub fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
+    DatabaseUrl::parse(config.database_url.reveal())
+        .map_err(|error| StartError::config("DATABASE_URL", &error))
+}
+
+/// Opens the store. The error names `DATABASE_URL`.
+pub async fn open_store(config: &Config, url: &DatabaseUrl) -> Result<Store, StartError> {
+    let store = Store::connect(url, config.tasks_per_user).await;
+    store.map_err(|error| StartError::Failed(format!("DATABASE_URL: {error}")))
+}
+
+/// What `JWT_ISSUER` and `JWT_AUDIENCE` ask of every token.
+fn explicit_claims(config: &Config) -> ClaimPolicy {
+    ClaimPolicy {
+        issuers: config.issuers.clone(),
+        audiences: config.audiences.clone(),
+    }
+}
+
+/// Signs a token that the service will accept, with `BETTER_AUTH_SECRET`.
+/// `lifetime` is in whole seconds.
+pub fn sign_token(
+    config: &Config,
+    subject: &str,
+    lifetime: Duration,
+) -> Result<String, StartError> {
+    let Some(secret) = &config.better_auth_secret else {
+        let message = "is not set; wants the secret to sign the token with";
+        return Err(StartError::config("BETTER_AUTH_SECRET", &message));
+    };
+    let secret = Secret::new(secret.reveal());
+    sign_hs256_for(&explicit_claims(config), &secret, subject, lifetime)
+        .map_err(|error| StartError::Failed(format!("no token for {subject:?}: {error}")))
+}
+
+/// The verifier that the configuration describes.
+pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    let secret = config.better_auth_secret.as_ref();
+    // Better Auth's default: issuer and audience of its key-set tokens are its
+    // own origin. Tokens by the shared secret are the application's own make.
+    let implied = |explicit: &[String]| match &config.better_auth_origin {
+        Some(origin) if explicit.is_empty() => vec![origin.clone()],
+        _ => explicit.to_vec(),
+    };
+    Verifier::new(TokenSources {
+        secret: secret.map(|secret| Secret::new(secret.reveal())),
+        key_set_urls: config.key_set_urls.clone(),
+        key_set_claims: ClaimPolicy {
+            issuers: implied(&config.issuers),
+            audiences: implied(&config.audiences),
+        },
+        secret_claims: explicit_claims(config),
+        key_set_times: KeySetTimes::default(),
+    })
+    .map_err(|error| StartError::Failed(error.to_string()))
+}
+
+/// Every route, behind the outermost layer.
+pub fn routes<S: TaskService>(
+    service: S,
+    verifier: Verifier,
+    readiness: Readiness,
+    cors: Cors,
+) -> impl Endpoint<Output = Response> + 'static {
+    let api = OpenApiService::new(TasksApi::new(service), "Tasks API", API_VERSION);
+    let routes = Route::new()
+        .at("/", get(docs::home))
+        .at("/docs", get(docs::index))
+        .at("/docs/:file", get(docs::asset))
+        .at("/openapi.json", get(docs::openapi_json))
+        .at("/openapi.yaml", get(docs::openapi_yaml))
+        .at("/problems/:kind", get(docs::problem))
+        .at("/health/live", get(health::live))
+        .at("/health/ready", get(health::ready))
+        .nest("/", api)
+        .with(AddData::new(verifier))
+        .with(AddData::new(readiness));
+    Front::new(routes, cors)
+}
+
+fn readiness(store: &Store, verifier: &Verifier) -> Readiness {
+    let (store, verifier) = (store.clone(), verifier.clone());
+    let database: Check = Arc::new(move || {
+        let store = store.clone();
+        Box::pin(async move {
+            let answer = store.ready().await;
+            answer.map_err(|error| {
+                tracing::warn!(%error, "not ready: database");
+                "The database is out of reach."
+            })
+        })
+    });
+    let key_set: Check = Arc::new(move || {
+        let verifier = verifier.clone();
+        Box::pin(async move {
+            let keys = verifier.check_key_sets().await;
+            keys.map(|_| ()).map_err(|error| {
+                tracing::warn!(%error, "not ready: key set");
+                "No key to verify tokens with can be had."
+            })
+        })
+    });
+    Readiness::new(vec![database, key_set])
+}
+
+/// Starts the service and serves until a signal ends it.
+pub async fn serve(mut config: Config) -> Result<(), StartError> {
+    let secret_is_random = banner::make_secret_where_none(&mut config)?;
+    let url = database_url(&config)?;
+    let verifier = verifier(&config)?;
+    let store = open_store(&config, &url).await?;
+    let migrated = store.migrate_when_reachable().await;
+    migrated.map_err(|error| StartError::Failed(format!("DATABASE_URL: {error}")))?;
+    let listener = listen(&config).await?;
+    let address = listener.local_addr();
+    let address = address.map_err(|error| StartError::Failed(error.to_string()))?;
+    let readiness = readiness(&store, &verifier);
+    let cors = Cors::new(&config.cors_origins);
+    let endpoint = routes(store.clone(), verifier, readiness.clone(), cors);
+
+    banner::show(&config, &url, address, secret_is_random)?;
+    let stop = async move {
+        stop_signal().await;
+        tracing::info!("stopping");
+        readiness.stop();
+    };
+    server::serve(listener, endpoint, stop).await;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let (host, port) = (config.host.as_str(), config.port);
+    let listener = TcpListener::bind((host, port)).await;
+    listener.map_err(|error| {
+        let (variable, why) = match error.kind() {
+            std::io::ErrorKind::AddrInUse => ("PORT", "another program listens there".to_owned()),
+            std::io::ErrorKind::PermissionDenied => {
+                ("PORT", "this user may not listen there".to_owned())
+            }
+            _ => ("HOST", error.to_string()),
+        };
+        StartError::Failed(format!("{variable}: cannot listen on {host}:{port}: {why}"))
+    })
+}
+
+/// Resolves on SIGTERM or SIGINT; where no handler can be set, never.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for a signal");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}

@@ -1,0 +1,129 @@
+//! `tasks-api doctor`: looks at everything that the service needs, and says of
+//! each what it found.
+
+use crate::{
+    app::{StartError, banner, database_url, open_store, verifier},
+    auth::{AuthError, KeySetStatus, Verifier},
+    config::Config,
+    store::Store,
+};
+
+/// What was found: printed as it is found, and counted.
+#[derive(Debug, Default)]
+struct Findings {
+    good: usize,
+    bad: usize,
+}
+
+impl Findings {
+    fn good(&mut self, subject: &str, found: impl std::fmt::Display) {
+        self.good += 1;
+        println!("ok    {subject}: {found}");
+    }
+
+    fn bad(&mut self, subject: &str, found: impl std::fmt::Display) {
+        self.bad += 1;
+        println!("FAIL  {subject}: {found}");
+    }
+}
+
+/// Checks the configuration, the database, its migrations, the key sets and,
+/// where one is given, a token. An error is for the exit code: the findings
+/// have been printed.
+pub async fn run(config: Config, token: Option<&str>) -> Result<(), StartError> {
+    let mut findings = Findings::default();
+    findings.good(
+        "configuration",
+        format!("environment {}", config.environment),
+    );
+    check_database(&config, &mut findings).await;
+    if config.verifies_tokens() {
+        match verifier(&config) {
+            Ok(verifier) => check_tokens(&config, &verifier, token, &mut findings).await,
+            Err(error) => findings.bad("tokens", error),
+        }
+    } else {
+        findings.good(
+            "tokens",
+            "no key is configured; development makes a random secret for each run",
+        );
+    }
+    let Findings { good, bad } = findings;
+    if bad > 0 {
+        return Err(StartError::Failed(format!(
+            "{bad} of {} checks failed",
+            good + bad
+        )));
+    }
+    Ok(())
+}
+
+async fn check_database(config: &Config, findings: &mut Findings) {
+    let url = match database_url(config) {
+        Ok(url) => url,
+        Err(error) => return findings.bad("database", error),
+    };
+    let store = match open_store(config, &url).await {
+        Ok(store) => store,
+        Err(error) => return findings.bad("database", error),
+    };
+    match store.ping().await {
+        Ok(()) => findings.good("database", format!("{url} answers")),
+        Err(error) => findings.bad("database", format!("{url}: {error}")),
+    }
+    check_migrations(&store, findings).await;
+    store.close().await;
+}
+
+async fn check_migrations(store: &Store, findings: &mut Findings) {
+    match store.migration_status().await {
+        Ok(migrations) => {
+            for migration in migrations {
+                if migration.applied {
+                    findings.good("migration", format!("{} is applied", migration.name));
+                } else {
+                    findings.bad(
+                        "migration",
+                        format!(
+                            "{} is pending: tasks-api migrate up applies it",
+                            migration.name
+                        ),
+                    );
+                }
+            }
+        }
+        Err(error) => findings.bad("migrations", error),
+    }
+}
+
+async fn check_tokens(
+    config: &Config,
+    verifier: &Verifier,
+    token: Option<&str>,
+    findings: &mut Findings,
+) {
+    for source in banner::token_sources(config, false) {
+        findings.good("tokens", source);
+    }
+    let key_sets = match verifier.check_key_sets().await {
+        Ok(key_sets) => key_sets,
+        Err(unavailable) => unavailable.key_sets,
+    };
+    for KeySetStatus { url, keys, problem } in key_sets {
+        match problem {
+            None => findings.good("key set", format!("{url}: usable keys: {keys}")),
+            Some(problem) => findings.bad("key set", format!("{url}: {problem}")),
+        }
+    }
+    let Some(token) = token else { return };
+    match verifier.verify(token).await {
+        Ok(user) => findings.good(
+            "token",
+            format!("accepted; its user is {:?}", user.subject()),
+        ),
+        Err(AuthError::Invalid(reason)) => findings.bad("token", format!("refused: {reason}")),
+        Err(AuthError::KeysUnavailable { .. }) => {
+            findings.bad("token", "no key to verify it with can be had");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The outermost layer: every request passes it first and every answer last.
+//! It gives each request an id and a span, keeps a panic from costing more than
+//! its own request, and makes every failure a problem with the right headers.
+
+use std::{borrow::Cow, panic::AssertUnwindSafe, time::Instant};
+
+use futures_util::FutureExt;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use poem::{
+    Endpoint, IntoResponse, Request, Response,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
+        header::{ALLOW, X_CONTENT_TYPE_OPTIONS},
+    },
+};
+use tracing::{Instrument, field::Empty};
+use uuid::Uuid;
+
+use crate::{
+    api::{
+        problem::{self, Problem},
+        spec,
+    },
+    app::cors::Cors,
+};
+
+/// The name of the header that names an answer in the logs.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// An endpoint behind the outermost layer.
+pub struct Front<E> {
+    inner: E,
+    cors: Cors,
+}
+
+impl<E: Endpoint> Front<E> {
+    /// Puts the layer around `inner`.
+    pub fn new(inner: E, cors: Cors) -> Self {
+        Self { inner, cors }
+    }
+
+    async fn answer(&self, mut request: Request, request_id: &str) -> Response {
+        let path = request.uri().path().to_owned();
+        if let Some(preflight) = self.cors.preflight(&request) {
+            return preflight;
+        }
+        if request.method() == Method::OPTIONS && !allowed_methods(&path).is_empty() {
+            return StatusCode::NO_CONTENT
+                .with_header(ALLOW, allow(&path))
+                .into_response();
+        }
+        if request.method() == Method::HEAD {
+            // Answered like GET; the server leaves the body away (RFC 9110, 9.3.2).
+            request.set_method(Method::GET);
+        }
+        let answer = AssertUnwindSafe(self.inner.get_response(request));
+        let response = answer.catch_unwind().await.unwrap_or_else(|_| {
+            // The hook of `telemetry` has logged what and where.
+            Problem::internal("a request handler panicked").into_response()
+        });
+        problem::finish(response, request_id, || Some(allow(&path)))
+    }
+}
+
+impl<E: Endpoint> Endpoint for Front<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let started = Instant::now();
+        let request_id = request_id(request.headers());
+        make_canonical(&mut request);
+        let span = tracing::info_span!(
+            "request",
+            id = %request_id,
+            method = %request.method(),
+            route = route(request.uri().path()),
+            status = Empty,
+            latency_ms = Empty,
+            user = Empty,
+        );
+        let origin = self.cors.allowed_origin(request.headers());
+        let answer = self.answer(request, &request_id);
+        let mut response = answer.instrument(span.clone()).await;
+
+        Cors::decorate(origin, &mut response);
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        span.record("status", response.status().as_u16());
+        span.record("latency_ms", started.elapsed().as_secs_f64() * 1000.0);
+        span.in_scope(|| tracing::info!("answered"));
+        Ok(response)
+    }
+}
+
+/// The id that the client or a proxy gave, where it is plain enough for a log
+/// line, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let plain = |id: &&str| {
+        let mut bytes = id.bytes();
+        (8..=64).contains(&id.len()) && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    given
+        .filter(plain)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// The path as the routes know it: without a trailing slash, which serves the
+/// same resource (nothing redirects), and, where it is no UTF-8, with U+FFFD in
+/// the place of what is none (the framework answers such a path with 400).
+fn canonical(path: &str) -> Cow<'_, str> {
+    let trimmed = path.trim_end_matches('/');
+    let path = if trimmed.is_empty() { path } else { trimmed };
+    let decoded = percent_decode_str(path);
+    if decoded.clone().decode_utf8().is_ok() {
+        return Cow::Borrowed(path);
+    }
+    let segments = path.split('/').map(|segment| {
+        let segment = percent_decode_str(segment).decode_utf8_lossy();
+        utf8_percent_encode(&segment, NON_ALPHANUMERIC).to_string()
+    });
+    Cow::Owned(segments.collect::<Vec<_>>().join("/"))
+}
+
+fn make_canonical(request: &mut Request) {
+    let path = request.uri().path();
+    let canonical = canonical(path);
+    if canonical == path {
+        return;
+    }
+    let path_and_query = match request.uri().query() {
+        Some(query) => format!("{canonical}?{query}"),
+        None => canonical.into_owned(),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = path_and_query.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// Paths beside those of the contract; all of them are read with GET.
+const OTHER_PATHS: [&str; 8] = [
+    "/",
+    "/docs",
+    "/docs/{file}",
+    "/health/live",
+    "/health/ready",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/problems/{kind}",
+];
+
+/// The template that `path` is an instance of, for logs: never the path itself,
+/// which holds what a client chose.
+fn route(path: &str) -> &'static str {
+    let mut contract = spec::PATHS.keys().map(String::as_str);
+    contract
+        .find(|template| matches(template, path))
+        .or_else(|| OTHER_PATHS.into_iter().find(|t| matches(t, path)))
+        .unwrap_or("unknown")
+}
+
+fn allowed_methods(path: &str) -> Vec<Method> {
+    let route = route(path);
+    let mut methods = match spec::PATHS.get(route) {
+        Some(methods) => methods.clone(),
+        None if OTHER_PATHS.contains(&route) => vec![Method::GET],
+        None => vec![],
+    };
+    if methods.contains(&Method::GET) {
+        methods.push(Method::HEAD);
+    }
+    methods
+}
+
+/// The value of `Allow` (RFC 9110, section 10.2.1).
+fn allow(path: &str) -> String {
+    let mut methods = allowed_methods(path);
+    methods.push(Method::OPTIONS);
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    names.join(", ")
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let same = template.split('/').all(|expected| {
+        let segment = segments.next();
+        segment.is_some_and(|s| expected.starts_with('{') && !s.is_empty() || expected == s)
+    });
+    same && segments.next().is_none()
+}
