@@ -1,0 +1,138 @@
+//! The emitted document: committed as it is, and complete.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tasks_api::api::spec::{API_VERSION, DOCUMENT, YAML};
+
+fn operations() -> Vec<(&'static str, &'static str, &'static Value)> {
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let items = paths.iter().flat_map(|(path, item)| {
+        let operations = item.as_object().unwrap().iter();
+        operations.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    });
+    items.collect()
+}
+
+#[test]
+fn the_committed_document_is_the_emitted_one() {
+    let committed = include_str!("../../openapi/tasks.yaml");
+
+    assert!(
+        committed == YAML.as_str(),
+        "openapi/tasks.yaml is not what the code emits: run `just openapi` and commit the result"
+    );
+}
+
+#[test]
+fn the_yaml_and_the_json_are_one_document() {
+    let read_back: Value = serde_yaml::from_str(&YAML).unwrap();
+
+    assert_eq!(read_back, *DOCUMENT);
+}
+
+#[test]
+fn each_operation_has_its_statuses_and_no_others() {
+    let table = [
+        ("listTasks", "get /api/tasks", "200 400"),
+        ("createTask", "post /api/tasks", "201 400 403 415"),
+        ("getTask", "get /api/tasks/{id}", "200 404"),
+        ("updateTask", "put /api/tasks/{id}", "200 400 404 415"),
+        (
+            "completeTask",
+            "patch /api/tasks/{id}/complete",
+            "200 400 404 415",
+        ),
+        ("deleteTask", "delete /api/tasks/{id}", "200 404"),
+    ];
+    let any = "401 413 429 500 503";
+
+    assert_eq!(operations().len(), table.len());
+    for (path, method, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap();
+        let row = table.iter().find(|row| row.0 == id);
+        let (_, place, own) = row.unwrap_or_else(|| panic!("{id} is not in the contract"));
+        assert_eq!(*place, format!("{method} {path}"));
+        let expected: BTreeSet<_> = own.split(' ').chain(any.split(' ')).collect();
+        let responses = operation["responses"].as_object().unwrap();
+        let documented: BTreeSet<_> = responses.keys().map(String::as_str).collect();
+        assert_eq!(documented, expected, "{id}");
+    }
+}
+
+#[test]
+fn each_operation_is_documented_and_secured() {
+    for (_, _, operation) in operations() {
+        for text in ["summary", "description"] {
+            assert!(
+                operation[text]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty())
+            );
+        }
+        assert_eq!(operation["tags"], serde_json::json!(["Tasks"]));
+        assert_eq!(
+            operation["security"],
+            serde_json::json!([{"bearerAuth": []}])
+        );
+    }
+    let scheme = &DOCUMENT["components"]["securitySchemes"]["bearerAuth"];
+    assert_eq!(scheme["type"], "http");
+    assert_eq!(scheme["scheme"], "bearer");
+    assert_eq!(scheme["bearerFormat"], "JWT");
+}
+
+#[test]
+fn every_schema_has_an_example() {
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        assert!(schema.get("example").is_some(), "{name}");
+    }
+}
+
+#[test]
+fn every_problem_is_described_with_its_media_type_and_headers() {
+    for (name, response) in DOCUMENT["components"]["responses"].as_object().unwrap() {
+        let content = response["content"].as_object().unwrap();
+        assert!(content.keys().eq(["application/problem+json"]), "{name}");
+        let body = &content["application/problem+json"];
+        assert_eq!(body["schema"]["$ref"], "#/components/schemas/Problem");
+        assert!(body["examples"].as_object().is_some_and(|e| !e.is_empty()));
+        assert!(response["headers"].get("X-Request-Id").is_some());
+    }
+    let header = |response: &str, header: &str| {
+        let response = &DOCUMENT["components"]["responses"][response];
+        response["headers"].get(header).is_some()
+    };
+    assert!(header("Unauthorized", "WWW-Authenticate"));
+    assert!(header("TooManyRequests", "Retry-After"));
+    assert!(header("ServiceUnavailable", "Retry-After"));
+}
+
+#[test]
+fn the_documents_form_is_plain() {
+    let text = YAML.as_str();
+
+    assert_eq!(DOCUMENT["info"]["version"], API_VERSION);
+    assert_eq!(DOCUMENT["info"]["license"]["name"], "MIT");
+    assert!(DOCUMENT["info"]["contact"]["name"].is_string());
+    assert_eq!(DOCUMENT["servers"][0]["url"], "/");
+    for ugly in [
+        "charset",
+        "1.0\n",
+        ": 400.0",
+        "explode",
+        "deprecated: false",
+        "CONTENT-TYPE",
+        "LOCATION",
+    ] {
+        assert!(!text.contains(ugly), "{ugly} in the document");
+    }
+    let description = &DOCUMENT["components"]["schemas"]["Task"]["properties"]["description"];
+    assert_eq!(description["nullable"], true);
+    let required = DOCUMENT["components"]["schemas"]["Task"]["required"].as_array();
+    assert_eq!(
+        required.map(Vec::len),
+        Some(7),
+        "every key is always present"
+    );
+}

@@ -1,0 +1,54 @@
+//! Liveness and readiness.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use poem::http::{Method, StatusCode};
+use tasks_api::{
+    app::health::{Check, Readiness},
+    store::{DatabaseUrl, Store},
+};
+
+use crate::support::{App, database::TestDatabase};
+
+#[tokio::test]
+async fn a_live_process_says_so_to_anyone() {
+    let app = App::start().await;
+
+    let answer = app.request(Method::GET, "/health/live").send().await;
+
+    assert_eq!(answer.expect(StatusCode::OK)["status"], "live");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn readiness_follows_its_checks_and_the_stop() {
+    let database = TestDatabase::create().await;
+    let url = DatabaseUrl::parse(database.url()).unwrap();
+    let store = Store::connect(&url, 10).await.unwrap();
+    let well = Arc::new(AtomicBool::new(true));
+    let seen = well.clone();
+    let check: Check = Arc::new(move || {
+        let well = seen.load(Ordering::Relaxed);
+        Box::pin(std::future::ready(well.then_some(()).ok_or("It is away.")))
+    });
+    let readiness = Readiness::new(vec![check]);
+    let app = App::over(store, readiness.clone());
+    let ready = async || app.request(Method::GET, "/health/ready").send().await;
+
+    assert_eq!(ready().await.expect(StatusCode::OK)["status"], "ready");
+    well.store(false, Ordering::Relaxed);
+    let away = ready().await;
+    well.store(true, Ordering::Relaxed);
+    assert_eq!(ready().await.status, StatusCode::OK);
+    readiness.stop();
+    let stopping = ready().await;
+
+    let problem = away.problem(503, "service-unavailable");
+    assert_eq!(problem["detail"], "It is away.");
+    assert!(away.header("retry-after").parse::<u32>().unwrap() > 0);
+    let problem = stopping.problem(503, "service-unavailable");
+    assert_eq!(problem["detail"], "This instance is stopping.");
+}

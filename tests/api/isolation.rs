@@ -1,0 +1,121 @@
+//! No user sees or touches another's tasks.
+
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tasks_api::api::spec::DOCUMENT;
+
+use crate::support::App;
+
+/// Every operation of the document, as a method and a path template.
+fn operations() -> Vec<(String, String)> {
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let methods = |(path, item): (&String, &Value)| {
+        let methods = item.as_object().unwrap().keys();
+        methods
+            .map(|m| (m.to_uppercase(), path.clone()))
+            .collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+/// The operations that name a task, each with a body that would succeed.
+fn table() -> Vec<(&'static str, &'static str, Option<Value>)> {
+    vec![
+        ("GET", "/api/tasks/{id}", None),
+        ("PUT", "/api/tasks/{id}", Some(json!({"title": "stolen"}))),
+        ("DELETE", "/api/tasks/{id}", None),
+        (
+            "PATCH",
+            "/api/tasks/{id}/complete",
+            Some(json!({"completed": true})),
+        ),
+    ]
+}
+
+#[test]
+fn every_operation_with_an_id_is_in_the_table() {
+    let table: Vec<_> = table()
+        .iter()
+        .map(|row| format!("{} {}", row.0, row.1))
+        .collect();
+
+    for (method, path) in operations() {
+        if path.contains('{') {
+            assert!(
+                table.contains(&format!("{method} {path}")),
+                "{method} {path} names a resource: add it to the table of this test"
+            );
+        }
+    }
+    assert_eq!(
+        operations().len(),
+        6,
+        "a new operation: does it isolate users?"
+    );
+}
+
+#[tokio::test]
+async fn another_users_task_looks_like_no_task() {
+    let app = App::start().await;
+    let task = app.create("ana", "private").await;
+    let id = task["id"].to_string();
+
+    for (method, path, body) in table() {
+        let answer = async |id: &str| {
+            let path = path.replace("{id}", id);
+            let mut call = app.user("eve", method.parse().unwrap(), &path);
+            if let Some(body) = &body {
+                call = call.json(body);
+            }
+            call.send().await
+        };
+        let foreign = answer(&id).await;
+        let missing = answer("987654321").await;
+
+        foreign.problem(404, "not-found");
+        assert_eq!(foreign.text.replace(&id, "987654321"), missing.text);
+        let names = |headers: &poem::http::HeaderMap| {
+            headers.keys().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&foreign.headers), names(&missing.headers));
+    }
+    assert_eq!(app.list("ana", "").await, [task]);
+}
+
+#[tokio::test]
+async fn a_list_shows_the_signed_in_users_tasks_alone() {
+    let app = App::start().await;
+    // Subjects that differ in as little as subjects can.
+    let users = ["ana", "Ana", "ana ", "1", "01", "ána", "an%", "a_a"];
+    for user in users {
+        app.create(user, &format!("of {user}")).await;
+    }
+
+    for user in users {
+        let tasks = app.list(user, "").await;
+
+        assert_eq!(tasks.len(), 1, "{user:?}");
+        assert_eq!(tasks[0]["user_id"], user);
+        assert_eq!(tasks[0]["title"], format!("of {user}").trim());
+        assert_eq!(app.list(user, "?status=pending").await.len(), 1);
+        assert!(app.list(user, "?status=completed").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn no_user_id_of_body_or_query_is_believed() {
+    let app = App::start().await;
+    app.create("ana", "private").await;
+
+    let listed = app.list("eve", "?user_id=ana&sub=ana").await;
+    let created = app
+        .user("eve", Method::POST, "/api/tasks?user_id=ana")
+        .header("x-user-id", "ana")
+        .json(&json!({"title": "planted", "user_id": "ana"}))
+        .send()
+        .await;
+
+    assert!(listed.is_empty());
+    assert_eq!(created.expect(StatusCode::CREATED)["user_id"], "eve");
+    assert_eq!(app.list("ana", "").await.len(), 1);
+}

@@ -1,0 +1,196 @@
+//! The service in process, and a client for it.
+
+#[path = "../../support/database.rs"]
+pub mod database;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{EncodingKey, Header};
+use poem::{
+    Body, Endpoint, EndpointExt, Request, Response,
+    endpoint::BoxEndpoint,
+    http::{HeaderMap, Method, StatusCode},
+};
+use serde_json::{Value, json};
+use tasks_api::{
+    api::tasks::TaskService,
+    app::{cors::Cors, health::Readiness, routes},
+    auth::{Secret, TokenSources, Verifier},
+    store::{DatabaseUrl, Store},
+};
+
+use self::database::TestDatabase;
+
+/// The secret that the tests' tokens are signed with.
+pub const SECRET: &str = "a secret of the tests, long enough for HS256";
+/// The origin that the tests' pages have.
+pub const ORIGIN: &str = "https://app.example.com";
+
+/// The service with a database of its own.
+pub struct App {
+    endpoint: BoxEndpoint<'static, Response>,
+    /// Outlives the endpoint, and takes the database away with it.
+    _database: Option<TestDatabase>,
+}
+
+impl App {
+    /// The service as it ships.
+    pub async fn start() -> Self {
+        Self::with_quota(10_000).await
+    }
+
+    /// With another number of tasks that a user may hold.
+    pub async fn with_quota(tasks_per_user: u32) -> Self {
+        let database = TestDatabase::create().await;
+        let url = DatabaseUrl::parse(database.url()).unwrap();
+        let store = Store::connect(&url, tasks_per_user).await.unwrap();
+        store.migrate_up().await.unwrap();
+        let app = Self::over(store, Readiness::new(vec![]));
+        Self {
+            _database: Some(database),
+            ..app
+        }
+    }
+
+    /// Over any service, with `readiness`.
+    pub fn over(service: impl TaskService, readiness: Readiness) -> Self {
+        let verifier = Verifier::new(TokenSources {
+            secret: Some(Secret::new(SECRET)),
+            ..TokenSources::default()
+        });
+        let cors = Cors::new(&[ORIGIN.to_owned()]);
+        let endpoint = routes(service, verifier.unwrap(), readiness, cors);
+        Self {
+            endpoint: endpoint.boxed(),
+            _database: None,
+        }
+    }
+
+    /// A request, to be refined and sent.
+    pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+        Call {
+            app: self,
+            request: Request::builder()
+                .method(method)
+                .uri(path.parse().expect("a path"))
+                .finish(),
+        }
+    }
+
+    /// A request of `user`.
+    pub fn user(&self, user: &str, method: Method, path: &str) -> Call<'_> {
+        self.request(method, path).bearer(&token(user))
+    }
+
+    /// A new task of `user`.
+    pub async fn create(&self, user: &str, title: &str) -> Value {
+        let call = self.user(user, Method::POST, "/api/tasks");
+        let answer = call.json(&json!({"title": title})).send().await;
+        answer.expect(StatusCode::CREATED)
+    }
+
+    /// The tasks of `user`.
+    pub async fn list(&self, user: &str, query: &str) -> Vec<Value> {
+        let path = format!("/api/tasks{query}");
+        let answer = self.user(user, Method::GET, &path).send().await;
+        let list = answer.expect(StatusCode::OK);
+        list.as_array().expect("a list").clone()
+    }
+}
+
+/// A request on its way.
+pub struct Call<'a> {
+    app: &'a App,
+    request: Request,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        let value = value.parse().expect("a header's value");
+        self.request.headers_mut().append(name, value);
+        self
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.request.set_body(body);
+        self
+    }
+
+    /// Sends the request; the body that comes back may be anything.
+    pub async fn send_for_bytes(self) -> Vec<u8> {
+        let response = self.app.endpoint.get_response(self.request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().into_vec().await.expect("a whole body")
+    }
+
+    pub async fn send(self) -> Answer {
+        let response = self.app.endpoint.get_response(self.request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.into_bytes().await.expect("a whole body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).expect("text"),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// The body as JSON, where the answer is of this status.
+    #[track_caller]
+    pub fn expect(&self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        serde_json::from_str(&self.text).expect("JSON")
+    }
+
+    /// The body of a problem: whole, of the right media type, and of one story
+    /// with the status.
+    #[track_caller]
+    pub fn problem(&self, status: u16, kind: &str) -> Value {
+        let problem = self.expect(StatusCode::from_u16(status).unwrap());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status);
+        for text in ["title", "detail"] {
+            assert!(problem[text].as_str().is_some_and(|t| !t.is_empty()));
+        }
+        assert_eq!(problem.get("errors").is_some(), status == 400, "{problem}");
+        assert!(!self.header("x-request-id").is_empty());
+        problem
+    }
+}
+
+/// A good token of `subject`.
+pub fn token(subject: &str) -> String {
+    let expires = SystemTime::now() + Duration::from_mins(5);
+    let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    token_with(&json!({"sub": subject, "exp": expires}))
+}
+
+/// A token of any claims, signed with the tests' secret.
+pub fn token_with(claims: &Value) -> String {
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&Header::default(), claims, &key).unwrap()
+}
