@@ -1,0 +1,76 @@
+//! What was acknowledged is there after kill -9.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
+
+const ROUNDS: u64 = 20;
+const WRITERS: usize = 8;
+
+#[tokio::test]
+async fn every_acknowledged_task_survives_kill_9() {
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TASKS_PER_USER", "1000000"),
+    ];
+    let ana = token("ana").await;
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+    let client = client();
+
+    for round in 0..ROUNDS {
+        let mut service = Service::start(&variables).await;
+        let writers = (0..WRITERS).map(|_| {
+            let (url, token) = (format!("{}/api/tasks", service.url), ana.clone());
+            let (acknowledged, client) = (acknowledged.clone(), client.clone());
+            tokio::spawn(async move {
+                loop {
+                    let call = client.post(&url).bearer_auth(&token);
+                    let sent = call.json(&json!({"title": "Milk"})).send().await;
+                    let Ok(response) = sent else { return };
+                    assert_eq!(response.status(), StatusCode::CREATED);
+                    let Ok(task) = response.json::<Value>().await else {
+                        return;
+                    };
+                    let id = task["id"].as_i64().unwrap();
+                    assert!(acknowledged.lock().unwrap().insert(id), "{id} twice");
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        tokio::time::sleep(Duration::from_millis(50 + 10 * round)).await;
+        service.child.kill().await.unwrap();
+        for writer in join_all(writers).await {
+            writer.unwrap();
+        }
+    }
+
+    let service = Service::start(&variables).await;
+    let url = format!("{}/api/tasks", service.url);
+    let list = client.get(url).bearer_auth(&ana).send().await.unwrap();
+    let list: Vec<Value> = list.json().await.unwrap();
+    let stored: BTreeSet<_> = list
+        .iter()
+        .map(|task| task["id"].as_i64().unwrap())
+        .collect();
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(
+        acknowledged.len() > 100,
+        "only {} writes",
+        acknowledged.len()
+    );
+    let missing: Vec<_> = acknowledged.difference(&stored).collect();
+    assert!(missing.is_empty(), "lost: {missing:?}");
+}

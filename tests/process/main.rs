@@ -1,0 +1,18 @@
+//! What needs the real process: a user's whole story, bad starts, signals,
+//! several instances at once, kill -9.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails where its setting does"
+)]
+
+#[path = "../support/database.rs"]
+mod database;
+mod durability;
+mod instances;
+#[path = "../support/process.rs"]
+mod process;
+mod start;
+mod story;
+mod verbs;

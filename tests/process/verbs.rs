@@ -1,0 +1,156 @@
+//! The verbs of the command line.
+
+use std::process::Output;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, run, token},
+};
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn openapi_prints_the_committed_document_without_any_configuration() {
+    let bad = [("ENVIRONMENT", "nonsense"), ("DATABASE_URL", "nonsense")];
+
+    let yaml = run(&bad, &["openapi"]).await;
+    let json = run(&bad, &["openapi", "--format", "json"]).await;
+
+    assert!(yaml.status.success() && json.status.success());
+    assert_eq!(stdout(&yaml), include_str!("../../openapi/tasks.yaml"));
+    let document: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert_eq!(document["info"]["version"], "1.0.0");
+}
+
+#[tokio::test]
+async fn help_and_version_are_everywhere_and_need_nothing() {
+    let bad = [("ENVIRONMENT", "nonsense")];
+
+    for verb in [
+        &[][..],
+        &["serve"],
+        &["openapi"],
+        &["migrate"],
+        &["migrate", "up"],
+        &["token"],
+        &["doctor"],
+    ] {
+        let help = run(&bad, &[verb, &["--help"]].concat()).await;
+        let version = run(&bad, &[verb, &["--version"]].concat()).await;
+        assert!(
+            help.status.success() && stdout(&help).contains("Usage:"),
+            "{verb:?}"
+        );
+        let text = stdout(&version);
+        assert!(
+            version.status.success() && text.contains(env!("CARGO_PKG_VERSION")),
+            "{verb:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_verb_exits_with_2() {
+    let output = run(&[], &["sreve"]).await;
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("serve"),
+        "it suggests one"
+    );
+}
+
+#[tokio::test]
+async fn migrations_go_up_and_down_and_say_where_they_are() {
+    let database = TestDatabase::create().await;
+    let variables = [("DATABASE_URL", database.url())];
+    let migrate = async |arguments: &[&str]| {
+        let output = run(&variables, &[&["migrate"], arguments].concat()).await;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        stdout(&output)
+    };
+
+    migrate(&["up"]).await;
+    let up = migrate(&["status"]).await;
+    let count = up.lines().count().to_string();
+    migrate(&["down", "--steps", &count]).await;
+    let down = migrate(&["status"]).await;
+    let again = migrate(&["up"]).await;
+
+    assert!(
+        !up.is_empty() && up.lines().all(|line| line.starts_with("applied")),
+        "{up}"
+    );
+    assert!(
+        down.lines().all(|line| line.starts_with("pending")),
+        "{down}"
+    );
+    assert_eq!(again, up);
+}
+
+#[tokio::test]
+async fn token_wants_the_secret_and_a_usable_subject() {
+    let without = run(&[], &["token", "--sub", "ana"]).await;
+    let blank = run(&[("BETTER_AUTH_SECRET", SECRET)], &["token", "--sub", " "]).await;
+
+    assert_eq!(without.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&without.stderr).contains("BETTER_AUTH_SECRET"));
+    assert_eq!(blank.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&blank.stderr).contains("the subject must be"));
+}
+
+#[tokio::test]
+async fn doctor_says_what_it_found() {
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+    ];
+    assert!(run(&variables, &["migrate", "up"]).await.status.success());
+
+    let good = run(&variables, &["doctor", "--token", &token("ana").await]).await;
+    let bad_token = run(&variables, &["doctor", "--token", "rubbish"]).await;
+
+    let text = stdout(&good);
+    assert!(good.status.success(), "{text}");
+    for subject in [
+        "configuration",
+        "database",
+        "migration",
+        "tokens",
+        "token: accepted; its user is \"ana\"",
+    ] {
+        assert!(
+            text.contains(&format!("ok    {subject}")),
+            "{subject} in {text}"
+        );
+    }
+    assert_eq!(bad_token.status.code(), Some(1));
+    assert!(stdout(&bad_token).contains("FAIL  token"));
+}
+
+#[tokio::test]
+async fn doctor_finds_what_is_away() {
+    let variables = [
+        ("DATABASE_URL", "postgres://ana:sesame@127.0.0.1:1/tasks"),
+        ("BETTER_AUTH_URL", "http://127.0.0.1:1"),
+    ];
+
+    let output = run(&variables, &["doctor"]).await;
+
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for subject in ["database", "key set"] {
+        assert!(
+            text.contains(&format!("FAIL  {subject}")),
+            "{subject} in {text}"
+        );
+    }
+    assert!(!text.contains("sesame"));
+}
