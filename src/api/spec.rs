@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible, sync::LazyLock};
 
+use chrono::DateTime;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject,
@@ -32,10 +33,22 @@ pub static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT
 
 /// The document as YAML text: `openapi/tasks.yaml`.
 pub static YAML: LazyLock<String> = LazyLock::new(|| {
-    let yaml = serde_yaml::to_string(&*DOCUMENT);
     // Maps with text keys, texts, numbers and booleans alone: this cannot fail.
-    yaml.unwrap_or_else(|error| unreachable!("the document as YAML: {error}"))
+    let yaml = serde_yaml::to_string(&*DOCUMENT);
+    let yaml = yaml.unwrap_or_else(|error| unreachable!("the document as YAML: {error}"));
+    yaml.lines().map(quote_time).collect()
 });
+
+/// A line of YAML, its value quoted where it is a time: YAML 1.1, which many
+/// parsers still read, has a type for those, and the document means text.
+fn quote_time(line: &str) -> String {
+    match line.split_once(": ") {
+        Some((key, value)) if DateTime::parse_from_rfc3339(value).is_ok() => {
+            format!("{key}: '{value}'\n")
+        }
+        _ => format!("{line}\n"),
+    }
+}
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
@@ -83,6 +96,14 @@ fn normalise(mut document: Value) -> Value {
         }
     }
     let components = &mut document["components"];
+    let kind = &mut components["schemas"]["Problem"]["properties"]["type"]["description"];
+    let kinds: Vec<_> = Kind::ALL.iter().map(|k| format!("`{}`", k.uri())).collect();
+    *kind = format!(
+        "{} The kinds so far: {}.",
+        kind.as_str().unwrap_or_default(),
+        kinds.join(", ")
+    )
+    .into();
     components["headers"] = json!({
         "X-Request-Id": {
             "description": "Names this answer in the service's logs.",

@@ -1,5 +1,6 @@
 //! An empty database for one test: a `SQLite` file, or, where
 //! `TEST_DATABASE_URL` names a `PostgreSQL` server, a database there.
+#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
 
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
@@ -48,7 +49,6 @@ impl TestDatabase {
         &self.url
     }
 
-    #[allow(dead_code, reason = "not every test binary asks")]
     pub fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Server { .. })
     }

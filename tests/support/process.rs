@@ -1,5 +1,6 @@
 //! The real binary as a process of its own, on a free port, in a folder of its
 //! own, with nothing of the surrounding environment.
+#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
 
 use std::{
     path::Path,
@@ -107,7 +108,6 @@ impl Service {
 
     /// Waits until it can serve: a machine that starts many at once may be too
     /// busy for a first connection in time, and the service then tries again.
-    #[allow(dead_code, reason = "not every test binary asks")]
     pub async fn wait_until_ready(&self) {
         let (client, url) = (client(), format!("{}/health/ready", self.url));
         let ready = timeout(PATIENCE, async {
