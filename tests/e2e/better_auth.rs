@@ -1,0 +1,109 @@
+//! Tokens of a real Better Auth server (`tests/better-auth`), JWT plugin at its
+//! default settings, and nothing set but `BETTER_AUTH_URL`.
+
+use std::process::Stdio;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::process::{Service, client};
+
+/// A Better Auth server that runs. It ends when this is dropped.
+struct BetterAuth {
+    url: String,
+    secret: String,
+    _child: Child,
+}
+
+impl BetterAuth {
+    async fn start(variables: &[(&str, &str)]) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/better-auth/server.mjs");
+        let mut child = Command::new("node")
+            .arg(script)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node starts");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next_line().await.unwrap().expect("a line");
+        let ready: Value = serde_json::from_str(&line).expect("JSON");
+        Self {
+            url: ready["baseUrl"].as_str().unwrap().to_owned(),
+            secret: ready["secret"].as_str().unwrap().to_owned(),
+            _child: child,
+        }
+    }
+
+    async fn post(&self, path: &str) -> Value {
+        let call = client().post(format!("{}{path}", self.url));
+        call.send().await.unwrap().json().await.unwrap()
+    }
+}
+
+async fn status(service: &Service, token: &Value) -> StatusCode {
+    let token = token.as_str().expect("a token");
+    let call = client().get(format!("{}/api/tasks", service.url));
+    call.bearer_auth(token).send().await.unwrap().status()
+}
+
+#[tokio::test]
+async fn its_tokens_are_accepted_with_nothing_but_better_auth_url() {
+    let issuer = BetterAuth::start(&[]).await;
+    let service = Service::start(&[("BETTER_AUTH_URL", &issuer.url)]).await;
+
+    let user = issuer.post("/test/sign-up").await;
+    let call = client().post(format!("{}/api/tasks", service.url));
+    let call = call.bearer_auth(user["token"].as_str().unwrap());
+    let task = call.json(&json!({"title": "Milk"})).send().await.unwrap();
+
+    assert_eq!(task.status(), StatusCode::CREATED);
+    let task: Value = task.json().await.unwrap();
+    assert_eq!(task["user_id"], user["userId"]);
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_without_a_restart() {
+    let issuer = BetterAuth::start(&[]).await;
+    let service = Service::start(&[("BETTER_AUTH_URL", &issuer.url)]).await;
+    let before = issuer.post("/test/sign-up").await;
+    assert_eq!(status(&service, &before["token"]).await, StatusCode::OK);
+
+    issuer.post("/test/rotate-keys").await;
+    let after = issuer.post("/test/sign-up").await;
+
+    assert_eq!(status(&service, &after["token"]).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn its_other_tokens_are_refused_even_by_the_shared_secret() {
+    let issuer = BetterAuth::start(&[]).await;
+    let service = Service::start(&[
+        ("BETTER_AUTH_URL", &issuer.url),
+        ("BETTER_AUTH_SECRET", &issuer.secret),
+    ])
+    .await;
+
+    let user = issuer.post("/test/sign-up").await;
+
+    assert_eq!(status(&service, &user["token"]).await, StatusCode::OK);
+    for name in ["sessionDataCookie", "emailVerificationToken"] {
+        let status = status(&service, &user[name]).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{name}: {}", user[name]);
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_it_signs_with_the_secret_are_accepted_by_the_secret() {
+    let issuer = BetterAuth::start(&[("SIGN", "hs256")]).await;
+    let service = Service::start(&[("BETTER_AUTH_SECRET", &issuer.secret)]).await;
+
+    let user = issuer.post("/test/sign-up").await;
+
+    assert_eq!(status(&service, &user["token"]).await, StatusCode::OK);
+}

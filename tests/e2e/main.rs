@@ -1,0 +1,13 @@
+//! What needs Node or a browser, against the real binary. Not part of a plain
+//! `cargo test`, which needs nothing but Rust: `just e2e` runs it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails where its setting does"
+)]
+
+mod better_auth;
+mod docs;
+#[path = "../support/process.rs"]
+mod process;
