@@ -1,0 +1,41 @@
+# What developers do here, by name. `just` alone lists it.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+postgres := env("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+
+[private]
+default:
+    @just --list
+
+# Serve on an embedded SQLite file, restarting nothing: the one-minute start.
+run:
+    cargo run
+
+# The tests, on SQLite; nothing else needs to be installed.
+test:
+    cargo test --workspace
+
+# The same tests on PostgreSQL: each makes and drops a database of its own there.
+test-postgres:
+    TEST_DATABASE_URL={{ postgres }} cargo test --workspace
+
+# What needs Node and Chromium: a real Better Auth server, /docs in a browser.
+e2e:
+    npm ci --prefix tests/better-auth --no-audit --no-fund
+    npm ci --prefix tests/browser --no-audit --no-fund
+    cargo test --test e2e
+
+# Write openapi/tasks.yaml as the code emits it.
+openapi:
+    cargo run --quiet -- openapi > openapi/.tasks.yaml.new
+    mv openapi/.tasks.yaml.new openapi/tasks.yaml
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Everything that must hold before a change lands, beside `cargo test`.
+check: lint test-postgres e2e openapi
+    git diff --exit-code -- openapi
