@@ -85,15 +85,10 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         let verifier: &Verifier = request
             .data()
             .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
+        // Why a token was refused is in the log: the verifier has put it there.
         let user = verifier.verify(token).await.map_err(|error| match error {
-            AuthError::Invalid(reason) => {
-                tracing::info!(%reason, "token refused");
-                Problem::token_invalid()
-            }
-            AuthError::KeysUnavailable { retry_after } => {
-                tracing::warn!("no usable key to verify the token with");
-                Problem::unavailable(retry_after)
-            }
+            AuthError::Invalid(_) => Problem::token_invalid(),
+            AuthError::KeysUnavailable { retry_after } => Problem::unavailable(retry_after),
         })?;
         tracing::Span::current().record("user", log_name(&user));
         Ok(Self(user))
