@@ -131,3 +131,33 @@ fn cannot_open(path: &Path, error: &DbErr) -> StoreError {
     let why = database_error(error).map_or_else(|| error.to_string(), |(_, message)| message);
     StoreError::broken(format!("cannot open {}: {why}", path.display()))
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "asks the file for its settings")]
+mod tests {
+    use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
+
+    use super::*;
+
+    async fn pragma<T: TryGetable>(pool: &DatabaseConnection, name: &str) -> T {
+        let ask = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {name}"));
+        let row = pool.query_one_raw(ask).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_opened_for_safety_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/folder/tasks.db");
+        let url = format!("sqlite://{}", path.display());
+
+        let (readers, writer) = open(&DatabaseUrl::parse(&url).unwrap()).await.unwrap();
+
+        for pool in [readers, writer] {
+            assert_eq!(pragma::<String>(&pool, "journal_mode").await, "wal");
+            assert_eq!(pragma::<i32>(&pool, "synchronous").await, 2, "FULL");
+            assert_eq!(pragma::<i32>(&pool, "foreign_keys").await, 1);
+            assert_eq!(pragma::<i32>(&pool, "busy_timeout").await, 2000);
+        }
+    }
+}

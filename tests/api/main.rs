@@ -8,6 +8,7 @@
 )]
 
 mod auth;
+mod concurrency;
 mod contract;
 mod cors;
 mod docs;

@@ -11,6 +11,7 @@
 mod database;
 mod durability;
 mod instances;
+mod outage;
 #[path = "../support/process.rs"]
 mod process;
 mod start;

@@ -1,0 +1,165 @@
+//! The database away: behind a door (a proxy of the test's own) that can be shut
+//! or frozen. Only a server can be away, so these take one of `TEST_DATABASE_URL`;
+//! an address where nobody listens stands for it otherwise.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, timeout},
+};
+use url::Url;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
+
+const OPEN: u8 = 0;
+const SHUT: u8 = 1;
+const FROZEN: u8 = 2;
+
+/// Longer than any answer may take, with room for a slow machine; a request that
+/// hangs would take the client's own 30 s.
+const BOUND: Duration = Duration::from_secs(10);
+
+/// Passes connections on to the server, or not.
+struct Door {
+    url: String,
+    state: Arc<AtomicU8>,
+}
+
+impl Door {
+    async fn before(database: &TestDatabase) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut url = Url::parse(database.url()).unwrap();
+        let server = (
+            url.host_str().unwrap().to_owned(),
+            url.port().unwrap_or(5432),
+        );
+        url.set_port(Some(listener.local_addr().unwrap().port()))
+            .unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        let state = Arc::new(AtomicU8::new(OPEN));
+        let seen = state.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut inner, _) = listener.accept().await.unwrap();
+                let (server, state) = (server.clone(), seen.clone());
+                tokio::spawn(async move {
+                    let shut = async |states: &[u8]| {
+                        while !states.contains(&state.load(Ordering::Relaxed)) {
+                            sleep(Duration::from_millis(10)).await;
+                        }
+                    };
+                    if state.load(Ordering::Relaxed) == OPEN {
+                        let mut outer = TcpStream::connect(server).await.unwrap();
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut inner, &mut outer) => {}
+                            () = shut(&[SHUT, FROZEN]) => {}
+                        }
+                    }
+                    // Frozen: the connection stays, and nothing moves.
+                    shut(&[SHUT, OPEN]).await;
+                });
+            }
+        });
+        Self {
+            url: url.into(),
+            state,
+        }
+    }
+
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::Relaxed);
+    }
+}
+
+async fn service(url: &str) -> Service {
+    Service::start(&[("DATABASE_URL", url), ("BETTER_AUTH_SECRET", SECRET)]).await
+}
+
+/// One create and one list; their statuses, each in bounded time and, where it is
+/// 503, a problem that says when to come back.
+async fn statuses(service: &Service, token: &str) -> [StatusCode; 2] {
+    let client = client();
+    let url = format!("{}/api/tasks", service.url);
+    let mut statuses = [StatusCode::OK; 2];
+    let calls = [
+        client.post(&url).json(&json!({"title": "Milk"})),
+        client.get(&url),
+    ];
+    for (status, call) in statuses.iter_mut().zip(calls) {
+        let answer = timeout(BOUND, call.bearer_auth(token).send()).await;
+        let answer = answer.expect("an answer in bounded time").unwrap();
+        *status = answer.status();
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            assert!(answer.headers().contains_key("retry-after"));
+            let problem: Value = answer.json().await.unwrap();
+            assert_eq!(problem["status"], 503);
+        }
+    }
+    statuses
+}
+
+const AWAY: [StatusCode; 2] = [StatusCode::SERVICE_UNAVAILABLE; 2];
+const BACK: [StatusCode; 2] = [StatusCode::CREATED, StatusCode::OK];
+
+async fn wait_until_back(service: &Service, token: &str) {
+    let started = Instant::now();
+    while statuses(service, token).await != BACK {
+        assert!(started.elapsed() < BOUND, "it does not come back");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_service_starts_without_its_database_and_says_so() {
+    let service = service("postgres://nobody@127.0.0.1:1/tasks").await;
+    let ana = token("ana").await;
+
+    let health = async |path| {
+        let call = client().get(format!("{}/health/{path}", service.url));
+        timeout(BOUND, call.send()).await.unwrap().unwrap().status()
+    };
+
+    assert_eq!(statuses(&service, &ana).await, AWAY);
+    assert_eq!(health("live").await, StatusCode::OK);
+    assert_eq!(health("ready").await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn good_answers_return_by_themselves_when_the_database_does() {
+    let database = TestDatabase::create().await;
+    if !database.is_postgres() {
+        // A file is never away: what there is to see is that it answers.
+        let service = service(database.url()).await;
+        assert_eq!(statuses(&service, &token("ana").await).await, BACK);
+        return;
+    }
+    let door = Door::before(&database).await;
+    door.set(SHUT);
+    let service = service(&door.url).await;
+    let ana = token("ana").await;
+    assert_eq!(statuses(&service, &ana).await, AWAY, "away at the start");
+
+    for away in [SHUT, FROZEN, SHUT] {
+        door.set(OPEN);
+        wait_until_back(&service, &ana).await;
+        door.set(away);
+        let [_, list] = statuses(&service, &ana).await;
+        assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(statuses(&service, &ana).await, AWAY);
+    }
+    door.set(OPEN);
+    wait_until_back(&service, &ana).await;
+}
