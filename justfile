@@ -31,11 +31,26 @@ openapi:
     cargo run --quiet -- openapi > openapi/.tasks.yaml.new
     mv openapi/.tasks.yaml.new openapi/tasks.yaml
 
+# The TypeScript client: generate it from openapi/tasks.yaml, build it, test it.
+client:
+    cargo build
+    npm ci --prefix clients/typescript --no-audit --no-fund
+    npm --prefix clients/typescript run generate
+    npm --prefix clients/typescript run build
+    npm --prefix clients/typescript run typecheck
+    npm --prefix clients/typescript test
+    npm --prefix clients/typescript run size
+
+# The linter of the document: valid, and a description and an example everywhere.
+spec-lint:
+    npm ci --prefix tests/spec --no-audit --no-fund
+    npm --prefix tests/spec run lint
+
 # Formatting and lints.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint test-postgres e2e openapi
-    git diff --exit-code -- openapi
+check: lint test-postgres e2e openapi spec-lint client
+    git diff --exit-code -- openapi clients/typescript/src

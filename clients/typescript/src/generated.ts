@@ -61,7 +61,7 @@ export interface FieldError {
  */
 export interface Problem {
   /**
-     * What kind of problem this is; stable, to branch on.
+     * What kind of problem this is; stable, to branch on. The kinds so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
      * @pattern ^/problems/[a-z-]+$
      */
   type: string;
