@@ -24,7 +24,15 @@ test-postgres:
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund
     npm ci --prefix tests/browser --no-audit --no-fund
-    cargo test --test e2e
+    cargo test --test e2e -- better_auth docs
+
+# schemathesis against the release binary: every check, two users, old documents.
+conformance:
+    cargo build --release
+    python3 -m venv target/schemathesis
+    target/schemathesis/bin/pip install --quiet -r tests/spec/requirements.txt
+    TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api \
+        TEST_DATABASE_URL={{ postgres }} cargo test --test e2e -- --nocapture conformance
 
 # Write openapi/tasks.yaml as the code emits it.
 openapi:
@@ -52,5 +60,5 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint test-postgres e2e openapi spec-lint client
+check: lint test-postgres e2e openapi spec-lint client conformance
     git diff --exit-code -- openapi clients/typescript/src

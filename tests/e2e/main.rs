@@ -1,4 +1,4 @@
-//! What needs Node or a browser, against the real binary. Not part of a plain
+//! What needs Node, Python or a browser, against the real binary. Not part of a plain
 //! `cargo test`, which needs nothing but Rust: `just e2e` runs it.
 
 #![allow(
@@ -8,6 +8,9 @@
 )]
 
 mod better_auth;
+mod conformance;
+#[path = "../support/database.rs"]
+mod database;
 mod docs;
 #[path = "../support/process.rs"]
 mod process;

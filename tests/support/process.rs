@@ -33,9 +33,11 @@ pub struct Service {
     _folder: TempDir,
 }
 
-/// The binary with these variables alone, in `folder`.
+/// The binary (or the one of `TASKS_API_BIN`) with these variables alone, in
+/// `folder`.
 pub fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tasks-api"));
+    let built = env!("CARGO_BIN_EXE_tasks-api").to_owned();
+    let mut command = Command::new(std::env::var("TASKS_API_BIN").unwrap_or(built));
     command
         .env_clear()
         .envs(variables.iter().copied())

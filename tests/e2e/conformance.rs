@@ -1,0 +1,90 @@
+//! Conformance from outside: schemathesis plays the document against the real
+//! binary, on an empty database, with two users who must not see each other.
+
+use std::path::Path;
+
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, token},
+};
+
+/// What schemathesis said of a run that found nothing.
+async fn run(document: &str, arguments: &[&str]) -> String {
+    let database = TestDatabase::create().await;
+    let service = Service::start(&[
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("RUST_LOG", "warn"),
+    ])
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    write_configuration(folder.path()).await;
+    let program = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/target/schemathesis/bin/schemathesis"
+    );
+
+    let output = Command::new(program)
+        .current_dir(folder.path())
+        .args(["run", document, "--url", &service.url, "--checks", "all"])
+        .args(arguments)
+        .output()
+        .await
+        .expect("schemathesis is there: run this test by `just conformance`");
+
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+async fn write_configuration(folder: &Path) {
+    let mut users = Vec::new();
+    for user in ["ana", "bob"] {
+        let value = format!("Bearer {}", token(user).await);
+        let header = json!({"name": "Authorization", "value": value});
+        users.push(json!({"name": user, "fixedHeaders": [header]}));
+    }
+    let users = json!({"auth": users}).to_string();
+    std::fs::write(folder.join("users.json"), users).unwrap();
+    let configuration = "\
+        seed = 20261123\nworkers = 1\n\
+        [generation]\nmax-examples = 100\n\
+        [auth.wfc]\npath = \"users.json\"\npeers = [\"ana\", \"bob\"]\n";
+    std::fs::write(folder.join("schemathesis.toml"), configuration).unwrap();
+}
+
+#[tokio::test]
+async fn the_document_is_kept_in_a_thousand_cases() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/tasks.yaml");
+
+    let text = run(document, &[]).await;
+
+    let generated = text
+        .lines()
+        .find_map(|line| line.trim().split_once(" generated"));
+    let cases: u32 = generated.expect("a count of cases").0.parse().unwrap();
+    println!("{cases} cases, no failure");
+    assert!(cases >= 1000, "{text}");
+}
+
+#[tokio::test]
+async fn every_released_document_still_works() {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/released");
+    let mut documents = 0;
+
+    for entry in std::fs::read_dir(released).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            run(path.to_str().unwrap(), &["--mode", "positive"]).await;
+            documents += 1;
+        }
+    }
+
+    assert!(documents > 0);
+}
