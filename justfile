@@ -39,6 +39,11 @@ openapi:
     cargo run --quiet -- openapi > openapi/.tasks.yaml.new
     mv openapi/.tasks.yaml.new openapi/tasks.yaml
 
+# A new release of the contract: its document, for good.
+release-openapi: openapi
+    cd openapi/released && v=$(sed -n 's/^  version: //p' ../tasks.yaml) && \
+        test ! -e "$v.yaml" && cp ../tasks.yaml "$v.yaml" && sha256sum "$v.yaml" >> SHA256SUMS
+
 # The TypeScript client: generate it from openapi/tasks.yaml, build it, test it.
 client:
     cargo build
