@@ -1,0 +1,90 @@
+"use client";
+
+import type { Task, UpdateTask } from "@tasks-api/client";
+import { useRef, useState } from "react";
+import { flushSync } from "react-dom";
+
+import type { Outcome } from "@/lib/outcome";
+
+import { TaskForm } from "./task-form";
+
+interface Props {
+  task: Task;
+  edit: (body: UpdateTask) => Promise<Outcome<Task>>;
+  complete: (completed: boolean) => void;
+  remove: () => void;
+}
+
+export function TaskItem({ task, edit, complete, remove }: Props) {
+  const [editing, setEditing] = useState(false);
+  const editButton = useRef<HTMLButtonElement>(null);
+  const dialog = useRef<HTMLDialogElement>(null);
+  const box = `task-${task.id}`;
+
+  function close() {
+    // The focus goes back to where editing began; the button must be there again first.
+    flushSync(() => setEditing(false));
+    editButton.current?.focus();
+  }
+
+  if (editing) {
+    return (
+      <li className="card">
+        <TaskForm
+          label={`Edit ${task.title}`}
+          task={task}
+          button="Save"
+          cancel={close}
+          save={async (body) => {
+            const outcome = await edit(body);
+            if (outcome.ok) close();
+            return outcome;
+          }}
+        />
+      </li>
+    );
+  }
+
+  return (
+    <li className="card task" data-completed={task.completed}>
+      <input
+        type="checkbox"
+        id={box}
+        checked={task.completed}
+        aria-describedby={task.description ? `${box}-description` : undefined}
+        onChange={(event) => complete(event.target.checked)}
+      />
+      <div className="text">
+        <label htmlFor={box}>{task.title}</label>
+        {task.description && <p id={`${box}-description`}>{task.description}</p>}
+      </div>
+      <div className="row">
+        <button ref={editButton} className="quiet" onClick={() => setEditing(true)}>
+          Edit<span className="sr-only"> {task.title}</span>
+        </button>
+        <button className="quiet" onClick={() => dialog.current?.showModal()}>
+          Delete<span className="sr-only"> {task.title}</span>
+        </button>
+      </div>
+      <dialog
+        ref={dialog}
+        aria-labelledby={`${box}-question`}
+        onClose={(event) => {
+          if (event.currentTarget.returnValue === "delete") remove();
+          event.currentTarget.returnValue = "";
+        }}
+      >
+        <form method="dialog" className="stack">
+          <h2 id={`${box}-question`}>Delete “{task.title}”?</h2>
+          <p>It cannot be brought back.</p>
+          <div className="row end">
+            <button value="">Keep</button>
+            <button value="delete" className="danger">
+              Delete
+            </button>
+          </div>
+        </form>
+      </dialog>
+    </li>
+  );
+}

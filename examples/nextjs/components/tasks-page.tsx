@@ -1,0 +1,125 @@
+"use client";
+
+import type { Task } from "@tasks-api/client";
+import { useSearchParams } from "next/navigation";
+import { useRef, useState } from "react";
+
+import { authClient } from "@/lib/auth-client";
+import { type Filter, filterOf, matches } from "@/lib/filter";
+import type { Failure, Outcome } from "@/lib/outcome";
+import { useTasks } from "@/lib/use-tasks";
+
+import { Filters } from "./filters";
+import { TaskForm } from "./task-form";
+import { TaskItem } from "./task-item";
+
+const empty: Record<Filter, string> = {
+  all: "Nothing to do yet. Add your first task above.",
+  pending: "Nothing is pending.",
+  completed: "Nothing is completed yet.",
+};
+
+interface Props {
+  user: { name: string; email: string };
+  serviceUrl: string;
+  first: Outcome<Task[]>;
+}
+
+export function TasksPage({ user, serviceUrl, first }: Props) {
+  const filter = filterOf(useSearchParams().get("status"));
+  const { tasks, failure, loading, notice, reload, add, edit, complete, remove } = useTasks(serviceUrl, filter, first);
+  const visible = tasks?.filter((task) => matches(task, filter));
+  const heading = useRef<HTMLHeadingElement>(null);
+
+  /** Moves the focus on from a task that leaves the list: it would fall to the page's top. */
+  function leave(task: Task) {
+    const at = visible?.findIndex(({ id }) => id === task.id) ?? -1;
+    const next = visible?.[at + 1] ?? visible?.[at - 1];
+    (next ? document.getElementById(`task-${next.id}`) : heading.current)?.focus();
+  }
+
+  return (
+    <>
+      <header>
+        <p className="brand">Tasks</p>
+        <p className="user" title={user.email}>
+          {user.name}
+        </p>
+        <SignOut />
+      </header>
+      <main>
+        <h1 className="sr-only">Your tasks</h1>
+        <section className="card" aria-labelledby="add">
+          <h2 id="add">Add a task</h2>
+          <TaskForm label="Add a task" save={add} button="Add" />
+        </section>
+
+        <section aria-labelledby="list" aria-busy={loading}>
+          <div className="bar">
+            <h2 id="list" ref={heading} tabIndex={-1}>
+              Your list
+            </h2>
+            <Filters current={filter} />
+          </div>
+          <Trouble failure={failure} loading={loading} retry={reload} />
+          <p className="hint notice" role="status">
+            {loading ? "Loading…" : notice}
+          </p>
+          {visible && visible.length === 0 && !loading && <p className="empty">{empty[filter]}</p>}
+          {visible && visible.length > 0 && (
+            <ul className="tasks" aria-labelledby="list">
+              {visible.map((task) => (
+                <TaskItem
+                  key={task.id}
+                  task={task}
+                  edit={(body) => edit(task, body)}
+                  complete={(completed) => {
+                    if (!matches({ ...task, completed }, filter)) leave(task);
+                    complete(task, completed);
+                  }}
+                  remove={() => remove(task, () => leave(task))}
+                />
+              ))}
+            </ul>
+          )}
+        </section>
+      </main>
+    </>
+  );
+}
+
+function Trouble({ failure, loading, retry }: { failure: Failure | undefined; loading: boolean; retry: () => void }) {
+  return (
+    // Always there, so that screen readers notice what appears in it.
+    <div role="alert">
+      {failure?.kind === "unavailable" && (
+        <div className="trouble">
+          <p>
+            <strong>The task service is not available.</strong> Nothing was changed; this page keeps trying.
+          </p>
+          <button onClick={retry} aria-disabled={loading}>
+            Try again
+          </button>
+        </div>
+      )}
+      {failure?.kind === "gone" && <p className="trouble">That task is gone: it was deleted elsewhere.</p>}
+      {failure?.kind === "refused" && <p className="trouble">{failure.message}</p>}
+    </div>
+  );
+}
+
+function SignOut() {
+  const [text, setText] = useState("Sign out");
+  return (
+    <button
+      onClick={async () => {
+        const { error } = await authClient.signOut().catch((error: unknown) => ({ error }));
+        // A full load, so that nothing of this user stays in memory.
+        if (error) setText("Sign out failed: try again");
+        else window.location.assign("/sign-in");
+      }}
+    >
+      {text}
+    </button>
+  );
+}
