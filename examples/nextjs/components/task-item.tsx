@@ -1,7 +1,7 @@
 "use client";
 
 import type { Task, UpdateTask } from "@tasks-api/client";
-import { useRef, useState } from "react";
+import { useId, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 
 import type { Outcome } from "@/lib/outcome";
@@ -17,8 +17,8 @@ interface Props {
 
 export function TaskItem({ task, edit, complete, remove }: Props) {
   const [editing, setEditing] = useState(false);
+  const [asking, setAsking] = useState(false);
   const editButton = useRef<HTMLButtonElement>(null);
-  const dialog = useRef<HTMLDialogElement>(null);
   const box = `task-${task.id}`;
 
   function close() {
@@ -62,29 +62,42 @@ export function TaskItem({ task, edit, complete, remove }: Props) {
         <button ref={editButton} className="quiet" onClick={() => setEditing(true)}>
           Edit<span className="sr-only"> {task.title}</span>
         </button>
-        <button className="quiet" onClick={() => dialog.current?.showModal()}>
+        <button className="quiet" onClick={() => setAsking(true)}>
           Delete<span className="sr-only"> {task.title}</span>
         </button>
       </div>
-      <dialog
-        ref={dialog}
-        aria-labelledby={`${box}-question`}
-        onClose={(event) => {
-          if (event.currentTarget.returnValue === "delete") remove();
-          event.currentTarget.returnValue = "";
-        }}
-      >
-        <form method="dialog" className="stack">
-          <h2 id={`${box}-question`}>Delete “{task.title}”?</h2>
-          <p>It cannot be brought back.</p>
-          <div className="row end">
-            <button value="">Keep</button>
-            <button value="delete" className="danger">
-              Delete
-            </button>
-          </div>
-        </form>
-      </dialog>
+      {asking && (
+        <DeleteDialog
+          task={task}
+          close={(sure) => {
+            setAsking(false);
+            if (sure) remove();
+          }}
+        />
+      )}
     </li>
+  );
+}
+
+function DeleteDialog({ task, close }: { task: Task; close: (sure: boolean) => void }) {
+  const id = useId();
+  return (
+    // Modal by the browser: it keeps the focus in, closes with Escape, and gives the focus back.
+    <dialog
+      ref={(dialog) => dialog?.showModal()}
+      aria-labelledby={id}
+      onClose={(event) => close(event.currentTarget.returnValue === "delete")}
+    >
+      <form method="dialog" className="stack">
+        <h2 id={id}>Delete “{task.title}”?</h2>
+        <p>It cannot be brought back.</p>
+        <div className="row end">
+          <button value="">Keep</button>
+          <button value="delete" className="danger">
+            Delete
+          </button>
+        </div>
+      </form>
+    </dialog>
   );
 }
