@@ -95,7 +95,7 @@ function Trouble({ failure, loading, retry }: { failure: Failure | undefined; lo
       {failure?.kind === "unavailable" && (
         <div className="trouble">
           <p>
-            <strong>The task service is not available.</strong> Nothing was changed; this page keeps trying.
+            <strong>The task service is not available.</strong> This page keeps trying.
           </p>
           <button onClick={retry} aria-disabled={loading}>
             Try again
