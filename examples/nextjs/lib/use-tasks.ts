@@ -71,11 +71,11 @@ export function useTasks(serviceUrl: string, filter: Filter, first: Outcome<Task
       if (!tasks || latest.current !== loaded) reload();
       if (outcome.ok) {
         setFailure(undefined);
-        done(outcome.data);
-      } else if (outcome.failure.kind !== "invalid") {
-        // Invalid input is shown in the form that it came from.
-        fail(outcome.failure);
+        return done(outcome.data);
       }
+      setNotice("");
+      // Invalid input is shown in the form that it came from.
+      if (outcome.failure.kind !== "invalid") fail(outcome.failure);
     });
     return outcome;
   }
@@ -92,7 +92,6 @@ export function useTasks(serviceUrl: string, filter: Filter, first: Outcome<Task
     loading,
     notice,
     reload,
-    say: setNotice,
     add: (body: CreateTask) =>
       write(
         () => outcomeOf(client.createTask(body, deadline())),

@@ -51,6 +51,9 @@ export async function startServers(folder) {
   const secret = randomBytes(32).toString("base64url");
   const database = `file:${folder}/auth.db`;
   const all = [];
+  // A test that is interrupted leaves nothing running.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  process.once("exit", () => all.forEach(({ child }) => child.kill()));
 
   const startService = async () => {
     const service = start("service", binary, [], {
