@@ -39,6 +39,28 @@ openapi:
     cargo run --quiet -- openapi > openapi/.tasks.yaml.new
     mv openapi/.tasks.yaml.new openapi/tasks.yaml
 
+[private]
+example-install:
+    npm ci --prefix clients/typescript --no-audit --no-fund
+    npm --prefix clients/typescript run build
+    npm ci --prefix examples/nextjs --no-audit --no-fund
+
+# The service and the Next.js example together: http://localhost:3000.
+example: example-install
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build
+    BETTER_AUTH_URL=http://localhost:3000 CORS_ORIGINS=http://localhost:3000 target/debug/tasks-api &
+    service=$!
+    trap 'kill $service 2>/dev/null || true' EXIT
+    npm run dev --prefix examples/nextjs
+
+# The example in a real browser; screenshots in examples/nextjs/test/output.
+example-test: example-install
+    cargo build
+    npm --prefix examples/nextjs run build
+    TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api npm --prefix examples/nextjs test
+
 # A new release of the contract: its document, for good.
 release-openapi: openapi
     cd openapi/released && v=$(sed -n 's/^  version: //p' ../tasks.yaml) && \
@@ -65,5 +87,5 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint test-postgres e2e openapi spec-lint client conformance
+check: lint test-postgres e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src

@@ -5,11 +5,17 @@
 //! shrink. So an additional status is a break (a client that handles every
 //! documented one meets another), and one status less is none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use serde_json::{Map, Value};
 
-use crate::schema::{covers, same};
+use crate::{
+    json_schema::resolved,
+    schema::{covers, same},
+};
 
 /// What a change asks of the version, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,29 +60,6 @@ fn without_version(document: &Value) -> Value {
     document
 }
 
-/// The document with every `$ref` replaced by what it names.
-fn resolved(document: &Value) -> Value {
-    fn resolve(value: &Value, document: &Value) -> Value {
-        match value {
-            Value::Object(object) => match object.get("$ref").and_then(Value::as_str) {
-                Some(reference) => {
-                    let target = document.pointer(reference.trim_start_matches('#'));
-                    resolve(target.expect("a reference into the document"), document)
-                }
-                None => {
-                    let fields = object.iter();
-                    fields
-                        .map(|(k, v)| (k.clone(), resolve(v, document)))
-                        .collect()
-                }
-            },
-            Value::Array(values) => values.iter().map(|v| resolve(v, document)).collect(),
-            other => other.clone(),
-        }
-    }
-    resolve(document, document)
-}
-
 /// Where two schemas differ, a line each, with both sides.
 fn differences(old: &Value, new: &Value) -> String {
     fn walk(place: &str, old: &Value, new: &Value, lines: &mut String) {
@@ -92,7 +75,8 @@ fn differences(old: &Value, new: &Value) -> String {
                 );
             }
         } else if old != new {
-            *lines += &format!("\n    {place}: was {old}, is {new}");
+            // Writing to a String cannot fail.
+            let _ = write!(lines, "\n    {place}: was {old}, is {new}");
         }
     }
     let mut lines = String::new();
@@ -259,13 +243,13 @@ impl Comparison {
                     let place = format!("{place} {media_type}");
                     match sides {
                         (Some(_), None) => {
-                            self.report(Class::Breaking, &place, "is no longer taken")
+                            self.report(Class::Breaking, &place, "is no longer taken");
                         }
                         (None, Some(_)) => {
-                            self.report(Class::Compatible, &place, "is taken as well")
+                            self.report(Class::Compatible, &place, "is taken as well");
                         }
                         (Some(old), Some(new)) => {
-                            self.accepts(&place, &old["schema"], &new["schema"])
+                            self.accepts(&place, &old["schema"], &new["schema"]);
                         }
                         (None, None) => {}
                     }

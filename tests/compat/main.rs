@@ -8,6 +8,8 @@
 )]
 
 mod compare;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 mod mutations;
 mod releases;
 mod schema;

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use jsonschema::canonical::Containment;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use crate::json_schema::plain;
 
 /// Whether everything that `inner` describes is described by `outer`. `inner` is
 /// taken at its word: whoever sends such a value sends the documented fields and
@@ -74,67 +76,6 @@ fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Val
                 .collect()
         }
         other => other.clone(),
-    }
-}
-
-/// Keys that say nothing about values.
-const ANNOTATIONS: [&str; 7] = [
-    "default",
-    "deprecated",
-    "description",
-    "example",
-    "externalDocs",
-    "format",
-    "title",
-];
-
-/// An `OpenAPI` 3.0 schema as JSON Schema: `nullable` spelled out, and objects
-/// `closed` to undocumented fields where asked.
-fn plain(schema: &Value, closed: bool) -> Value {
-    let Some(object) = schema.as_object() else {
-        return schema.clone();
-    };
-    let mut plain = Map::new();
-    for (key, value) in object {
-        let value = match key.as_str() {
-            "nullable" => continue,
-            annotation if ANNOTATIONS.contains(&annotation) => continue,
-            "properties" => {
-                let properties = value.as_object().into_iter().flatten();
-                properties
-                    .map(|(name, schema)| (name.clone(), self::plain(schema, closed)))
-                    .collect()
-            }
-            "items" | "additionalProperties" | "not" => self::plain(value, closed),
-            "allOf" | "anyOf" | "oneOf" => {
-                let schemas = value.as_array().into_iter().flatten();
-                schemas.map(|schema| self::plain(schema, closed)).collect()
-            }
-            _ => value.clone(),
-        };
-        plain.insert(key.clone(), value);
-    }
-    if closed && plain.contains_key("properties") {
-        // A field that is required without being described may be anything.
-        for name in object
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            if let (Some(properties), Some(name)) =
-                (plain["properties"].as_object_mut(), name.as_str())
-            {
-                properties.entry(name).or_insert(json!({}));
-            }
-        }
-        plain.entry("additionalProperties").or_insert(json!(false));
-    }
-    let plain = Value::Object(plain);
-    if schema["nullable"] == true {
-        json!({"anyOf": [plain, {"type": "null"}]})
-    } else {
-        plain
     }
 }
 

@@ -1,7 +1,10 @@
 //! The service in process, and a client for it.
 
+mod conformance;
 #[path = "../../support/database.rs"]
 pub mod database;
+#[path = "../../support/json_schema.rs"]
+mod json_schema;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -132,15 +135,23 @@ impl Call<'_> {
         response.into_body().into_vec().await.expect("a whole body")
     }
 
+    /// Sends the request; an answer that the document does not have fails the
+    /// test, whatever else it checks.
     pub async fn send(self) -> Answer {
+        let method = self.request.method().clone();
+        let path = self.request.uri().path().to_owned();
         let response = self.app.endpoint.get_response(self.request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.into_bytes().await.expect("a whole body");
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("text"),
-        }
+        };
+        conformance::check(&method, &path, &answer).unwrap_or_else(|undocumented| {
+            panic!("{method} {path} answered {answer:?}: {undocumented}")
+        });
+        answer
     }
 }
 

@@ -1,0 +1,86 @@
+//! From an `OpenAPI` 3.0 document to plain JSON Schema.
+
+use serde_json::{Map, Value, json};
+
+/// The document with every `$ref` replaced by what it names.
+pub fn resolved(document: &Value) -> Value {
+    fn resolve(value: &Value, document: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let reference = object.get("$ref").and_then(Value::as_str);
+                if let Some(reference) = reference {
+                    let target = document.pointer(reference.trim_start_matches('#'));
+                    return resolve(target.expect("a reference into the document"), document);
+                }
+                let fields = object.iter();
+                fields
+                    .map(|(k, v)| (k.clone(), resolve(v, document)))
+                    .collect()
+            }
+            Value::Array(values) => values.iter().map(|v| resolve(v, document)).collect(),
+            other => other.clone(),
+        }
+    }
+    resolve(document, document)
+}
+
+/// Keys that say nothing about values.
+const ANNOTATIONS: [&str; 7] = [
+    "default",
+    "deprecated",
+    "description",
+    "example",
+    "externalDocs",
+    "format",
+    "title",
+];
+
+/// An `OpenAPI` 3.0 schema as JSON Schema: `nullable` spelled out, and objects
+/// `closed` to undocumented fields where asked.
+pub fn plain(schema: &Value, closed: bool) -> Value {
+    let Some(object) = schema.as_object() else {
+        return schema.clone();
+    };
+    let mut plain = Map::new();
+    for (key, value) in object {
+        let value = match key.as_str() {
+            "nullable" => continue,
+            annotation if ANNOTATIONS.contains(&annotation) => continue,
+            "properties" => {
+                let properties = value.as_object().into_iter().flatten();
+                properties
+                    .map(|(name, schema)| (name.clone(), self::plain(schema, closed)))
+                    .collect()
+            }
+            "items" | "additionalProperties" | "not" => self::plain(value, closed),
+            "allOf" | "anyOf" | "oneOf" => {
+                let schemas = value.as_array().into_iter().flatten();
+                schemas.map(|schema| self::plain(schema, closed)).collect()
+            }
+            _ => value.clone(),
+        };
+        plain.insert(key.clone(), value);
+    }
+    if closed && plain.contains_key("properties") {
+        // A field that is required without being described may be anything.
+        for name in object
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            if let (Some(properties), Some(name)) =
+                (plain["properties"].as_object_mut(), name.as_str())
+            {
+                properties.entry(name).or_insert(json!({}));
+            }
+        }
+        plain.entry("additionalProperties").or_insert(json!(false));
+    }
+    let plain = Value::Object(plain);
+    if schema["nullable"] == true {
+        json!({"anyOf": [plain, {"type": "null"}]})
+    } else {
+        plain
+    }
+}
