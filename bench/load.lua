@@ -1,0 +1,85 @@
+-- What wrk sends: one workload over many users, each with a token of its own.
+--
+--   wrk … -s load.lua URL -- <workload> <seed> <folder of tokens>
+--
+-- The rows follow rig/data.py: user u of U "busy" users owns the ids u, u + U,
+-- u + 2U …, so that an owner's id is arithmetic and costs the generator nothing.
+-- There is no `response` function on purpose: it would make wrk hand every
+-- answer to Lua. wrk itself counts the statuses above 399.
+
+local PER_BUSY_USER = 100
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
+
+local function read_lines(path)
+  local lines = {}
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  return lines
+end
+
+
+function init(args)
+  local workload, seed, folder = args[1], tonumber(args[2]), args[3]
+  -- Threads must not send the same requests side by side.
+  math.randomseed(seed * 64 + number)
+  for _ = 1, 10 do math.random() end
+
+  local busy = read_lines(folder .. "/busy")
+  local twenty = read_lines(folder .. "/twenty")
+  local new = read_lines(folder .. "/new")
+  local random = math.random
+
+  local tail = " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
+    .. "\r\nAuthorization: Bearer "
+  local json = "\r\nContent-Type: application/json\r\nContent-Length: "
+  local body = '{"title":"Buy oat milk on the way home",'
+    .. '"description":"Two litres, the blue one, and ask whether the red one is back"}'
+  local created = json .. #body .. "\r\n\r\n" .. body
+  local done = json .. '18\r\n\r\n{"completed":true}'
+  local undone = json .. '19\r\n\r\n{"completed":false}'
+
+  local function owned()
+    local user = random(#busy)
+    return user + #busy * (random(PER_BUSY_USER) - 1), busy[user]
+  end
+
+  local function get()
+    local id, token = owned()
+    return "GET /api/tasks/" .. id .. tail .. token .. "\r\n\r\n"
+  end
+  local function list()
+    return "GET /api/tasks" .. tail .. twenty[random(#twenty)] .. "\r\n\r\n"
+  end
+  local function create()
+    return "POST /api/tasks" .. tail .. new[random(#new)] .. created
+  end
+  local function complete()
+    local id, token = owned()
+    return "PATCH /api/tasks/" .. id .. "/complete" .. tail .. token
+      .. (random(2) == 1 and done or undone)
+  end
+  local function mixed()
+    local dice = random(100)
+    if dice <= 50 then return get() end
+    if dice <= 80 then return list() end
+    if dice <= 90 then return create() end
+    return complete()
+  end
+
+  local of = { get = get, list = list, create = create, complete = complete, mixed = mixed }
+  request = of[workload]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.stderr:write(string.format(
+    '{"requests":%d,"seconds":%.6f,"bytes":%d,"p50":%.3f,"p99":%.3f,"max":%.3f,'
+      .. '"failed_status":%d,"failed_socket":%d,"timeouts":%d}\n',
+    summary.requests, summary.duration / 1e6, summary.bytes,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    errors.status, errors.connect + errors.read + errors.write, errors.timeout))
+end

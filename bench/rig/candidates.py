@@ -1,0 +1,130 @@
+"""What is compared: how each is built, and how it is started."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import processes
+from .processes import Failure
+
+BENCH = Path(__file__).resolve().parent.parent
+CACHE = BENCH / ".cache"
+AXUM = BENCH / "peers" / "axum-sqlx"
+FASTAPI = BENCH / "peers" / "fastapi-sqlmodel"
+
+# The yardstick: every ratio is to this one.
+YARDSTICK = "axum"
+LABELS = {
+    "ours": "tasks-api",
+    "axum": "axum + sqlx",
+    "axum-noping": "axum + sqlx, no ping",
+    "fastapi": "FastAPI + SQLModel",
+}
+DEFAULT = ["ours", "axum", "fastapi"]
+
+
+@dataclass
+class Candidate:
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    port: int = 0
+    process: subprocess.Popen | None = None
+
+    @property
+    def label(self) -> str:
+        return LABELS.get(self.name, self.name)
+
+    def start(self, folder: Path, database_url: str, secret: str) -> None:
+        self.port = processes.free_port()
+        log = str(folder / f"{self.name}.log")
+        # Nothing of the caller's environment: it might hold another database.
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "DATABASE_URL": database_url,
+            "BETTER_AUTH_SECRET": secret,
+            "ENVIRONMENT": "production",
+        }
+        command = [part.replace("{port}", str(self.port)) for part in self.command]
+        self.process = processes.start(
+            command, log, env=environment | self.environment, cwd=self.cwd or folder
+        )
+        processes.wait_for_port(self.process, self.port, log, self.label)
+
+    def stop(self) -> None:
+        if self.process:
+            processes.stop(self.process)
+            self.process = None
+
+    def cpu_seconds(self) -> float:
+        return processes.cpu_seconds(self.process.pid)
+
+    def resident_mib(self) -> float:
+        return processes.resident_mib(self.process.pid)
+
+
+def _cargo(folder: Path, *options: str) -> str:
+    """Builds for release; says where the program is."""
+    command = ["cargo", "build", "--release", "--locked", "--message-format=json", *options]
+    built = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    if built.returncode:
+        raise Failure(f"cargo build failed in {folder}")
+    messages = (json.loads(line) for line in built.stdout.splitlines())
+    return next(one["executable"] for one in messages if one.get("executable"))
+
+
+def service() -> str:
+    return _cargo(BENCH.parent, "--package", "tasks-api", "--bin", "tasks-api")
+
+
+def _venv() -> str:
+    """A virtual environment with the pinned packages; says where its Python is."""
+    folder = CACHE / "venv"
+    wanted = FASTAPI / "requirements.txt"
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != digest:
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [str(folder / "bin" / "pip"), "install", "--quiet", "-r", str(wanted)],
+        ):
+            if subprocess.run(command).returncode:
+                raise Failure(f"failed: {' '.join(command)}")
+        stamp.write_text(digest)
+    return str(folder / "bin" / "python")
+
+
+def build(names: list[str], ours: str) -> list[Candidate]:
+    """The candidates of these names, built; `ours` is the service's program."""
+    axum = None
+    if any(name.startswith("axum") for name in names):
+        axum = _cargo(AXUM, "--target-dir", str(CACHE / "target"))
+    found = []
+    for name in names:
+        match name:
+            case "ours":
+                found.append(Candidate(name, [ours]))
+            case "axum":
+                found.append(Candidate(name, [axum]))
+            case "axum-noping":
+                found.append(Candidate(name, [axum], {"PING": "off"}))
+            case "fastapi":
+                command = [_venv(), "-m", "uvicorn", "main:app", "--host", "127.0.0.1"]
+                command += ["--port", "{port}", "--workers", "2", "--loop", "uvloop"]
+                command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
+                quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
+                found.append(Candidate(name, command, quiet, cwd=FASTAPI))
+            case other:
+                # NAME=PATH: another build of the service, for before and after.
+                label, equals, path = other.partition("=")
+                if not equals or not Path(path).is_file():
+                    raise Failure(f"unknown candidate {other!r}: {', '.join(LABELS)} or NAME=PATH")
+                found.append(Candidate(label, [str(Path(path).resolve())]))
+    return found

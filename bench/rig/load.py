@@ -1,0 +1,153 @@
+"""Drives one candidate with one workload, and the database with the same SQL."""
+
+import json
+import re
+import subprocess
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .candidates import BENCH, Candidate
+from .data import BUSY, NEW, PER_BUSY, TWENTY, Users
+from .postgres import Cluster
+from .processes import Failure
+
+WORKLOADS = ["get", "list", "create", "complete", "mixed"]
+WRITES = {"create", "complete", "mixed"}
+MIX = {"get": 50, "list": 30, "create": 10, "complete": 10}
+
+_COLUMNS = "id, user_id, title, description, completed, created_at, updated_at"
+# What each endpoint cannot do without, as pgbench's prepared statements. The
+# users' names are numbers, so that pgbench makes them without the server's help.
+_OWNED = f"\\set u random(1, :busy)\n\\set id :u + :busy * random(0, {PER_BUSY - 1})\n\\set u :u + {BUSY}\n"
+SQL = {
+    "get": _OWNED + f"SELECT {_COLUMNS} FROM tasks WHERE id = :id AND user_id = :u;\n",
+    "list": f"\\set u random(1, :twenty) + {TWENTY}\n"
+    f"SELECT {_COLUMNS} FROM tasks WHERE user_id = :u ORDER BY id DESC;\n",
+    "create": f"\\set u random(1, :new) + {NEW}\n"
+    "WITH granted AS (INSERT INTO task_counts AS held (user_id, tasks) VALUES (:u, 1) "
+    "ON CONFLICT (user_id) DO UPDATE SET tasks = held.tasks + 1 WHERE held.tasks < 10000 "
+    "RETURNING user_id) "
+    "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
+    "SELECT user_id, 'Buy oat milk on the way home', "
+    "'Two litres, the blue one, and ask whether the red one is back', FALSE, now(), now() "
+    f"FROM granted RETURNING {_COLUMNS};\n",
+    "complete": _OWNED + "\\set done random(0, 1)\n"
+    "UPDATE tasks SET completed = (:done = 1), "
+    "updated_at = GREATEST(now(), updated_at + interval '1 microsecond') "
+    f"WHERE id = :id AND user_id = :u RETURNING {_COLUMNS};\n",
+}
+
+
+@dataclass
+class Sample:
+    """One candidate's turn."""
+
+    rate: float
+    p50: float | None
+    p99: float | None
+    server_cpu: float | None
+    postgres_cpu: float
+    resident: float | None
+    requests: int
+    bytes_each: float | None = None
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+class Highest:
+    """The highest resident set while it runs."""
+
+    def __init__(self, candidate: Candidate):
+        self.candidate = candidate
+        self.value = 0.0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self) -> None:
+        while True:
+            self.value = max(self.value, self.candidate.resident_mib())
+            if self.over.wait(0.5):
+                return
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def drive(
+    candidate: Candidate,
+    workload: str,
+    connections: int,
+    seconds: int,
+    tokens: Path,
+    seed: int,
+    database_cpu=lambda: 0.0,
+) -> Sample:
+    """wrk against one candidate. Any answer that is not a success is a `Failure`."""
+    command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s"]
+    command += ["--timeout", "10s", "-s", str(BENCH / "load.lua")]
+    command += [f"http://127.0.0.1:{candidate.port}", "--", workload, str(seed), str(tokens)]
+    server, database = candidate.cpu_seconds(), database_cpu()
+    with Highest(candidate) as resident:
+        done = subprocess.run(command, capture_output=True, text=True)
+    server, database = candidate.cpu_seconds() - server, database_cpu() - database
+    try:
+        told = json.loads(done.stderr.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise Failure(f"wrk failed: {done.stderr.strip() or done.stdout}") from None
+    what = f"{candidate.label}, {workload}, {connections} connections"
+    failed = {key: told[key] for key in ("failed_status", "failed_socket", "timeouts") if told[key]}
+    if failed or not told["requests"]:
+        raise Failure(f"{what}: {told['requests']} answers, and of them {failed}")
+    if candidate.process.poll() is not None:
+        raise Failure(f"{what}: it has stopped")
+    thousands = told["requests"] / 1000
+    return Sample(
+        rate=told["requests"] / told["seconds"],
+        p50=told["p50"],
+        p99=told["p99"],
+        server_cpu=server / thousands,
+        postgres_cpu=database / thousands,
+        resident=resident.value,
+        requests=told["requests"],
+        bytes_each=told["bytes"] / told["requests"],
+    )
+
+
+def limit(
+    cluster: Cluster, workload: str, connections: int, seconds: int, users: Users, folder: Path
+) -> Sample:
+    """pgbench with the endpoints' own SQL: the database without a service."""
+    command = [str(cluster.bin / "pgbench"), "-n", "-M", "prepared"]
+    command += ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "bench"]
+    command += ["-c", str(connections), "-j", str(min(2, connections)), "-T", str(seconds)]
+    for name in ("busy", "twenty", "new"):
+        command += ["-D", f"{name}={getattr(users, name)}"]
+    for name, weight in (MIX if workload == "mixed" else {workload: 1}).items():
+        script = folder / f"{name}.sql"
+        script.write_text(SQL[name])
+        command += ["-f", f"{script}@{weight}"]
+    database = cluster.cpu_seconds()
+    done = subprocess.run(command + ["bench"], capture_output=True, text=True)
+    database = cluster.cpu_seconds() - database
+    rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
+    count = re.search(r"^number of transactions actually processed: (\d+)", done.stdout, re.M)
+    failed = re.search(r"^number of failed transactions: ([1-9]\d*)", done.stdout, re.M)
+    if done.returncode or not rate or not count or failed:
+        raise Failure(f"pgbench failed: {done.stderr or done.stdout}")
+    requests = int(count.group(1))
+    return Sample(
+        rate=float(rate.group(1)),
+        p50=None,
+        p99=None,
+        server_cpu=None,
+        postgres_cpu=database / requests * 1000,
+        resident=None,
+        requests=requests,
+    )

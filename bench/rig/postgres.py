@@ -1,0 +1,100 @@
+"""A private Postgres cluster in a temporary folder."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from . import processes
+from .processes import Failure
+
+# What a small production server would set. Nothing here trades safety for speed:
+# a commit that was answered is on the disk.
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "512MB",
+    "max_connections": "400",
+    "max_wal_size": "8GB",
+    # Both are done by hand between measurements, so that neither falls into one
+    # candidate's turn and not into another's.
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+}
+
+
+def binaries() -> Path:
+    """The folder of initdb: Debian keeps it off the PATH."""
+    found = shutil.which("initdb") or max(
+        glob.glob("/usr/lib/postgresql/*/bin/initdb"),
+        key=lambda path: int(path.split("/")[4]),
+        default=None,
+    )
+    if found is None:
+        raise Failure("Postgres is not installed: no initdb on the PATH")
+    return Path(found).resolve().parent
+
+
+class Cluster:
+    def __init__(self, folder: Path):
+        self.bin = binaries()
+        self.folder = folder / "postgres"
+        self.folder.mkdir(mode=0o700)
+        self.port = processes.free_port()
+        # Postgres refuses to run as root.
+        self.drop = []
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+        data = str(self.folder / "data")
+        initdb = [str(self.bin / "initdb"), "-D", data, "-U", "bench", "-A", "trust"]
+        initdb += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run(self.drop + initdb, capture_output=True, text=True, cwd="/")
+        if made.returncode:
+            raise Failure(f"initdb failed:\n{made.stderr}")
+        settings = SETTINGS | {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self.folder),
+        }
+        command = [str(self.bin / "postgres"), "-D", data]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        log = str(folder / "postgres.log")
+        self.process = processes.start(self.drop + command, log, cwd="/")
+        processes.wait_for_port(self.process, self.port, log, "Postgres")
+        for _ in range(100):
+            if self._psql("postgres", "SELECT 1").returncode == 0:
+                break
+        self.run("CREATE DATABASE bench", database="postgres")
+
+    @property
+    def url(self) -> str:
+        return f"postgres://bench@127.0.0.1:{self.port}/bench"
+
+    @property
+    def version(self) -> str:
+        return self.run("SHOW server_version")
+
+    def _psql(self, database: str, sql: str) -> subprocess.CompletedProcess:
+        command = [str(self.bin / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1"]
+        command += ["-h", str(self.folder), "-p", str(self.port), "-U", "bench", database]
+        return subprocess.run(command, input=sql, capture_output=True, text=True)
+
+    def run(self, sql: str, database: str = "bench") -> str:
+        """Runs statements over the socket, each committed on its own."""
+        done = self._psql(database, sql)
+        if done.returncode:
+            raise Failure(f"Postgres: {done.stderr.strip()}\nin: {sql.strip()[:300]}")
+        return done.stdout.strip()
+
+    def cpu_seconds(self) -> float:
+        return processes.cpu_seconds(self.process.pid)
+
+    def stop(self) -> None:
+        processes.stop(self.process, signal.SIGINT)

@@ -1,0 +1,154 @@
+"""From the samples to the tables: JSON for programs, Markdown for people."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean
+
+from .candidates import LABELS, YARDSTICK
+from .load import WORKLOADS, Sample
+
+LIMIT = "pgbench"
+
+# What the service owes (the project's issue on performance): at least this ratio
+# to the yardstick at 100,000 rows.
+OWED = {
+    ("get", 32): 2.0,
+    ("list", 32): 1.8,
+    ("create", 32): 3.5,
+    ("complete", 32): 3.0,
+    ("mixed", 32): 2.0,
+    ("mixed", 256): 2.5,
+} | {(workload, 1): 0.95 for workload in WORKLOADS}
+OWED_MIB = 40
+OWED_GROWTH = 0.9
+
+
+@dataclass
+class Cell:
+    """One workload at one number of connections and rows: the samples of each."""
+
+    rows: int
+    workload: str
+    connections: int
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+    def mean(self, name: str, of: str) -> float | None:
+        values = [getattr(sample, of) for sample in self.samples.get(name, [])]
+        return mean(values) if values and None not in values else None
+
+    def ratio(self, name: str) -> float | None:
+        own, other = self.mean(name, "rate"), self.mean(YARDSTICK, "rate")
+        return own / other if own and other else None
+
+    def spread(self, name: str) -> float:
+        """How far the turns lie apart, of their mean."""
+        rates = [sample.rate for sample in self.samples[name]]
+        return (max(rates) - min(rates)) / mean(rates)
+
+
+def machine(postgres: str) -> dict:
+    with open("/proc/cpuinfo") as info:
+        model = next((line.split(":", 1)[1].strip() for line in info if "model name" in line), "")
+    root = Path(__file__).parent
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=9"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    return {
+        "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit or "unknown",
+        "processors": os.cpu_count(),
+        "processor": model or platform.machine(),
+        "kernel": platform.release(),
+        "postgres": postgres,
+    }
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def markdown(cells: list[Cell], about: dict) -> str:
+    lines = [
+        f"{about['processors']} × {about['processor']}, PostgreSQL {about['postgres']}, "
+        f"commit {about['commit']}, {about['when']}, {about['seconds']} s a turn, "
+        f"load generator and database on the same processors.",
+        "",
+    ]
+    for rows in sorted({cell.rows for cell in cells}):
+        lines += [
+            f"### {rows:,} rows",
+            "",
+            "| workload | connections | candidate | requests/s | ratio | ± | p50 ms | p99 ms "
+            "| CPU s/1,000: server | Postgres | MiB |",
+            "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        ]
+        for cell in (cell for cell in cells if cell.rows == rows):
+            for name in cell.samples:
+                lines.append(
+                    f"| {cell.workload} | {cell.connections} | {LABELS.get(name, name)} "
+                    f"| {_number(cell.mean(name, 'rate'), 0)} | {_number(cell.ratio(name))} "
+                    f"| {cell.spread(name):.0%} "
+                    f"| {_number(cell.mean(name, 'p50'))} | {_number(cell.mean(name, 'p99'))} "
+                    f"| {_number(cell.mean(name, 'server_cpu'), 3)} "
+                    f"| {_number(cell.mean(name, 'postgres_cpu'), 3)} "
+                    f"| {_number(cell.mean(name, 'resident'), 0)} |"
+                )
+        lines.append("")
+    if any("ours" in cell.samples and YARDSTICK in cell.samples for cell in cells):
+        lines += ["### Against what is owed", "", "| | owed | got | |", "|---|--:|--:|---|"]
+        for what, owed, got, held in judge(cells):
+            lines.append(f"| {what} | {owed} | {got} | {'yes' if held else '**no**'} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def judge(cells: list[Cell]) -> list[tuple[str, str, str, bool]]:
+    """Each promise that these cells can judge: what, owed, got, held."""
+    found = []
+    for cell in cells:
+        ratio = cell.ratio("ours")
+        if ratio is None:
+            continue
+        where = f"{cell.workload}, {cell.connections} connections, {cell.rows:,} rows"
+        owed = OWED.get((cell.workload, cell.connections))
+        if owed and cell.rows == 100_000:
+            found.append((where, f"{owed:.2f}", f"{ratio:.2f}", ratio >= owed))
+        own, other = cell.mean("ours", "p99"), cell.mean(YARDSTICK, "p99")
+        found.append((f"p99: {where}", f"{other:.2f} ms", f"{own:.2f} ms", own <= other))
+        if cell.connections == 256:
+            mib = max(sample.resident for sample in cell.samples["ours"])
+            found.append((f"MiB: {where}", str(OWED_MIB), f"{mib:.0f}", mib <= OWED_MIB))
+    rates = {(c.workload, c.connections, c.rows): c.mean("ours", "rate") for c in cells}
+    for (workload, connections, rows), rate in rates.items():
+        before = rates.get((workload, connections, 100_000))
+        if workload in ("get", "mixed") and connections == 32 and rows == 1_000_000 and before:
+            what = f"{workload}, 1,000,000 rows to 100,000"
+            growth = rate / before
+            found.append((what, f"{OWED_GROWTH:.2f}", f"{growth:.2f}", growth >= OWED_GROWTH))
+    return found
+
+
+def write(cells: list[Cell], about: dict, out: Path) -> str:
+    """Writes `out`.json and `out`.md; returns the text."""
+    text = markdown(cells, about)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shown = [
+        {
+            "rows": cell.rows,
+            "workload": cell.workload,
+            "connections": cell.connections,
+            "ratios": {name: cell.ratio(name) for name in cell.samples},
+            "samples": {
+                name: [sample.as_dict() for sample in samples]
+                for name, samples in cell.samples.items()
+            },
+        }
+        for cell in cells
+    ]
+    out.with_suffix(".json").write_text(json.dumps({"about": about, "cells": shown}, indent=1))
+    out.with_suffix(".md").write_text(text)
+    return text
