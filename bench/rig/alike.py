@@ -20,8 +20,9 @@ QUOTA = 10_000
 
 
 class Client:
-    def __init__(self, port: int, secret: str):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    def __init__(self, candidate: Candidate, secret: str):
+        self.label = candidate.label
+        self.port = candidate.port
         self.tokens = {sub: data.token(secret, sub) for sub in ("alike-ana", "alike-bob")}
         self.tokens |= {
             "expired": data.token(secret, "alike-ana", lifetime=-3600),
@@ -38,16 +39,24 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = body if isinstance(body, str) else json.dumps(body)
-        self.connection.request(method, path.replace("{id}", str(self.last_id)), body, headers)
-        answer = self.connection.getresponse()
-        text = answer.read()
+        step = f"{method} {path} {body or ''} as {who}"
+        try:
+            target = path.replace("{id}", str(self.last_id))
+            # A connection for each: a server may close one on which it refused a
+            # request before the body had come.
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection.request(method, target, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(f"{self.label}: {step[:150]}: {error!r}") from None
         try:
             found = json.loads(text)
         except ValueError:
             found = f"no JSON: {text[:80]!r}"
         if isinstance(found, dict) and answer.status == 201:
             self.last_id = found.get("id", 0)
-        step = f"{method} {path} {body or ''} as {who}"
         self.answers.append((step, self._comparable(answer, found)))
 
     def _comparable(self, answer, found) -> dict:
@@ -132,7 +141,7 @@ def check(candidates: list[Candidate], cluster: Cluster, secret: str) -> int:
     """Raises `Failure` with every difference; says how many answers were compared."""
     answers = {}
     for candidate in candidates:
-        client = Client(candidate.port, secret)
+        client = Client(candidate, secret)
         _script(client, cluster)
         answers[candidate.label] = client.answers
         left = cluster.run("SELECT tasks FROM task_counts WHERE user_id = 'alike-ana'")
