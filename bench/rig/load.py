@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -126,6 +127,8 @@ def limit(
     """pgbench with the endpoints' own SQL: the database without a service."""
     command = [str(cluster.bin / "pgbench"), "-n", "-M", "prepared"]
     command += ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "bench"]
+    # Its clock runs while it connects, which for hundreds takes a while.
+    seconds += connections // 128
     command += ["-c", str(connections), "-j", str(min(2, connections)), "-T", str(seconds)]
     for name in ("busy", "twenty", "new"):
         command += ["-D", f"{name}={getattr(users, name)}"]
@@ -135,6 +138,8 @@ def limit(
         command += ["-f", f"{script}@{weight}"]
     database = cluster.cpu_seconds()
     done = subprocess.run(command + ["bench"], capture_output=True, text=True)
+    # Its backends end with it; what they cost is told once they are reaped.
+    time.sleep(0.2)
     database = cluster.cpu_seconds() - database
     rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
     count = re.search(r"^number of transactions actually processed: (\d+)", done.stdout, re.M)

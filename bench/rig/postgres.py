@@ -50,7 +50,9 @@ class Cluster:
         if os.getuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.folder, user.pw_uid, user.pw_gid)
-            self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+            self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+            # A change of user clears what processes.start() asked the kernel for.
+            self.drop += ["--pdeathsig=INT", "--"]
         data = str(self.folder / "data")
         initdb = [str(self.bin / "initdb"), "-D", data, "-U", "bench", "-A", "trust"]
         initdb += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
