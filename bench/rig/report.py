@@ -45,10 +45,10 @@ class Cell:
         own, other = self.mean(name, "rate"), self.mean(YARDSTICK, "rate")
         return own / other if own and other else None
 
-    def spread(self, name: str) -> float:
-        """How far the turns lie apart, of their mean."""
+    def spread(self, name: str) -> str:
+        """How far the turns lie apart, of their mean; nothing to say of one turn."""
         rates = [sample.rate for sample in self.samples[name]]
-        return (max(rates) - min(rates)) / mean(rates)
+        return f"{(max(rates) - min(rates)) / mean(rates):.0%}" if len(rates) > 1 else ""
 
 
 def machine(postgres: str) -> dict:
@@ -91,7 +91,7 @@ def markdown(cells: list[Cell], about: dict) -> str:
                 lines.append(
                     f"| {cell.workload} | {cell.connections} | {LABELS.get(name, name)} "
                     f"| {_number(cell.mean(name, 'rate'), 0)} | {_number(cell.ratio(name))} "
-                    f"| {cell.spread(name):.0%} "
+                    f"| {cell.spread(name)} "
                     f"| {_number(cell.mean(name, 'p50'))} | {_number(cell.mean(name, 'p99'))} "
                     f"| {_number(cell.mean(name, 'server_cpu'), 3)} "
                     f"| {_number(cell.mean(name, 'postgres_cpu'), 3)} "
@@ -113,7 +113,7 @@ def judge(cells: list[Cell]) -> list[tuple[str, str, str, bool]]:
         ratio = cell.ratio("ours")
         if ratio is None:
             continue
-        where = f"{cell.workload}, {cell.connections} connections, {cell.rows:,} rows"
+        where = f"{cell.workload}, connections {cell.connections}, {cell.rows:,} rows"
         owed = OWED.get((cell.workload, cell.connections))
         if owed and cell.rows == 100_000:
             found.append((where, f"{owed:.2f}", f"{ratio:.2f}", ratio >= owed))
