@@ -66,6 +66,10 @@ release-openapi: openapi
     cd openapi/released && v=$(sed -n 's/^  version: //p' ../tasks.yaml) && \
         test ! -e "$v.yaml" && cp ../tasks.yaml "$v.yaml" && sha256sum "$v.yaml" >> SHA256SUMS
 
+# The load benchmark: `just bench --quick`, `just bench --help`.
+bench *args:
+    bench/run {{ args }}
+
 # The TypeScript client: generate it from openapi/tasks.yaml, build it, test it.
 client:
     cargo build

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const app = fileURLToPath(new URL("..", import.meta.url));
@@ -43,7 +44,9 @@ async function answers(server, url) {
 }
 
 export async function startServers(folder) {
-  const binary = process.env.TASKS_API_BIN;
+  const given = process.env.TASKS_API_BIN;
+  // Absolute, because the service is started in a folder of its own.
+  const binary = given && resolve(given);
   if (!binary) throw new Error("TASKS_API_BIN must name the service's binary");
   const [appPort, servicePort] = [await freePort(), await freePort()];
   const appUrl = `http://localhost:${appPort}`;
