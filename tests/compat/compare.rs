@@ -48,7 +48,7 @@ pub fn compare(old: &Value, new: &Value) -> Vec<Change> {
         changes.push(Change {
             class: Class::Documentation,
             place: "the document".to_owned(),
-            what: "its words differ".to_owned(),
+            what: format!("its words differ{}", differences(old, new)),
         });
     }
     changes
@@ -66,6 +66,10 @@ fn differences(old: &Value, new: &Value) -> String {
         if old.is_object() && new.is_object() {
             for (key, (old, new)) in pairs(old, new) {
                 let nothing = Value::Null;
+                // What is only a consequence, or differs always.
+                if matches!(key, "example" | "version") {
+                    continue;
+                }
                 let place = format!("{place}/{key}");
                 walk(
                     &place,
