@@ -24,7 +24,7 @@ test-postgres:
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund
     npm ci --prefix tests/browser --no-audit --no-fund
-    cargo test --test e2e -- better_auth docs
+    cargo test --test e2e -- better_auth curl docs
 
 # schemathesis against the release binary: every check, two users, old documents.
 conformance:

@@ -134,3 +134,56 @@ impl From<Model> for Task {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "asks the database for its plans")]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+
+    use super::*;
+    use crate::{
+        auth::{Secret, TokenSources, Verifier, sign_hs256},
+        store::DatabaseUrl,
+    };
+
+    async fn user() -> User {
+        let secret = Secret::new("a secret of the tests, long enough for HS256");
+        let token = sign_hs256(&secret, "ana", Duration::from_mins(1)).unwrap();
+        let sources = TokenSources {
+            secret: Some(secret),
+            ..TokenSources::default()
+        };
+        let verifier = Verifier::new(sources).unwrap();
+        verifier.verify(&token).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn lists_are_read_from_an_index_in_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/tasks.db", folder.path().display());
+        let url = DatabaseUrl::parse(&url).unwrap();
+        let store = Store::connect(&url, 10).await.unwrap();
+        store.migrate_up().await.unwrap();
+        let user = user().await;
+        let all = owned_by(&user).all().order_by_desc(Column::Id);
+        let pending = all.clone().filter(Column::Completed.eq(false));
+
+        for (list, index) in [
+            (all, "tasks_by_user"),
+            (pending, "tasks_by_user_and_status"),
+        ] {
+            let list = list.build(DbBackend::Sqlite).to_string();
+            let ask = format!("EXPLAIN QUERY PLAN {list}");
+            let ask = Statement::from_string(DbBackend::Sqlite, ask);
+            let plan = store.inner.readers.query_all_raw(ask).await.unwrap();
+            let plan: Vec<String> = plan
+                .iter()
+                .map(|row| row.try_get("", "detail").unwrap())
+                .collect();
+            let search = format!("SEARCH tasks USING INDEX {index} ");
+            assert!(plan.len() == 1 && plan[0].starts_with(&search), "{plan:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What needs Node, Python or a browser, against the real binary. Not part of a plain
+//! What needs curl, Node, Python or a browser, against the real binary. Not part of a plain
 //! `cargo test`, which needs nothing but Rust: `just e2e` runs it.
 
 #![allow(
@@ -9,6 +9,7 @@
 
 mod better_auth;
 mod conformance;
+mod curl;
 #[path = "../support/database.rs"]
 mod database;
 mod docs;

@@ -163,3 +163,25 @@ async fn good_answers_return_by_themselves_when_the_database_does() {
     door.set(OPEN);
     wait_until_back(&service, &ana).await;
 }
+
+#[tokio::test]
+async fn the_service_starts_without_its_issuer_and_says_so() {
+    let service = Service::start(&[("BETTER_AUTH_URL", "http://127.0.0.1:1")]).await;
+    // Its header and claims could be good; only a key could tell.
+    let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
+
+    let call = async |path: &str| {
+        let call = client().get(format!("{}{path}", service.url));
+        timeout(BOUND, call.bearer_auth(token).send())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+
+    assert_eq!(call("/health/live").await.status(), StatusCode::OK);
+    for path in ["/health/ready", "/api/tasks"] {
+        let away = call(path).await;
+        assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(away.headers().contains_key("retry-after"));
+    }
+}

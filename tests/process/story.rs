@@ -10,20 +10,17 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_printed_curl_line_answers_an_empty_list() {
+async fn the_printed_token_and_address_answer_an_empty_list() {
     let service = Service::start(&[]).await;
-    let line = service
-        .banner
-        .lines()
-        .find(|line| line.starts_with("curl "));
+    let mut lines = service.banner.lines();
+    let line = lines.find(|line| line.starts_with("curl ")).unwrap();
+    let (header, url) = line.rsplit_once("' ").unwrap();
+    let token = header.rsplit_once(' ').unwrap().1;
 
-    let output = tokio::process::Command::new("sh")
-        .args(["-c", &format!("{} -sS -w ' %{{http_code}}'", line.unwrap())])
-        .output()
-        .await
-        .unwrap();
+    let answer = client().get(url).bearer_auth(token).send().await.unwrap();
 
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "[] 200");
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.text().await.unwrap(), "[]");
 }
 
 #[tokio::test]
