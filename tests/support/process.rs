@@ -127,8 +127,9 @@ impl Service {
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill")
-            .args([name, &id])
+        let kill = format!("kill {name} {id}");
+        let sent = std::process::Command::new("sh")
+            .args(["-c", &kill])
             .status();
         assert!(sent.unwrap().success());
     }
