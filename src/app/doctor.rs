@@ -5,7 +5,7 @@ use crate::{
     app::{StartError, banner, database_url, open_store, verifier},
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
-    store::Store,
+    store::{Migration, Store},
 };
 
 /// What was found: printed as it is found, and counted.
@@ -78,18 +78,15 @@ async fn check_database(config: &Config, findings: &mut Findings) {
 async fn check_migrations(store: &Store, findings: &mut Findings) {
     match store.migration_status().await {
         Ok(migrations) => {
-            for migration in migrations {
-                if migration.applied {
-                    findings.good("migration", format!("{} is applied", migration.name));
-                } else {
-                    findings.bad(
-                        "migration",
-                        format!(
-                            "{} is pending: tasks-api migrate up applies it",
-                            migration.name
-                        ),
-                    );
-                }
+            for Migration { name, applied } in migrations {
+                findings.good(
+                    "migration",
+                    if applied {
+                        format!("{name} is applied")
+                    } else {
+                        format!("{name} is pending; the next start applies it")
+                    },
+                );
             }
         }
         Err(error) => findings.bad("migrations", error),
