@@ -3,18 +3,18 @@
 //!
 //! What requests accept may only grow; what responses may contain may only
 //! shrink. So an additional status is a break (a client that handles every
-//! documented one meets another), and one status less is none.
+//! documented one meets another), and one status less is none. Beyond direction:
+//! a documented field that goes is a break on both sides, since unknown fields are
+//! ignored and open objects may have any, so that nothing else would tell a client
+//! that what it sends is lost, or that what it shows is gone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
+    document::{differences, form, lower_case, operations, pairs, urls},
     json_schema::resolved,
-    schema::{covers, same},
+    schema::{covers, keeps, same},
+    security::{Access, Security},
 };
 
 /// What a change asks of the version, the least first.
@@ -60,52 +60,21 @@ fn without_version(document: &Value) -> Value {
     document
 }
 
-/// Where two schemas differ, a line each, with both sides.
-fn differences(old: &Value, new: &Value) -> String {
-    fn walk(place: &str, old: &Value, new: &Value, lines: &mut String) {
-        if old.is_object() && new.is_object() {
-            for (key, (old, new)) in pairs(old, new) {
-                let nothing = Value::Null;
-                // What is only a consequence, or differs always.
-                if matches!(key, "example" | "version") {
-                    continue;
-                }
-                let place = format!("{place}/{key}");
-                walk(
-                    &place,
-                    old.unwrap_or(&nothing),
-                    new.unwrap_or(&nothing),
-                    lines,
-                );
-            }
-        } else if old != new {
-            // Writing to a String cannot fail.
-            let _ = write!(lines, "\n    {place}: was {old}, is {new}");
-        }
-    }
-    let mut lines = String::new();
-    walk("", old, new, &mut lines);
-    lines
+/// What a change of a schema asks of the version, if anything, and why.
+type Verdict = (Option<Class>, String);
+
+/// Who sends what a schema describes.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Request,
+    Response,
 }
 
 #[derive(Default)]
 struct Comparison {
     changes: Vec<Change>,
-}
-
-/// The entries of two objects by key, either side possibly missing.
-fn pairs<'a>(
-    old: &'a Value,
-    new: &'a Value,
-) -> BTreeMap<&'a str, (Option<&'a Value>, Option<&'a Value>)> {
-    let (old, new) = (old.as_object(), new.as_object());
-    let keys = |object: Option<&'a Map<String, Value>>| object.into_iter().flat_map(Map::keys);
-    let all: BTreeSet<_> = keys(old).chain(keys(new)).collect();
-    let get =
-        |object: Option<&'a Map<String, Value>>, key: &String| object.and_then(|o| o.get(key));
-    all.into_iter()
-        .map(|key| (key.as_str(), (get(old, key), get(new, key))))
-        .collect()
+    /// Pairs of schemas that were compared already.
+    known: Vec<(Side, Value, Value, Verdict)>,
 }
 
 impl Comparison {
@@ -124,32 +93,20 @@ impl Comparison {
     }
 
     fn documents(&mut self, old: &Value, new: &Value) {
-        let urls = |document: &Value| {
-            let servers = document["servers"].as_array().cloned().unwrap_or_default();
-            servers
-                .iter()
-                .map(|server| server["url"].clone())
-                .collect::<Value>()
-        };
-        self.same("servers", &urls(old), &urls(new));
+        let servers = [old, new].map(|document| urls(&document["servers"]));
+        self.same("servers", &servers[0], &servers[1]);
         for (path, (old_item, new_item)) in pairs(&old["paths"], &new["paths"]) {
-            let nothing = Value::Null;
-            let items = (old_item.unwrap_or(&nothing), new_item.unwrap_or(&nothing));
-            for (method, sides) in pairs(items.0, items.1) {
+            let operations =
+                |item: Option<&Value>, document| item.map(|item| operations(item, document));
+            let old = operations(old_item, old).unwrap_or_default();
+            let new = operations(new_item, new).unwrap_or_default();
+            for (method, sides) in pairs(&old, &new) {
                 let place = format!("{} {path}", method.to_uppercase());
                 match sides {
                     (Some(_), None) => self.report(Class::Breaking, &place, "is gone"),
                     (None, Some(_)) => self.report(Class::Compatible, &place, "is new"),
-                    (Some(old_operation), Some(new_operation)) => {
-                        let schemes = |d: &Value| d["components"]["securitySchemes"].clone();
-                        self.operation(&place, old_operation, new_operation);
-                        self.security(
-                            &place,
-                            (old_operation, &schemes(old)),
-                            (new_operation, &schemes(new)),
-                        );
-                    }
-                    (None, None) => {}
+                    (Some(old), Some(new)) if old != new => self.operation(&place, old, new),
+                    _ => {}
                 }
             }
         }
@@ -161,6 +118,12 @@ impl Comparison {
             &old["operationId"],
             &new["operationId"],
         );
+        self.same(
+            &format!("{place}, servers"),
+            &old["servers"],
+            &new["servers"],
+        );
+        self.security(place, old, new);
         self.parameters(place, &old["parameters"], &new["parameters"]);
         self.request_body(
             &format!("{place}, request body"),
@@ -182,53 +145,26 @@ impl Comparison {
         }
     }
 
-    /// The schemes that an operation asks for, each with what it is.
-    fn security(&mut self, place: &str, old: (&Value, &Value), new: (&Value, &Value)) {
+    fn security(&mut self, place: &str, old: &Value, new: &Value) {
         let place = format!("{place}, security");
-        let asked = |(operation, schemes): (&Value, &Value)| {
-            let asked = operation["security"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            let names = asked
-                .iter()
-                .filter_map(Value::as_object)
-                .flat_map(Map::keys);
-            let parts = ["type", "scheme", "in", "name"];
-            let scheme = |name: &String| parts.map(|part| schemes[name][part].clone());
-            names
-                .map(|name| (name.clone(), scheme(name)))
-                .collect::<Vec<_>>()
-        };
-        let (old, new) = (asked(old), asked(new));
-        if new.is_empty() && !old.is_empty() {
-            self.report(Class::Compatible, &place, "is no longer asked for");
-        } else if old != new {
-            self.report(Class::Breaking, &place, format!("was {old:?}, is {new:?}"));
+        let (old, new) = (Security::of(old), Security::of(new));
+        let sides = format!("was {old}, is {new}");
+        match new.access_after(&old) {
+            Access::Same => {}
+            Access::AsksLess => self.report(Class::Compatible, &place, sides),
+            Access::AsksMore => self.report(Class::Breaking, &place, sides),
         }
     }
 
     fn parameters(&mut self, place: &str, old: &Value, new: &Value) {
-        let by_name = |parameters: &Value| {
-            let parameters = parameters.as_array().cloned().unwrap_or_default();
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let named = parameters.into_iter().map(|parameter| {
-                let name = format!(
-                    "{} parameter {}",
-                    text(&parameter["in"]),
-                    text(&parameter["name"])
-                );
-                (name, parameter)
-            });
-            named.collect::<Value>()
-        };
-        for (name, sides) in pairs(&by_name(old), &by_name(new)) {
+        for (name, sides) in pairs(old, new) {
             let place = format!("{place}, {name}");
             match sides {
                 (Some(_), None) => self.report(Class::Breaking, &place, "is gone"),
                 (None, Some(new)) => self.added_input(&place, new),
                 (Some(old), Some(new)) => {
                     self.input(&place, &old["required"], &new["required"]);
+                    self.same(&format!("{place}, form"), &form(old), &form(new));
                     self.accepts(&place, &old["schema"], &new["schema"]);
                 }
                 (None, None) => {}
@@ -292,7 +228,8 @@ impl Comparison {
                 (None, None) => {}
             }
         }
-        for (name, sides) in pairs(&old["headers"], &new["headers"]) {
+        let headers = |response: &Value| lower_case(&response["headers"]);
+        for (name, sides) in pairs(&headers(old), &headers(new)) {
             let place = format!("{place}, header {name}");
             match sides {
                 (Some(_), None) => self.report(Class::Breaking, &place, "is gone"),
@@ -316,28 +253,57 @@ impl Comparison {
 
     /// The schema of what a client sends.
     fn accepts(&mut self, place: &str, old: &Value, new: &Value) {
-        match covers(new, old) {
-            Ok(()) if same(old, new) => {}
-            Ok(()) => self.report(Class::Compatible, place, "takes more than before"),
-            Err(why) => {
-                let what = format!(
-                    "no longer takes all it took; {why}{}",
-                    differences(old, new)
-                );
-                self.report(Class::Breaking, place, what);
-            }
-        }
+        let (class, what) = self.verdict(Side::Request, old, new);
+        self.report_verdict(class, place, what);
     }
 
     /// The schema of what a client receives.
     fn answers(&mut self, place: &str, old: &Value, new: &Value) {
-        match covers(old, new) {
-            Ok(()) if same(old, new) => {}
-            Ok(()) => self.report(Class::Compatible, place, "answers less, or says more of it"),
-            Err(why) => {
-                let what = format!("may answer what it did not; {why}{}", differences(old, new));
-                self.report(Class::Breaking, place, what);
-            }
+        let (class, what) = self.verdict(Side::Response, old, new);
+        self.report_verdict(class, place, what);
+    }
+
+    fn report_verdict(&mut self, class: Option<Class>, place: &str, what: String) {
+        if let Some(class) = class {
+            self.report(class, place, what);
         }
+    }
+
+    /// What a change of a schema means. The same few schemas stand in many places,
+    /// and the comparison is the slow part: each pair is compared once.
+    fn verdict(&mut self, side: Side, old: &Value, new: &Value) -> Verdict {
+        if old == new {
+            return (None, String::new());
+        }
+        let known = self.known.iter();
+        let mut known = known.filter(|(s, o, n, _)| *s == side && o == old && n == new);
+        if let Some((.., verdict)) = known.next() {
+            return verdict.clone();
+        }
+        let contained = match side {
+            Side::Request => covers(new, old),
+            Side::Response => covers(old, new),
+        };
+        let verdict = match contained.and_then(|()| keeps(old, new, side == Side::Request)) {
+            Ok(()) if same(old, new) => (None, String::new()),
+            Ok(()) => {
+                let what = match side {
+                    Side::Request => "takes more than before",
+                    Side::Response => "answers less, or says more of it",
+                };
+                (Some(Class::Compatible), what.to_owned())
+            }
+            Err(why) => {
+                let what = match side {
+                    Side::Request => "no longer takes all it took",
+                    Side::Response => "may answer what it did not",
+                };
+                let what = format!("{what}; {why}{}", differences(old, new));
+                (Some(Class::Breaking), what)
+            }
+        };
+        let entry = (side, old.clone(), new.clone(), verdict.clone());
+        self.known.push(entry);
+        verdict
     }
 }

@@ -8,8 +8,11 @@
 )]
 
 mod compare;
+mod document;
+mod edges;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
 mod mutations;
 mod releases;
 mod schema;
+mod security;

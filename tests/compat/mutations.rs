@@ -8,7 +8,8 @@ use crate::compare::{Class, compare};
 
 use Class::{Breaking, Compatible, Documentation};
 
-enum Edit {
+/// One edit of a document.
+pub enum Edit {
     /// Puts a value at a JSON pointer (RFC 6901).
     Set(&'static str, Value),
     /// Takes away what is at a JSON pointer.
@@ -19,7 +20,8 @@ enum Edit {
 
 use Edit::{Push, Remove, Set};
 
-fn apply(document: &mut Value, edit: Edit) {
+/// Carries out an edit.
+pub fn apply(document: &mut Value, edit: Edit) {
     let split = |pointer: &'static str| pointer.rsplit_once('/').expect("a place in something");
     match edit {
         Set(pointer, value) => {

@@ -43,9 +43,23 @@ fn released() -> Vec<(Version, Value)> {
     released
 }
 
+/// The changes, those of one shared schema (a problem's stands in 40 places) as one.
 fn list(changes: &[Change], least: Class) -> String {
-    let lines = changes.iter().filter(|change| change.class >= least);
-    let lines = lines.map(|Change { class, place, what }| format!("- {class:?}: {place}: {what}"));
+    let mut places: Vec<((Class, &str), Vec<&str>)> = Vec::new();
+    for Change { class, place, what } in changes.iter().filter(|change| change.class >= least) {
+        let change = (*class, what.as_str());
+        match places.iter_mut().find(|(known, _)| *known == change) {
+            Some((_, places)) => places.push(place),
+            None => places.push((change, vec![place])),
+        }
+    }
+    let lines = places.iter().map(|((class, what), places)| {
+        let more = match places.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} places more)"),
+        };
+        format!("- {class:?}: {}{more}: {what}", places[0])
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -110,6 +124,15 @@ fn a_released_document_never_changes() {
             sums.lines().any(|line| line == format!("{sum}  {name}")),
             "{name} is not what was released. Restore it; a new release is a new file, and its \
              line in SHA256SUMS is made by `just release-openapi`."
+        );
+    }
+    for name in sums
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+    {
+        assert!(
+            folder().join(name).exists(),
+            "{name} was released. Restore it."
         );
     }
 }

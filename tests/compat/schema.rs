@@ -15,16 +15,15 @@ use crate::json_schema::plain;
 /// taken at its word: whoever sends such a value sends the documented fields and
 /// no others, so that a new optional field is no break.
 pub fn covers(outer: &Value, inner: &Value) -> Result<(), String> {
-    if facts(outer, PROMISES) != facts(inner, PROMISES) {
-        return Err(format!("one of {PROMISES:?} differs"));
-    }
+    promises(outer, inner)?;
     contains(&plain(outer, false), &plain(inner, true))
 }
 
 /// Whether both describe the same documented values.
 pub fn same(left: &Value, right: &Value) -> bool {
+    let promised = promises(left, right).is_ok() && promises(right, left).is_ok();
     let (left, right) = (plain(left, true), plain(right, true));
-    contains(&left, &right).is_ok() && contains(&right, &left).is_ok()
+    promised && contains(&left, &right).is_ok() && contains(&right, &left).is_ok()
 }
 
 fn contains(outer: &Value, inner: &Value) -> Result<(), String> {
@@ -70,9 +69,87 @@ fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Val
     }
 }
 
-/// What JSON Schema takes for a remark, or for less than it is, and a client for
-/// a promise: it must be the same wherever both sides have it.
-const PROMISES: &[&str] = &["additionalProperties", "default", "format"];
+/// What JSON Schema takes for a remark, or for less than it is, and a client for a
+/// promise: `format`, and objects that are closed. Wherever both sides have a
+/// value, what `outer` promises of it must hold for `inner` too.
+fn promises(outer: &Value, inner: &Value) -> Result<(), String> {
+    let (outer_format, inner_format) = (part(outer, "format"), part(inner, "format"));
+    let within = match (outer_format.as_str(), inner_format.as_str()) {
+        (None, _) | (Some("int64"), Some("int32")) | (Some("double"), Some("float")) => true,
+        (outer, inner) => outer == inner,
+    };
+    if !within {
+        return Err(format!("the format {outer_format} against {inner_format}"));
+    }
+    let closed = |schema: &Value| match part(schema, "additionalProperties") {
+        Value::Bool(true) => Value::Null,
+        other => other.clone(),
+    };
+    let (outer_closed, inner_closed) = (closed(outer), closed(inner));
+    if !outer_closed.is_null() && outer_closed != inner_closed {
+        let both = format!("{outer_closed} against {inner_closed}");
+        return Err(format!("additionalProperties {both}"));
+    }
+    for (outer, inner) in shared_parts(outer, inner) {
+        promises(outer, inner)?;
+    }
+    Ok(())
+}
+
+/// Whether the new schema still has each field of the old one and, where clients
+/// may leave something away, means the same by that. Neither is a question of
+/// what is accepted: see the head of `compare.rs`.
+pub fn keeps(old: &Value, new: &Value, with_defaults: bool) -> Result<(), String> {
+    let kept = fields(new);
+    if let Some(name) = fields(old).keys().find(|name| !kept.contains_key(*name)) {
+        return Err(format!("the field {name:?} is gone or has another name"));
+    }
+    let (old_default, new_default) = (part(old, "default"), part(new, "default"));
+    if with_defaults && !old_default.is_null() && old_default != new_default {
+        return Err(format!("the default was {old_default}, is {new_default}"));
+    }
+    for (old, new) in shared_parts(old, new) {
+        keeps(old, new, with_defaults)?;
+    }
+    Ok(())
+}
+
+/// What a schema says under `key`, itself or in what it is composed of.
+fn part<'a>(schema: &'a Value, key: &str) -> &'a Value {
+    let own = &schema[key];
+    let mut composed = composed_of(schema).map(|schema| part(schema, key));
+    match own {
+        Value::Null => composed.find(|value| !value.is_null()).unwrap_or(own),
+        own => own,
+    }
+}
+
+fn composed_of(schema: &Value) -> impl Iterator<Item = &Value> {
+    let lists = ["allOf", "anyOf", "oneOf"].map(|key| schema[key].as_array());
+    lists.into_iter().flatten().flatten()
+}
+
+/// The fields of an object, its own and those of what it is composed of.
+fn fields(schema: &Value) -> BTreeMap<&str, &Value> {
+    let mut fields: BTreeMap<_, _> = composed_of(schema).flat_map(fields).collect();
+    let own = schema["properties"].as_object().into_iter().flatten();
+    fields.extend(own.map(|(name, schema)| (name.as_str(), schema)));
+    fields
+}
+
+/// The fields and items that both schemas describe.
+fn shared_parts<'a>(left: &'a Value, right: &'a Value) -> Vec<(&'a Value, &'a Value)> {
+    let others = fields(right);
+    let mut shared: Vec<_> = fields(left)
+        .into_iter()
+        .filter_map(|(name, schema)| Some((schema, *others.get(name)?)))
+        .collect();
+    let items = (part(left, "items"), part(right, "items"));
+    if !items.0.is_null() && !items.1.is_null() {
+        shared.push(items);
+    }
+    shared
+}
 
 /// The values of these keys, each by its place.
 fn facts(schema: &Value, keys: &[&str]) -> Facts {
