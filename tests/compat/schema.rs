@@ -33,7 +33,7 @@ fn contains(outer: &Value, inner: &Value) -> Result<(), String> {
     let patterns = (facts(outer, &["pattern"]), facts(inner, &["pattern"]));
     let canonical = |schema: &Value| {
         // A pattern that both have in the same place decides nothing, and costs
-        // the comparison its answer.
+        // the comparison its answer. Formats are judged by `promises`.
         let schema = without_shared(schema, "", &patterns);
         jsonschema::canonicalize(&schema).map_err(|error| format!("undecided: {error}"))
     };
@@ -55,7 +55,9 @@ fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Val
                 let place = format!("{place}/{key}");
                 let pattern = patterns.0.get(&place);
                 let shared = pattern.is_some() && pattern == patterns.1.get(&place);
-                (!shared).then(|| (key.clone(), without_shared(value, &place, patterns)))
+                let promised = key == "format" && value.is_string();
+                (!shared && !promised)
+                    .then(|| (key.clone(), without_shared(value, &place, patterns)))
             });
             kept.collect()
         }

@@ -25,13 +25,12 @@ pub fn resolved(document: &Value) -> Value {
 }
 
 /// Keys that say nothing about values.
-const ANNOTATIONS: [&str; 7] = [
+const ANNOTATIONS: [&str; 6] = [
     "default",
     "deprecated",
     "description",
     "example",
     "externalDocs",
-    "format",
     "title",
 ];
 

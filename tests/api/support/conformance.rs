@@ -1,5 +1,5 @@
 //! Every answer against the document: status, media type, headers, body, and no
-//! field that is not documented.
+//! header or field that is not documented.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -15,22 +15,43 @@ use super::{
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| resolved(&spec::DOCUMENT));
 
-/// Of each operation, status and media type: the schema, closed.
-static BODIES: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
-    let mut bodies = HashMap::new();
+/// Of each operation, status and media type, or header: the schema, closed.
+static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
+    let mut schemas = HashMap::new();
     for (path, item) in DOCUMENT["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-                for (media_type, content) in response["content"].as_object().into_iter().flatten() {
-                    let schema = plain(&content["schema"], true);
-                    let validator = jsonschema::validator_for(&schema).expect("a schema");
-                    bodies.insert(format!("{method} {path} {status} {media_type}"), validator);
+                let parts = ["content", "headers"].map(|part| response[part].as_object());
+                for (name, described) in parts.into_iter().flatten().flatten() {
+                    let key = format!("{method} {path} {status} {name}");
+                    schemas.insert(key, validator(&described["schema"]));
                 }
             }
         }
     }
-    bodies
+    schemas
 });
+
+/// Of the problems of what is no operation, and so has no entry of its own.
+static PROBLEM: LazyLock<Validator> =
+    LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Problem"]));
+
+/// Headers that any answer may carry: of HTTP itself, of CORS, of the browser's
+/// rules. An API's document does not list them.
+const OF_HTTP: [&str; 7] = [
+    "allow",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "strict-transport-security",
+    "vary",
+    "x-content-type-options",
+];
+
+fn validator(schema: &Value) -> Validator {
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&plain(schema, true)).expect("a schema")
+}
 
 /// The template of the document that `path` is an instance of.
 fn template(path: &str) -> Option<&'static str> {
@@ -59,35 +80,66 @@ pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String>
         template(path).map(|template| (template, &DOCUMENT["paths"][template][&method]));
     let Some((template, operation)) = operation.filter(|(_, operation)| operation.is_object())
     else {
-        let problem = answer.status.as_u16() < 400 || media_type == "application/problem+json";
-        return problem
-            .then_some(())
-            .ok_or_else(|| "a failure that is no problem".to_owned());
+        return match answer.status.as_u16() {
+            ..400 => Ok(()),
+            _ if media_type != "application/problem+json" => {
+                Err("a failure that is no problem".to_owned())
+            }
+            _ => body(&PROBLEM, answer),
+        };
     };
     let status = answer.status.as_str();
     let response = &operation["responses"][status];
     if response.is_null() {
         return Err(format!("status {status} is not documented"));
     }
-    for (name, header) in response["headers"].as_object().into_iter().flatten() {
-        let value = answer.header(name);
-        if value.is_empty() && header["required"] == true {
-            return Err(format!("the header {name} is missing"));
-        }
-        if !value.is_empty()
-            && header["schema"]["type"] == "integer"
-            && value.parse::<i64>().is_err()
-        {
-            return Err(format!("the header {name} is no integer"));
+    let place = format!("{method} {template} {status}");
+    headers(&place, response, answer)?;
+    let validator = SCHEMAS.get(&format!("{place} {media_type}"));
+    let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
+    body(validator, answer)
+}
+
+fn headers(place: &str, response: &Value, answer: &Answer) -> Result<(), String> {
+    let documented = response["headers"].as_object();
+    let documented = || documented.into_iter().flatten();
+    for (name, header) in documented() {
+        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        let text = match values.as_slice() {
+            [] if header["required"] == true => {
+                return Err(format!("the header {name} is missing"));
+            }
+            [] => continue,
+            [value] => value.to_str().map_err(|error| error.to_string())?,
+            _ => return Err(format!("the header {name} is there more than once")),
+        };
+        let value = match header["schema"]["type"].as_str() {
+            Some("integer" | "number" | "boolean") => serde_json::from_str(text).ok(),
+            _ => Some(text.into()),
+        };
+        let validator = &SCHEMAS[&format!("{place} {name}")];
+        if !value.is_some_and(|value: Value| validator.is_valid(&value)) {
+            return Err(format!("the header {name} has another form: {text:?}"));
         }
     }
-    let key = format!("{method} {template} {status} {media_type}");
-    let validator = BODIES.get(&key);
-    let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
+    for name in answer.headers.keys().map(poem::http::HeaderName::as_str) {
+        let ours = documented().any(|(documented, _)| documented.eq_ignore_ascii_case(name));
+        if !ours && !OF_HTTP.contains(&name) && !name.starts_with("access-control-") {
+            return Err(format!("the header {name} is not documented"));
+        }
+    }
+    Ok(())
+}
+
+fn body(validator: &Validator, answer: &Answer) -> Result<(), String> {
     let body: Value = serde_json::from_str(&answer.text).map_err(|error| error.to_string())?;
-    validator
-        .validate(&body)
-        .map_err(|error| format!("{}: {error}", error.instance_path()))
+    let valid = validator.validate(&body);
+    valid.map_err(|error| format!("{}: {error}", error.instance_path()))?;
+    let failed = answer.status.as_u16() >= 400;
+    if failed && body["status"] != answer.status.as_u16() {
+        return Err(format!("the problem says status {}", body["status"]));
+    }
+    Ok(())
 }
 
 /// A gate that cannot fail is none.
@@ -127,10 +179,28 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_that_is_not_documented_fails_with_a_whole_problem() {
+        let problem = PROBLEM.replace("503", "405");
+        let post = |text| {
+            check(
+                &Method::POST,
+                "/api/tasks/1",
+                &answer(405, &[PROBLEM_JSON, ID], text),
+            )
+        };
+
+        assert_eq!(post(&problem), Ok(()));
+        assert!(post("{}").unwrap_err().contains("required"));
+    }
+
+    #[test]
     fn whatever_is_not_documented_is_found() {
         let more = TASK.replace("\"id\"", "\"owner\": 1, \"id\"");
         let less = TASK.replace("\"user_id\": \"ana\",", "");
         let wrong = TASK.replace("false", "\"no\"");
+        let undated = TASK.replace("2026-01-05T", "5 January, ");
+        let trace = ("x-trace", "1");
+        let away = PROBLEM.replace("503", "500");
         let table = [
             (answer(200, &[JSON], TASK), "X-Request-Id is missing"),
             (answer(202, &[JSON, ID], TASK), "status 202"),
@@ -141,6 +211,13 @@ mod tests {
             (answer(200, &[JSON, ID], &more), "owner"),
             (answer(200, &[JSON, ID], &less), "user_id"),
             (answer(200, &[JSON, ID], &wrong), "boolean"),
+            (answer(200, &[JSON, ID], &undated), "date-time"),
+            (answer(200, &[JSON, ID, trace], TASK), "header x-trace"),
+            (answer(200, &[JSON, ID, ID], TASK), "more than once"),
+            (
+                answer(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], &away),
+                "says status 500",
+            ),
             (answer(200, &[JSON, ID], "nothing"), "expected"),
             (
                 answer(503, &[PROBLEM_JSON, ID], PROBLEM),
@@ -148,7 +225,7 @@ mod tests {
             ),
             (
                 answer(503, &[PROBLEM_JSON, ID, ("retry-after", "soon")], PROBLEM),
-                "no integer",
+                "another form",
             ),
             (answer(400, &[PROBLEM_JSON, ID], PROBLEM), "status 400"),
         ];
