@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jsonschema::canonical::Containment;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::json_schema::plain;
 
@@ -48,6 +48,17 @@ fn contains(outer: &Value, inner: &Value) -> Result<(), String> {
 
 type Facts = BTreeMap<String, Value>;
 
+/// Whether alternatives stand here: what one of them refuses, another may take, so
+/// that a pattern both sides have does decide. Null as well as text is no such case.
+fn chooses(key: &str, value: &Value) -> bool {
+    let nullable = || value[1] == json!({"type": "null"});
+    match key {
+        "not" | "oneOf" => true,
+        "anyOf" => value.is_array() && !nullable(),
+        _ => false,
+    }
+}
+
 fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Value {
     match schema {
         Value::Object(object) => {
@@ -56,6 +67,12 @@ fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Val
                 let pattern = patterns.0.get(&place);
                 let shared = pattern.is_some() && pattern == patterns.1.get(&place);
                 let promised = key == "format" && value.is_string();
+                let nothing = Default::default();
+                let patterns = if chooses(key, value) {
+                    &nothing
+                } else {
+                    patterns
+                };
                 (!shared && !promised)
                     .then(|| (key.clone(), without_shared(value, &place, patterns)))
             });
@@ -179,4 +196,16 @@ fn collect(schema: &Value, place: &str, keys: &[&str], found: &mut Facts) {
         }
         _ => {}
     }
+}
+
+#[test]
+fn a_pattern_in_one_of_several_alternatives_still_counts() {
+    let short = json!({"type": "string", "maxLength": 5, "pattern": "^a"});
+    let text = json!({"type": "string", "maxLength": 3});
+    let number = json!({"type": "integer"});
+    let outer = json!({"anyOf": [short, number]});
+    let inner = json!({"anyOf": [short, text]});
+
+    assert!(covers(&outer, &outer).is_ok());
+    assert!(covers(&outer, &inner).is_err(), "`bc` is no number");
 }
