@@ -5,6 +5,7 @@
 //! contract does not know the database, so the document prints without one.
 
 pub mod docs;
+mod examples;
 pub mod fields;
 pub mod json;
 pub mod problem;

@@ -51,6 +51,7 @@ pub fn apply(document: &mut Value, edit: Edit) {
     }
 }
 
+#[rustfmt::skip] // a row is a line
 #[allow(clippy::too_many_lines, reason = "it is a table")]
 fn table() -> Vec<(&'static str, Class, Edit)> {
     let optional =
@@ -62,447 +63,79 @@ fn table() -> Vec<(&'static str, Class, Edit)> {
     let operation = json!({"operationId": "x", "responses": {"200": {"description": "x"}}});
     vec![
         // Operations
-        (
-            "an operation gone",
-            Breaking,
-            Remove("/paths/~1api~1tasks~1{id}/delete"),
-        ),
-        (
-            "a path gone",
-            Breaking,
-            Remove("/paths/~1api~1tasks~1{id}~1complete"),
-        ),
-        (
-            "an operation more",
-            Compatible,
-            Set("/paths/~1api~1tasks/delete", operation.clone()),
-        ),
-        (
-            "a path more",
-            Compatible,
-            Set("/paths/~1api~1lists", json!({"get": operation})),
-        ),
-        (
-            "another operationId",
-            Breaking,
-            Set("/paths/~1api~1tasks/get/operationId", json!("getTasks")),
-        ),
-        (
-            "no operationId",
-            Breaking,
-            Remove("/paths/~1api~1tasks/get/operationId"),
-        ),
-        (
-            "another server",
-            Breaking,
-            Set("/servers/0/url", json!("/v2")),
-        ),
+        ("an operation gone", Breaking, Remove("/paths/~1api~1tasks~1{id}/delete")),
+        ("a path gone", Breaking, Remove("/paths/~1api~1tasks~1{id}~1complete")),
+        ("an operation more", Compatible, Set("/paths/~1api~1tasks/delete", operation.clone())),
+        ("a path more", Compatible, Set("/paths/~1api~1lists", json!({"get": operation}))),
+        ("another operationId", Breaking, Set("/paths/~1api~1tasks/get/operationId", json!("getTasks"))),
+        ("no operationId", Breaking, Remove("/paths/~1api~1tasks/get/operationId")),
+        ("another server", Breaking, Set("/servers/0/url", json!("/v2"))),
         // Parameters
-        (
-            "an optional parameter more",
-            Compatible,
-            Push("/paths/~1api~1tasks/get/parameters", optional),
-        ),
-        (
-            "a required parameter more",
-            Breaking,
-            Push("/paths/~1api~1tasks/get/parameters", required),
-        ),
-        (
-            "a parameter gone",
-            Breaking,
-            Remove("/paths/~1api~1tasks/get/parameters/0"),
-        ),
-        (
-            "a parameter now required",
-            Breaking,
-            Set("/paths/~1api~1tasks/get/parameters/0/required", json!(true)),
-        ),
-        (
-            "another name of a parameter",
-            Breaking,
-            Set("/paths/~1api~1tasks/get/parameters/0/name", json!("state")),
-        ),
-        (
-            "a value less of a parameter",
-            Breaking,
-            Remove("/paths/~1api~1tasks/get/parameters/0/schema/enum/2"),
-        ),
-        (
-            "a value more of a parameter",
-            Compatible,
-            Push(
-                "/paths/~1api~1tasks/get/parameters/0/schema/enum",
-                json!("late"),
-            ),
-        ),
-        (
-            "another default of a parameter",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks/get/parameters/0/schema/default",
-                json!("pending"),
-            ),
-        ),
-        (
-            "an id from 10 on",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks~1{id}/get/parameters/0/schema/minimum",
-                json!(10),
-            ),
-        ),
-        (
-            "an id that is text",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks~1{id}/get/parameters/0/schema/type",
-                json!("string"),
-            ),
-        ),
-        (
-            "an id of 32 bits",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks~1{id}/get/parameters/0/schema/format",
-                json!("int32"),
-            ),
-        ),
+        ("an optional parameter more", Compatible, Push("/paths/~1api~1tasks/get/parameters", optional)),
+        ("a required parameter more", Breaking, Push("/paths/~1api~1tasks/get/parameters", required)),
+        ("a parameter gone", Breaking, Remove("/paths/~1api~1tasks/get/parameters/0")),
+        ("a parameter now required", Breaking, Set("/paths/~1api~1tasks/get/parameters/0/required", json!(true))),
+        ("another name of a parameter", Breaking, Set("/paths/~1api~1tasks/get/parameters/0/name", json!("state"))),
+        ("a value less of a parameter", Breaking, Remove("/paths/~1api~1tasks/get/parameters/0/schema/enum/2")),
+        ("a value more of a parameter", Compatible, Push("/paths/~1api~1tasks/get/parameters/0/schema/enum", json!("late"))),
+        ("another default of a parameter", Breaking, Set("/paths/~1api~1tasks/get/parameters/0/schema/default", json!("pending"))),
+        ("an id from 10 on", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/minimum", json!(10))),
+        ("an id that is text", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/type", json!("string"))),
+        ("an id of 32 bits", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/format", json!("int32"))),
         // What requests may be
-        (
-            "a shorter title",
-            Breaking,
-            Set(
-                "/components/schemas/CreateTask/properties/title/maxLength",
-                json!(100),
-            ),
-        ),
-        (
-            "a longer title",
-            Compatible,
-            Set(
-                "/components/schemas/CreateTask/properties/title/maxLength",
-                json!(300),
-            ),
-        ),
-        (
-            "a title of at least two",
-            Breaking,
-            Set(
-                "/components/schemas/CreateTask/properties/title/minLength",
-                json!(2),
-            ),
-        ),
-        (
-            "an empty title",
-            Compatible,
-            Remove("/components/schemas/CreateTask/properties/title/minLength"),
-        ),
-        (
-            "another pattern",
-            Breaking,
-            Set(
-                "/components/schemas/CreateTask/properties/title/pattern",
-                json!("^[a-z]+$"),
-            ),
-        ),
-        (
-            "no pattern",
-            Compatible,
-            Remove("/components/schemas/CreateTask/properties/title/pattern"),
-        ),
-        (
-            "a description now required",
-            Breaking,
-            Push(
-                "/components/schemas/CreateTask/required",
-                json!("description"),
-            ),
-        ),
-        (
-            "a title now optional",
-            Compatible,
-            Set("/components/schemas/CreateTask/required", json!([])),
-        ),
-        (
-            "no null as a description",
-            Breaking,
-            Remove("/components/schemas/UpdateTask/properties/description/nullable"),
-        ),
-        (
-            "null as a title",
-            Compatible,
-            Set(
-                "/components/schemas/UpdateTask/properties/title/nullable",
-                json!(true),
-            ),
-        ),
-        (
-            "text for completed",
-            Breaking,
-            Set(
-                "/components/schemas/CompleteTask/properties/completed/type",
-                json!("string"),
-            ),
-        ),
-        (
-            "an optional field more",
-            Compatible,
-            Set(
-                "/components/schemas/CreateTask/properties/due",
-                json!({"type": "string"}),
-            ),
-        ),
-        (
-            "a field of a request gone, others refused",
-            Breaking,
-            Set(
-                "/components/schemas/UpdateTask",
-                json!({"type": "object", "required": ["title"], "additionalProperties": false, "properties": {"title": {"type": "string"}}}),
-            ),
-        ),
-        (
-            "unknown fields refused",
-            Breaking,
-            Set(
-                "/components/schemas/CompleteTask/additionalProperties",
-                json!(false),
-            ),
-        ),
-        (
-            "a body now optional",
-            Compatible,
-            Set(
-                "/paths/~1api~1tasks/post/requestBody/required",
-                json!(false),
-            ),
-        ),
-        (
-            "no body",
-            Breaking,
-            Remove("/paths/~1api~1tasks/post/requestBody"),
-        ),
-        (
-            "a required body more",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks~1{id}/delete/requestBody",
-                json!({"required": true, "content": {}}),
-            ),
-        ),
-        (
-            "a media type more to send",
-            Compatible,
-            Set(
-                "/paths/~1api~1tasks/post/requestBody/content/text~1plain",
-                json!({"schema": {"type": "string"}}),
-            ),
-        ),
-        (
-            "a media type less to send",
-            Breaking,
-            Remove("/paths/~1api~1tasks/post/requestBody/content/application~1json"),
-        ),
+        ("a shorter title", Breaking, Set("/components/schemas/CreateTask/properties/title/maxLength", json!(100))),
+        ("a longer title", Compatible, Set("/components/schemas/CreateTask/properties/title/maxLength", json!(300))),
+        ("a title of at least two", Breaking, Set("/components/schemas/CreateTask/properties/title/minLength", json!(2))),
+        ("an empty title", Compatible, Remove("/components/schemas/CreateTask/properties/title/minLength")),
+        ("another pattern", Breaking, Set("/components/schemas/CreateTask/properties/title/pattern", json!("^[a-z]+$"))),
+        ("no pattern", Compatible, Remove("/components/schemas/CreateTask/properties/title/pattern")),
+        ("a description now required", Breaking, Push("/components/schemas/CreateTask/required", json!("description"))),
+        ("a title now optional", Compatible, Set("/components/schemas/CreateTask/required", json!([]))),
+        ("no null as a description", Breaking, Remove("/components/schemas/UpdateTask/properties/description/nullable")),
+        ("null as a title", Compatible, Set("/components/schemas/UpdateTask/properties/title/nullable", json!(true))),
+        ("text for completed", Breaking, Set("/components/schemas/CompleteTask/properties/completed/type", json!("string"))),
+        ("an optional field more", Compatible, Set("/components/schemas/CreateTask/properties/due", json!({"type": "string"}))),
+        ("a field of a request gone, others refused", Breaking, Set("/components/schemas/UpdateTask", json!({"type": "object", "required": ["title"], "additionalProperties": false, "properties": {"title": {"type": "string"}}}))),
+        ("unknown fields refused", Breaking, Set("/components/schemas/CompleteTask/additionalProperties", json!(false))),
+        ("a body now optional", Compatible, Set("/paths/~1api~1tasks/post/requestBody/required", json!(false))),
+        ("no body", Breaking, Remove("/paths/~1api~1tasks/post/requestBody")),
+        ("a required body more", Breaking, Set("/paths/~1api~1tasks~1{id}/delete/requestBody", json!({"required": true, "content": {}}))),
+        ("a media type more to send", Compatible, Set("/paths/~1api~1tasks/post/requestBody/content/text~1plain", json!({"schema": {"type": "string"}}))),
+        ("a media type less to send", Breaking, Remove("/paths/~1api~1tasks/post/requestBody/content/application~1json")),
         // What responses may be
-        (
-            "a status more",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks~1{id}/get/responses/410",
-                response.clone(),
-            ),
-        ),
-        (
-            "a status less",
-            Compatible,
-            Remove("/paths/~1api~1tasks~1{id}/get/responses/404"),
-        ),
-        (
-            "another success",
-            Breaking,
-            Set("/paths/~1api~1tasks~1{id}/delete/responses/204", response),
-        ),
-        (
-            "a field of a response renamed",
-            Breaking,
-            Set(
-                "/components/schemas/Task/properties",
-                json!({"id": {"type": "integer"}}),
-            ),
-        ),
-        (
-            "a field of a response now optional",
-            Breaking,
-            Remove("/components/schemas/Task/required/4"),
-        ),
-        (
-            "a field of a response gone",
-            Breaking,
-            Remove("/components/schemas/Task/properties/completed"),
-        ),
-        (
-            "a field more in a response",
-            Compatible,
-            Set(
-                "/components/schemas/Task/properties/due",
-                json!({"type": "string"}),
-            ),
-        ),
-        (
-            "null where none was",
-            Breaking,
-            Set(
-                "/components/schemas/Task/properties/title/nullable",
-                json!(true),
-            ),
-        ),
-        (
-            "never null where it was",
-            Compatible,
-            Remove("/components/schemas/Task/properties/description/nullable"),
-        ),
-        (
-            "longer titles in a response",
-            Breaking,
-            Set(
-                "/components/schemas/Task/properties/title/maxLength",
-                json!(300),
-            ),
-        ),
-        (
-            "shorter titles in a response",
-            Compatible,
-            Set(
-                "/components/schemas/Task/properties/title/maxLength",
-                json!(100),
-            ),
-        ),
-        (
-            "an id that is text in a response",
-            Breaking,
-            Set(
-                "/components/schemas/Task/properties/id/type",
-                json!("string"),
-            ),
-        ),
-        (
-            "a date in place of a time",
-            Breaking,
-            Set(
-                "/components/schemas/Task/properties/created_at/format",
-                json!("date"),
-            ),
-        ),
-        (
-            "an object in place of an array",
-            Breaking,
-            Set(
-                "/paths/~1api~1tasks/get/responses/200/content/application~1json/schema",
-                json!({"type": "object"}),
-            ),
-        ),
-        (
-            "another media type",
-            Breaking,
-            Set(
-                "/components/responses/NotFound/content",
-                json!({"application/json": {"schema": {"type": "object"}}}),
-            ),
-        ),
-        (
-            "problems without a type",
-            Breaking,
-            Remove("/components/schemas/Problem/required/0"),
-        ),
-        (
-            "a header gone",
-            Breaking,
-            Remove("/paths/~1api~1tasks/post/responses/201/headers/Location"),
-        ),
-        (
-            "a header that may be missing",
-            Breaking,
-            Set("/components/headers/X-Request-Id/required", json!(false)),
-        ),
-        (
-            "a header more",
-            Compatible,
-            Set("/paths/~1api~1tasks/get/responses/200/headers/ETag", header),
-        ),
-        (
-            "a header of another type",
-            Breaking,
-            Set(
-                "/components/responses/TooManyRequests/headers/Retry-After/schema/type",
-                json!("string"),
-            ),
-        ),
+        ("a status more", Breaking, Set("/paths/~1api~1tasks~1{id}/get/responses/410", response.clone())),
+        ("a status less", Compatible, Remove("/paths/~1api~1tasks~1{id}/get/responses/404")),
+        ("another success", Breaking, Set("/paths/~1api~1tasks~1{id}/delete/responses/204", response)),
+        ("a field of a response renamed", Breaking, Set("/components/schemas/Task/properties", json!({"id": {"type": "integer"}}))),
+        ("a field of a response now optional", Breaking, Remove("/components/schemas/Task/required/4")),
+        ("a field of a response gone", Breaking, Remove("/components/schemas/Task/properties/completed")),
+        ("a field more in a response", Compatible, Set("/components/schemas/Task/properties/due", json!({"type": "string"}))),
+        ("null where none was", Breaking, Set("/components/schemas/Task/properties/title/nullable", json!(true))),
+        ("never null where it was", Compatible, Remove("/components/schemas/Task/properties/description/nullable")),
+        ("longer titles in a response", Breaking, Set("/components/schemas/Task/properties/title/maxLength", json!(300))),
+        ("shorter titles in a response", Compatible, Set("/components/schemas/Task/properties/title/maxLength", json!(100))),
+        ("an id that is text in a response", Breaking, Set("/components/schemas/Task/properties/id/type", json!("string"))),
+        ("a date in place of a time", Breaking, Set("/components/schemas/Task/properties/created_at/format", json!("date"))),
+        ("an object in place of an array", Breaking, Set("/paths/~1api~1tasks/get/responses/200/content/application~1json/schema", json!({"type": "object"}))),
+        ("another media type", Breaking, Set("/components/responses/NotFound/content", json!({"application/json": {"schema": {"type": "object"}}}))),
+        ("problems without a type", Breaking, Remove("/components/schemas/Problem/required/0")),
+        ("a header gone", Breaking, Remove("/paths/~1api~1tasks/post/responses/201/headers/Location")),
+        ("a header that may be missing", Breaking, Set("/components/headers/X-Request-Id/required", json!(false))),
+        ("a header more", Compatible, Set("/paths/~1api~1tasks/get/responses/200/headers/ETag", header)),
+        ("a header of another type", Breaking, Set("/components/responses/TooManyRequests/headers/Retry-After/schema/type", json!("string"))),
         // Security
-        (
-            "no security",
-            Compatible,
-            Set("/paths/~1api~1tasks/get/security", json!([])),
-        ),
-        (
-            "another scheme",
-            Breaking,
-            Set(
-                "/components/securitySchemes/bearerAuth/scheme",
-                json!("basic"),
-            ),
-        ),
-        (
-            "a key in place of a token",
-            Breaking,
-            Set(
-                "/components/securitySchemes/bearerAuth",
-                json!({"type": "apiKey", "in": "header", "name": "X-Key"}),
-            ),
-        ),
+        ("no security", Compatible, Set("/paths/~1api~1tasks/get/security", json!([]))),
+        ("another scheme", Breaking, Set("/components/securitySchemes/bearerAuth/scheme", json!("basic"))),
+        ("a key in place of a token", Breaking, Set("/components/securitySchemes/bearerAuth", json!({"type": "apiKey", "in": "header", "name": "X-Key"}))),
         // Words
-        (
-            "another description",
-            Documentation,
-            Set("/paths/~1api~1tasks/get/description", json!("Lists.")),
-        ),
-        (
-            "another summary",
-            Documentation,
-            Set("/paths/~1api~1tasks/get/summary", json!("Tasks")),
-        ),
-        (
-            "another example",
-            Documentation,
-            Set("/components/schemas/Task/example/title", json!("Buy bread")),
-        ),
-        (
-            "another title",
-            Documentation,
-            Set("/info/title", json!("To-dos")),
-        ),
-        (
-            "a contact",
-            Documentation,
-            Set("/info/contact/email", json!("tasks@example.com")),
-        ),
-        (
-            "another tag",
-            Documentation,
-            Set("/tags/0/description", json!("Tasks.")),
-        ),
-        (
-            "a description of a status",
-            Documentation,
-            Set("/components/responses/NotFound/description", json!("No.")),
-        ),
-        (
-            "the same written differently",
-            Documentation,
-            Set(
-                "/components/schemas/Deleted/properties/message",
-                json!({"allOf": [{"type": "string"}]}),
-            ),
-        ),
+        ("another description", Documentation, Set("/paths/~1api~1tasks/get/description", json!("Lists."))),
+        ("another summary", Documentation, Set("/paths/~1api~1tasks/get/summary", json!("Tasks"))),
+        ("another example", Documentation, Set("/components/schemas/Task/example/title", json!("Buy bread"))),
+        ("another title", Documentation, Set("/info/title", json!("To-dos"))),
+        ("a contact", Documentation, Set("/info/contact/email", json!("tasks@example.com"))),
+        ("another tag", Documentation, Set("/tags/0/description", json!("Tasks."))),
+        ("a description of a status", Documentation, Set("/components/responses/NotFound/description", json!("No."))),
+        ("the same written differently", Documentation, Set("/components/schemas/Deleted/properties/message", json!({"allOf": [{"type": "string"}]}))),
     ]
 }
 

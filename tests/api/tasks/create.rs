@@ -1,0 +1,207 @@
+//! Creating a task.
+
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{post, put};
+use crate::support::{Answer, App};
+
+#[tokio::test]
+async fn a_created_task_has_every_field_and_says_where_it_is() {
+    let app = App::start().await;
+
+    let answer = post(
+        &app,
+        &json!({"title": "  Buy milk\n", "description": " blue "}),
+    )
+    .await;
+
+    let task = answer.expect(StatusCode::CREATED);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(
+        answer.header("location"),
+        format!("/api/tasks/{}", task["id"])
+    );
+    assert!(task["id"].as_i64().is_some_and(|id| id > 0));
+    assert_eq!(task["user_id"], "ana");
+    assert_eq!(task["title"], "Buy milk");
+    assert_eq!(task["description"], " blue ");
+    assert_eq!(task["completed"], false);
+    assert_eq!(task["created_at"], task["updated_at"]);
+    assert_eq!(task.as_object().unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn times_are_rfc_3339_in_utc_with_microseconds() {
+    let app = App::start().await;
+
+    let task = app.create("ana", "Buy milk").await;
+
+    for name in ["created_at", "updated_at"] {
+        let text = task[name].as_str().unwrap();
+        let fraction = text.split_once('.').unwrap().1;
+        assert!(chrono::DateTime::parse_from_rfc3339(text).is_ok(), "{text}");
+        assert_eq!(
+            (fraction.len(), fraction.ends_with('Z')),
+            (7, true),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_description_is_null_and_its_key_is_there() {
+    let app = App::start().await;
+
+    for body in [
+        json!({"title": "a"}),
+        json!({"title": "a", "description": null}),
+    ] {
+        let task = post(&app, &body).await.expect(StatusCode::CREATED);
+        let list = app.list("ana", "").await;
+
+        assert_eq!(task.get("description"), Some(&Value::Null));
+        assert_eq!(list[0].get("description"), Some(&Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_sets_is_never_taken_from_the_body() {
+    let app = App::start().await;
+
+    let body = json!({
+        "title": "Buy milk", "id": 999_999, "user_id": "eve", "completed": true,
+        "created_at": "2000-01-01T00:00:00Z", "surprise": {"deep": []},
+    });
+    let task = post(&app, &body).await.expect(StatusCode::CREATED);
+    assert_ne!(task["id"], 999_999);
+    assert_eq!(task["user_id"], "ana");
+    assert_eq!(task["completed"], false);
+    assert!(!task["created_at"].as_str().unwrap().starts_with("2000"));
+    assert!(task.get("surprise").is_none());
+}
+
+#[tokio::test]
+async fn lengths_count_characters_and_the_bounds_are_exact() {
+    let app = App::start().await;
+    let good = [
+        json!({"title": "a"}),
+        json!({"title": "é".repeat(200)}),
+        json!({"title": "😀".repeat(200)}),
+        json!({"title": format!("  {}  ", "x".repeat(200))}),
+        json!({"title": "a", "description": ""}),
+        json!({"title": "a", "description": "😀".repeat(10_000)}),
+        json!({"title": "a", "description": "line\nline\ttab \u{1}"}),
+    ];
+    let bad = [
+        (json!({}), "title", "is required"),
+        (
+            json!({"title": ""}),
+            "title",
+            "must be 1 to 200 characters long",
+        ),
+        (
+            json!({"title": " \t\n\u{2003}"}),
+            "title",
+            "must be 1 to 200 characters long",
+        ),
+        (
+            json!({"title": "x".repeat(201)}),
+            "title",
+            "must be 1 to 200 characters long",
+        ),
+        (
+            json!({"title": "😀".repeat(201)}),
+            "title",
+            "must be 1 to 200 characters long",
+        ),
+        (
+            json!({"title": "a\0b"}),
+            "title",
+            "must not contain the character U+0000",
+        ),
+        (json!({"title": null}), "title", "must be a string"),
+        (json!({"title": 1}), "title", "must be a string"),
+        (json!({"title": true}), "title", "must be a string"),
+        (json!({"title": ["a"]}), "title", "must be a string"),
+        (
+            json!({"title": "a", "description": 1}),
+            "description",
+            "must be a string",
+        ),
+        (
+            json!({"title": "a", "description": "\0"}),
+            "description",
+            "must not contain the character U+0000",
+        ),
+        (
+            json!({"title": "a", "description": "x".repeat(10_001)}),
+            "description",
+            "must be at most 10000 characters long",
+        ),
+    ];
+
+    for body in good {
+        let task = post(&app, &body).await.expect(StatusCode::CREATED);
+        let id = &task["id"];
+        let path = format!("/api/tasks/{id}");
+        let stored = app.user("ana", Method::GET, &path).send().await;
+        assert_eq!(stored.expect(StatusCode::OK), task);
+        assert_eq!(task["title"], body["title"].as_str().unwrap().trim());
+        assert_eq!(
+            task["description"],
+            *body.get("description").unwrap_or(&Value::Null)
+        );
+    }
+    for (body, field, message) in bad {
+        let problem = post(&app, &body).await.problem(400, "invalid-request");
+        assert_eq!(
+            problem["errors"],
+            json!([{"field": field, "message": message}])
+        );
+        assert_eq!(problem["detail"], format!("{field} {message}"));
+    }
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_at_once() {
+    let app = App::start().await;
+    let task = app.create("ana", "Buy milk").await;
+
+    let created = post(&app, &json!({"title": 1, "description": 2})).await;
+    let updated = put(
+        &app,
+        &task["id"],
+        &json!({"description": 2, "completed": "true"}),
+    )
+    .await;
+
+    let fields = |answer: Answer| {
+        let problem = answer.problem(400, "invalid-request");
+        let errors = problem["errors"].as_array().unwrap().clone();
+        errors
+            .iter()
+            .map(|e| e["field"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(fields(created), ["title", "description"]);
+    assert_eq!(fields(updated), ["title", "description", "completed"]);
+}
+
+#[tokio::test]
+async fn the_quota_bounds_what_a_user_holds() {
+    let app = App::with_quota(2).await;
+    app.create("ana", "one").await;
+    let two = app.create("ana", "two").await;
+
+    let third = post(&app, &json!({"title": "three"})).await;
+    app.create("bob", "another user's").await;
+    let path = format!("/api/tasks/{}", two["id"]);
+    app.user("ana", Method::DELETE, &path).send().await;
+    let after_delete = post(&app, &json!({"title": "three"})).await;
+
+    let problem = third.problem(403, "quota-exceeded");
+    assert!(problem["detail"].as_str().unwrap().contains('2'));
+    after_delete.expect(StatusCode::CREATED);
+    assert_eq!(app.list("ana", "").await.len(), 2);
+}
