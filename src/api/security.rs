@@ -1,5 +1,7 @@
 //! The bearer scheme: from a request to a [`User`], the only way in.
 
+use std::time::Duration;
+
 use poem::{
     Request, RequestBody,
     http::header::{AUTHORIZATION, HeaderMap},
@@ -9,13 +11,16 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use crate::{
-    api::problem::Problem,
+    api::{json::BODY_LIMIT, problem::Problem},
     auth::{AuthError, User, Verifier},
 };
 
 const SCHEME: &str = "bearerAuth";
+/// How long the body of a refused request is waited for.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// The user whose token the request carries. As an operation's first argument
 /// it is judged before anything else of the request is looked at.
@@ -48,6 +53,28 @@ fn log_name(user: &User) -> String {
     hex::encode(&digest[..6])
 }
 
+async fn user(request: &Request) -> Result<User, Problem> {
+    let token = bearer_token(request.headers()).ok_or_else(Problem::token_missing)?;
+    let verifier: &Verifier = request
+        .data()
+        .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
+    // Why a token was refused is in the log: the verifier has put it there.
+    verifier.verify(token).await.map_err(|error| match error {
+        AuthError::Invalid(_) => Problem::token_invalid(),
+        AuthError::KeysUnavailable { retry_after } => Problem::unavailable(retry_after),
+    })
+}
+
+/// Reads the body of a refused request, where it is no larger than an accepted
+/// one may be and comes soon. A client that is still sending would otherwise meet
+/// a closed connection in place of its answer.
+async fn drain(body: &mut RequestBody) {
+    if let Ok(body) = body.take() {
+        // Whatever it holds, the answer stays what it is.
+        let _ = timeout(DRAIN, body.into_bytes_limit(BODY_LIMIT)).await;
+    }
+}
+
 impl<'a> ApiExtractor<'a> for SignedIn {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
@@ -78,19 +105,18 @@ impl<'a> ApiExtractor<'a> for SignedIn {
 
     async fn from_request(
         request: &'a Request,
-        _body: &mut RequestBody,
+        body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let token = bearer_token(request.headers()).ok_or_else(Problem::token_missing)?;
-        let verifier: &Verifier = request
-            .data()
-            .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
-        // Why a token was refused is in the log: the verifier has put it there.
-        let user = verifier.verify(token).await.map_err(|error| match error {
-            AuthError::Invalid(_) => Problem::token_invalid(),
-            AuthError::KeysUnavailable { retry_after } => Problem::unavailable(retry_after),
-        })?;
-        tracing::Span::current().record("user", log_name(&user));
-        Ok(Self(user))
+        match user(request).await {
+            Ok(user) => {
+                tracing::Span::current().record("user", log_name(&user));
+                Ok(Self(user))
+            }
+            Err(problem) => {
+                drain(body).await;
+                Err(problem.into())
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test fails where its setting does"
 )]
 
+mod connection;
 #[path = "../support/database.rs"]
 mod database;
 mod durability;
