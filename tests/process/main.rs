@@ -15,6 +15,7 @@ mod instances;
 mod outage;
 #[path = "../support/process.rs"]
 mod process;
+mod settings;
 mod start;
 mod story;
 mod verbs;

@@ -1,0 +1,93 @@
+//! What the operator sets reaches the service.
+
+use reqwest::{Response, StatusCode};
+use serde_json::json;
+
+use crate::process::{SECRET, Service, client, run, token};
+
+const ISSUER: (&str, &str) = (
+    "JWT_ISSUER",
+    "https://id.example.com, https://id2.example.com",
+);
+const AUDIENCE: (&str, &str) = ("JWT_AUDIENCE", "tasks");
+const SHARED: (&str, &str) = ("BETTER_AUTH_SECRET", SECRET);
+
+async fn create(service: &Service, token: &str) -> Response {
+    let call = client().post(format!("{}/api/tasks", service.url));
+    let call = call.bearer_auth(token).json(&json!({"title": "Milk"}));
+    call.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn tasks_per_user_bounds_what_a_user_holds() {
+    let service = Service::start(&[SHARED, ("TASKS_PER_USER", "1")]).await;
+    let ana = token("ana").await;
+
+    assert_eq!(create(&service, &ana).await.status(), StatusCode::CREATED);
+    assert_eq!(create(&service, &ana).await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn cors_origins_may_read_and_no_others() {
+    let origins = (
+        "CORS_ORIGINS",
+        "https://a.example.com, https://b.example.com/",
+    );
+    let chosen = Service::start(&[origins]).await;
+    let by_default = Service::start(&[]).await;
+    let allowed = async |service: &Service, origin: &str| {
+        let call = client().get(format!("{}/health/live", service.url));
+        let answer = call.header("origin", origin).send().await.unwrap();
+        answer.headers().contains_key("access-control-allow-origin")
+    };
+
+    for origin in ["https://a.example.com", "https://b.example.com"] {
+        assert!(allowed(&chosen, origin).await, "{origin}");
+        assert!(!allowed(&by_default, origin).await, "{origin}");
+    }
+    assert!(!allowed(&chosen, "http://localhost:3000").await);
+    assert!(allowed(&by_default, "http://localhost:3000").await);
+}
+
+#[tokio::test]
+async fn jwt_issuer_and_audience_are_asked_of_every_token() {
+    let service = Service::start(&[SHARED, ISSUER, AUDIENCE]).await;
+    let with = async |variables: &[(&str, &str)]| {
+        let output = run(variables, &["token", "--sub", "ana"]).await;
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let banner = service
+        .banner
+        .lines()
+        .find(|line| line.starts_with("ey"))
+        .unwrap();
+
+    let good = with(&[SHARED, ISSUER, AUDIENCE]).await;
+    let no_audience = with(&[SHARED, ISSUER]).await;
+    let no_issuer = with(&[SHARED, AUDIENCE]).await;
+    let neither = with(&[SHARED]).await;
+
+    for token in [good.as_str(), banner] {
+        assert_eq!(create(&service, token).await.status(), StatusCode::CREATED);
+    }
+    for token in [no_audience, no_issuer, neither] {
+        assert_eq!(
+            create(&service, &token).await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_production_would_refuse_is_remarked_on_in_development() {
+    let short = Service::start(&[("BETTER_AUTH_SECRET", "short")]).await;
+    let long = Service::start(&[SHARED]).await;
+
+    assert!(
+        short
+            .banner
+            .contains("BETTER_AUTH_SECRET is shorter than 32 bytes")
+    );
+    assert!(!long.banner.contains("shorter"));
+    assert!(!short.banner.contains("\"short\""));
+}
