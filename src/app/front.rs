@@ -10,7 +10,7 @@ use poem::{
     Endpoint, IntoResponse, Request, Response,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-        header::{ALLOW, X_CONTENT_TYPE_OPTIONS},
+        header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
     },
 };
 use tracing::{Instrument, field::Empty};
@@ -85,6 +85,9 @@ impl<E: Endpoint> Endpoint for Front<E> {
         Cors::decorate(origin, &mut response);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Tasks are private, and a problem is of the moment: no cache keeps them.
+        let no_store = HeaderValue::from_static("no-store");
+        headers.entry(CACHE_CONTROL).or_insert(no_store);
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, id);
         }

@@ -230,8 +230,10 @@ async fn every_answer_carries_its_request_id() {
     assert_ne!(id(&first), id(&second));
     assert_eq!(id(&given), "from-the-proxy-42");
     assert!(!id(&unsafe_id).contains(' '));
-    for answer in [&first, &second] {
+    let tasks = app.user("ana", Method::GET, "/api/tasks").send().await;
+    for answer in [&first, &second, &tasks] {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "no-store");
     }
 }
 
