@@ -9,8 +9,17 @@
 //   POST /test/rotate-keys  forgets every key: the next token mints a new one
 //
 // SIGN=hs256 makes the JWT plugin sign with the raw secret, as an application
-// does that gives it a `sign` of its own. It ends when standard input closes, so
-// that a test that is killed leaves nothing behind.
+// does that gives it a `sign` of its own. SESSION_COOKIE says how the session_data
+// cookie is kept:
+//
+//   jwt      (default) a token signed with the raw secret
+//   jwks     a token signed with the JWT plugin's key, and with the right `sub` and
+//            `iss`: only `typ` and `aud` tell it from a token that is meant for an API
+//   jwe      an encrypted token
+//   compact  no token (Better Auth's own default)
+//
+// It ends when standard input closes, so that a test that is killed leaves nothing
+// behind.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
@@ -26,19 +35,31 @@ await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const baseUrl = `http://127.0.0.1:${server.address().port}`;
 const secret = process.env.BETTER_AUTH_SECRET ?? randomBytes(32).toString("hex");
 
+const choice = (name, values) => {
+  const value = process.env[name] || values[0];
+  if (values.includes(value)) return value;
+  console.error(`${name} is "${value}"; it must be one of ${values.join(", ")}`);
+  process.exit(2);
+};
+const sign = choice("SIGN", ["jwks", "hs256"]);
+const sessionCookie = choice("SESSION_COOKIE", ["jwt", "jwks", "jwe", "compact"]);
+if (sign === "hs256" && sessionCookie === "jwks") {
+  console.error("SIGN=hs256 leaves no key for SESSION_COOKIE=jwks");
+  process.exit(2);
+}
+
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const signHs256 = async (payload) => {
   const signed = `${base64url({ alg: "HS256" })}.${base64url(payload)}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 };
 // The plugin takes a `sign` only along with the address where the keys would be.
-const jwtOptions =
-  process.env.SIGN === "hs256"
-    ? { jwks: { remoteUrl: `${baseUrl}/none`, keyPairConfig: { alg: "EdDSA" } }, jwt: { sign: signHs256 } }
-    : undefined;
+const signs = { jwks: { remoteUrl: `${baseUrl}/none`, keyPairConfig: { alg: "EdDSA" } }, jwt: { sign: signHs256 } };
+const defaults = sessionCookie === "jwks" ? { sessionCookieCache: true } : undefined;
+const jwtOptions = sign === "hs256" ? signs : defaults;
 
 const database = { user: [], session: [], account: [], verification: [], jwks: [] };
-let verificationToken;
+const verificationTokens = new Map();
 const auth = betterAuth({
   baseURL: baseUrl,
   secret,
@@ -47,14 +68,15 @@ const auth = betterAuth({
   emailAndPassword: { enabled: true },
   emailVerification: {
     sendOnSignUp: true,
-    sendVerificationEmail: async ({ token }) => {
-      verificationToken = token;
+    sendVerificationEmail: async ({ user, token }) => {
+      verificationTokens.set(user.email, token);
     },
   },
-  // "jwt" is the strategy whose session_data cookie is a token like any other.
-  session: { cookieCache: { enabled: true, strategy: "jwt" } },
+  session: { cookieCache: { enabled: true, strategy: sessionCookie === "jwks" ? "jwt" : sessionCookie } },
   plugins: [jwt(jwtOptions)],
 });
+// Of the first requests each can mint a key; one that comes before them leaves one key.
+if (sign === "jwks") await auth.api.getJwks();
 
 let users = 0;
 const signUp = async () => {
@@ -76,7 +98,7 @@ const signUp = async () => {
     userId: user.id,
     token,
     sessionDataCookie: decodeURIComponent(data.slice(data.indexOf("=") + 1)),
-    emailVerificationToken: verificationToken,
+    emailVerificationToken: verificationTokens.get(user.email),
   };
 };
 
