@@ -3,80 +3,152 @@
 //
 // BASE_URL: the service; TOKEN: a token it accepts; OUTPUT: a folder for the
 // screenshots; CHROMIUM: the browser, if it is not the one of the system.
+//
+// The first check that fails ends the run: its sentence on standard error, exit
+// code 1, and a screenshot of that moment in docs-failed.png.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 
-const { BASE_URL, TOKEN, OUTPUT = ".", CHROMIUM = "/usr/bin/chromium" } = process.env;
+const OPERATIONS = ["listTasks", "createTask", "getTask", "updateTask", "completeTask", "deleteTask"];
+
+const { BASE_URL, TOKEN, OUTPUT = "." } = process.env;
+if (!BASE_URL || !TOKEN) {
+  console.error("docs.mjs needs BASE_URL and TOKEN");
+  process.exit(2);
+}
 mkdirSync(OUTPUT, { recursive: true });
+const origin = new URL(BASE_URL).origin;
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  // Without a sandbox, because tests may run as root; the rest keeps the browser
-  // from calling home.
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const findChromium = () => {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  const folders = [...(process.env.PATH ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
+  return folders.map((folder) => join(folder, "chromium")).find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+};
+const executablePath = findChromium();
+if (!executablePath) {
+  console.error("docs.mjs found no chromium in PATH or /usr/bin; set CHROMIUM");
+  process.exit(2);
+}
+
+// What no one may see, wherever it happens.
+const complaints = [];
+const nothingToComplainOf = (step) =>
+  assert.deepEqual(complaints, [], `${step}: the browser complains:\n  ${complaints.join("\n  ")}`);
+const seen = (locator, sentence) =>
+  locator.waitFor({ state: "visible" }).catch(() => assert.fail(`not seen within 15 s: ${sentence}`));
+
+let browser;
+let page;
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  const complaints = [];
+  browser = await chromium.launch({
+    executablePath,
+    // Without a sandbox, because tests may run as root; the rest keeps the browser
+    // from calling home.
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(15_000);
+
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
   });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error}`));
   page.on("request", (request) => {
-    const local = request.url().startsWith(`${BASE_URL}/`) || request.url().startsWith("data:");
-    if (!local) complaints.push(`a request to ${request.url()}`);
+    const { origin: asked, protocol } = new URL(request.url());
+    if (asked !== origin && !["data:", "blob:"].includes(protocol)) complaints.push(`a request to ${request.url()}`);
+  });
+  page.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText;
+    // A reload breaks off what is still on its way.
+    if (reason !== "net::ERR_ABORTED") complaints.push(`failed: ${request.url()} ${reason}`);
+  });
+  await page.exposeFunction("reportPolicyViolation", (text) => complaints.push(`policy: ${text}`));
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      window.reportPolicyViolation(`${event.effectiveDirective} refused ${event.blockedURI}`),
+    );
   });
 
-  const answer = await page.goto(`${BASE_URL}/docs`);
-  assert.equal(answer.status(), 200);
+  const answer = await page.goto(`${origin}/docs`);
+  assert.equal(answer.status(), 200, "/docs answers 200");
   const policy = answer.headers()["content-security-policy"];
-  const scripts = policy.split(";").find((directive) => directive.trim().startsWith("script-src"));
-  assert.equal(scripts.trim(), "script-src 'self'");
-  assert.equal(await page.title(), "Tasks API");
+  assert.ok(policy, "/docs carries a Content-Security-Policy");
+  const directives = policy.split(";").map((directive) => directive.trim());
+  const scripts = directives.find((directive) => directive.startsWith("script-src "));
+  assert.equal(scripts, "script-src 'self'", "the policy lets this origin's scripts run, and nothing else");
+  assert.equal(await page.title(), "Tasks API", "the page's title is the API's");
 
-  const operations = page.locator(".opblock");
-  await operations.nth(5).waitFor();
-  assert.equal(await operations.count(), 6);
+  const operation = (id) => page.locator(`[id="operations-Tasks-${id}"]`);
+  const sixOperationsAreVisible = async () => {
+    for (const id of OPERATIONS) await seen(operation(id), id);
+    assert.equal(await page.locator(".opblock").count(), OPERATIONS.length, "no operation but the six");
+  };
+  await sixOperationsAreVisible();
   await page.screenshot({ path: join(OUTPUT, "docs-desktop.png"), fullPage: true });
+  nothingToComplainOf("/docs");
 
-  await page.locator("button.authorize").click();
+  await page.locator(".auth-wrapper button.authorize.unlocked").click();
   await page.locator(".auth-container input").fill(TOKEN);
   await page.locator(".auth-btn-wrapper button.authorize").click();
   await page.locator(".auth-btn-wrapper .btn-done").click();
   await page.reload();
-  await page.locator("button.authorize.locked").waitFor();
+  await seen(page.locator(".auth-wrapper button.authorize.locked"), "the authorization, after a reload");
+  nothingToComplainOf("authorize and reload");
 
-  const tryOut = async (operation, status) => {
-    const block = page.locator(`#operations-Tasks-${operation}`);
+  // Runs an operation from the page, as it stands there, and gives what the service
+  // answered; the page must show the same status.
+  const tryOut = async (id, status, path) => {
+    const block = operation(id);
     await block.locator(".opblock-summary-control").click();
-    await block.locator("button.execute").click();
-    const shown = block.locator(".live-responses-table .response-col_status").nth(1);
-    await shown.waitFor();
-    assert.match(await shown.innerText(), new RegExp(`^${status}`));
-    return block;
+    const execute = block.locator("button.execute");
+    const tryItOut = block.locator(".try-out__btn:not(.cancel)");
+    await seen(execute.or(tryItOut).first(), `"Execute" or "Try it out" of ${id}`);
+    if (!(await execute.isVisible())) await tryItOut.click();
+    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === path);
+    await execute.click();
+    const response = await answered;
+    assert.equal(response.status(), status, `${id} answers ${status}: ${await response.text()}`);
+    assert.equal(new URL(response.url()).origin, origin, `${id} is asked of the page's own origin`);
+    assert.equal(await response.request().headerValue("authorization"), `Bearer ${TOKEN}`, `${id} sends the token`);
+    const shown = block.locator(".live-responses-table tbody .response-col_status").first();
+    await seen(shown, `the answer to ${id}`);
+    assert.match(await shown.innerText(), new RegExp(`^${status}`), `the page shows the status of ${id}`);
+    nothingToComplainOf(id);
+    return { block, body: await response.json() };
   };
-  await tryOut("createTask", 201);
-  const list = await tryOut("listTasks", 200);
-  assert.match(await list.locator(".live-responses-table .response-col_description").nth(1).innerText(), /Buy milk/);
-  await list.screenshot({ path: join(OUTPUT, "docs-try-it-out.png") });
+  const { body: task } = await tryOut("createTask", 201, "/api/tasks");
+  const { block, body: tasks } = await tryOut("listTasks", 200, "/api/tasks");
+  assert.ok(tasks.some(({ id }) => id === task.id), "the list has the task that was just created");
+  await block.screenshot({ path: join(OUTPUT, "docs-try-it-out.png") });
 
   await page.setViewportSize({ width: 390, height: 844 });
-  await page.goto(`${BASE_URL}/docs/`);
-  await operations.nth(5).waitFor();
-  await page.screenshot({ path: join(OUTPUT, "docs-phone.png") });
-
-  assert.deepEqual(complaints, []);
+  await page.goto(`${origin}/docs/`);
+  await sixOperationsAreVisible();
+  await page.screenshot({ path: join(OUTPUT, "docs-mobile.png"), fullPage: true });
+  nothingToComplainOf("/docs/ on a phone");
+} catch (error) {
+  const more = complaints.filter((complaint) => !error.message.includes(complaint));
+  console.error([`docs.mjs: ${error.message}`, ...more.map((complaint) => `the browser: ${complaint}`)].join("\n"));
+  await page?.screenshot({ path: join(OUTPUT, "docs-failed.png") }).catch(() => {});
+  process.exitCode = 1;
 } finally {
-  await browser.close();
+  await browser?.close();
 }
