@@ -107,3 +107,17 @@ async fn tokens_that_it_signs_with_the_secret_are_accepted_by_the_secret() {
 
     assert_eq!(status(&service, &user["token"]).await, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_session_cookie_that_the_key_set_signs_is_no_access_token() {
+    let issuer = BetterAuth::start(&[("SESSION_COOKIE", "jwks")]).await;
+    let key_set = format!("{}/api/auth/jwks", issuer.url);
+    // Without an audience to check, its type alone tells it from a token.
+    let service = Service::start(&[("JWKS_URL", &key_set)]).await;
+
+    let user = issuer.post("/test/sign-up").await;
+
+    assert_eq!(status(&service, &user["token"]).await, StatusCode::OK);
+    let cookie = status(&service, &user["sessionDataCookie"]).await;
+    assert_eq!(cookie, StatusCode::UNAUTHORIZED);
+}
