@@ -195,19 +195,30 @@ async fn listen(config: &Config) -> Result<TcpListener, StartError> {
 }
 
 /// Resolves on SIGTERM or SIGINT; where no handler can be set, never.
+#[cfg(unix)]
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let wait = async |kind| match signal(kind) {
         Ok(mut signal) => {
             signal.recv().await;
         }
-        Err(error) => {
-            tracing::warn!(%error, "cannot listen for a signal");
-            std::future::pending::<()>().await;
-        }
+        Err(error) => no_signal(&error).await,
     };
     tokio::select! {
         () = wait(SignalKind::terminate()) => {}
         () = wait(SignalKind::interrupt()) => {}
     }
+}
+
+/// Resolves on Ctrl-C; where no handler can be set, never.
+#[cfg(not(unix))]
+async fn stop_signal() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        no_signal(&error).await;
+    }
+}
+
+async fn no_signal(error: &std::io::Error) {
+    tracing::warn!(%error, "cannot listen for a signal");
+    std::future::pending::<()>().await;
 }
