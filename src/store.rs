@@ -1,9 +1,11 @@
 //! Keeps the tasks, in `SQLite` or `PostgreSQL`, behind [`TaskService`].
 //!
-//! [`owned`] is where every statement on a user's tasks starts, already filtered
-//! by the owner; `tasks` carries out the contract; `connect` opens the pools,
-//! `migrate` moves the tables. The entities are private to this room. It imports
-//! `api` and `auth`, and must never be imported by them.
+//! A request's way: `tasks` puts it, marked with its owner ([`owned`]), into the
+//! queue of a `lane`; a worker there takes what waits, and `requests` (reads),
+//! `postgres` or `sqlite` (writes) run it as one statement of `sql` on the
+//! worker's own `link` to the database. Beside that way, `connect` opens the pools
+//! and `migrate` moves the tables. The entity is private to this room, which
+//! imports `api` and `auth`, and must never be imported by them.
 //!
 //! [`TaskService`]: crate::api::tasks::TaskService
 
@@ -11,25 +13,37 @@ mod clock;
 mod connect;
 mod entity;
 mod error;
+mod lane;
+mod link;
 mod migrate;
 mod owned;
+mod postgres;
+mod requests;
 mod sql;
+mod sqlite;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::{
-    future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use sea_orm::DatabaseConnection;
-use tokio::time::timeout;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use self::error::Work;
+use self::{
+    connect::Pools,
+    lane::{Lane, Request},
+    link::Link,
+    owned::Owned,
+    requests::{Read, Write},
+};
 pub use self::{
     error::StoreError,
     migrate::Migration,
@@ -37,8 +51,12 @@ pub use self::{
 };
 use crate::api::tasks::TaskError;
 
-/// How long one operation may take in all, the wait for a connection included.
+/// How long one operation may take in all, the wait for its turn included.
 const TIME_LIMIT: Duration = Duration::from_millis(2400);
+/// Connections for reads, and for writes on `PostgreSQL`; `SQLite` lets one write
+/// at a time. One of each serves dozens of clients.
+const READERS: usize = 4;
+const WRITERS: usize = 3;
 
 /// The tasks of all users. A clone is another handle on the same connections.
 #[derive(Clone)]
@@ -48,24 +66,41 @@ pub struct Store {
 
 struct Inner {
     kind: DatabaseKind,
-    /// On `SQLite` a pool of readers beside the one writer; else the same pool.
-    readers: DatabaseConnection,
-    writer: DatabaseConnection,
+    /// For migrations and for questions about the database's health.
+    control: DatabaseConnection,
+    pools: Pools,
+    reads: Lane<Owned<Read>>,
+    writes: Lane<Owned<Write>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    closing: watch::Sender<bool>,
     tasks_per_user: u32,
     migrated: AtomicBool,
 }
 
 impl Store {
     /// Opens the database. `SQLite`: the file, made with its folder where it is
-    /// missing, or an error. `PostgreSQL`: a pool that connects when it must, so
-    /// that the service starts while the server is down.
+    /// missing, or an error. `PostgreSQL`: connections are made when they are
+    /// needed, so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
-        let (readers, writer) = connect::open(url).await?;
+        let kind = url.kind();
+        let pools = connect::open(url).await?;
+        let for_writes = match kind {
+            DatabaseKind::Sqlite => 1,
+            DatabaseKind::Postgres => WRITERS,
+        };
+        let (closing, closed) = watch::channel(false);
+        let links = |count| (0..count).map(|_| Link::new(kind, &pools)).collect();
+        let (reads, reading) = Lane::open(links(READERS), closed.clone());
+        let (writes, worker) = Lane::open(links(for_writes), closed);
         Ok(Self {
             inner: Arc::new(Inner {
-                kind: url.kind(),
-                readers,
-                writer,
+                kind,
+                control: pools.control.clone(),
+                pools,
+                reads,
+                writes,
+                workers: Mutex::new(vec![reading, worker]),
+                closing,
                 tasks_per_user,
                 migrated: AtomicBool::new(false),
             }),
@@ -74,7 +109,7 @@ impl Store {
 
     /// Whether the database answers, within a bounded time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let ping = timeout(TIME_LIMIT, self.inner.readers.ping());
+        let ping = timeout(TIME_LIMIT, self.inner.control.ping());
         let answer = ping.await.map_err(|_| StoreError::silent())?;
         Ok(answer?)
     }
@@ -88,32 +123,26 @@ impl Store {
         self.ping().await
     }
 
-    /// Lets go of every connection.
+    /// Carries out what waits, at most for the time that a request may take, and
+    /// lets go of every connection.
     pub async fn close(self) {
-        for pool in [&self.inner.readers, &self.inner.writer] {
-            if let Err(error) = pool.close_by_ref().await {
-                tracing::warn!(%error, "a connection did not close");
-            }
+        self.inner.closing.send_replace(true);
+        let workers = &self.inner.workers;
+        let workers = std::mem::take(&mut *workers.lock().unwrap_or_else(PoisonError::into_inner));
+        let working = futures_util::future::join_all(workers);
+        if timeout(TIME_LIMIT, working).await.is_err() {
+            tracing::warn!("stopped before every request to the database was answered");
         }
+        self.inner.pools.close().await;
     }
 
-    /// Does the work of one operation in a task of its own: a client that goes
-    /// away cannot stop a statement half-way, nor starve the pool, whose hand-over
-    /// of a connection must not be cancelled.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: Work,
-        operation: impl Future<Output = Result<T, TaskError>> + Send + 'static,
-    ) -> Result<T, TaskError> {
+    /// Waits at `lane` for the answer to `request`.
+    async fn ask<R: Request>(&self, lane: &Lane<R>, request: R) -> Result<R::Answer, TaskError> {
         if !self.inner.migrated.load(Ordering::Relaxed) {
             return Err(TaskError::Unavailable(
                 "the tables are not there yet".to_owned(),
             ));
         }
-        match tokio::spawn(timeout(TIME_LIMIT, operation)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(work.broken_off("no answer within the time limit")),
-            Err(panic) => Err(TaskError::Internal(panic.to_string())),
-        }
+        lane.ask(request).await
     }
 }

@@ -6,6 +6,7 @@
 //! run side by side during a deployment.
 
 mod m20261123_000001_create_tasks;
+mod m20261123_000002_index_no_status;
 
 use sea_orm_migration::{MigrationTrait, async_trait};
 pub use sea_orm_migration::{MigratorTrait, migrator::MigrationStatus};
@@ -17,6 +18,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_create_tasks::Migration)]
+        vec![
+            Box::new(m20261123_000001_create_tasks::Migration),
+            Box::new(m20261123_000002_index_no_status::Migration),
+        ]
     }
 }

@@ -1,8 +1,7 @@
-//! Opens the connections.
+//! Opens the pools that connections come from.
 //!
-//! `SQLite` gets one writer and a few readers: it lets one write at a time, and
-//! writers that wait in our queue, in order, are better off than in its own,
-//! where they poll. `PostgreSQL` gets one lazy pool.
+//! Lanes take their connections for long; the control connection is for
+//! migrations and for questions about the database's health.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -15,47 +14,92 @@ use super::{
     url::{DatabaseUrl, Target},
 };
 
-/// The most connections of one instance: what a machine of few cores can use,
-/// and few enough for several instances on one server.
-const POSTGRES_CONNECTIONS: u32 = 16;
-const SQLITE_READERS: u32 = 4;
-/// How long a request waits for a connection. The driver's 30 s would leave
-/// requests hanging long after a restart of the server.
+/// What the lanes take, and one or two beside them that are being closed.
+const LANES: u32 = 8;
+const CONTROL: u32 = 2;
+/// How long to wait for a connection. The driver's 30 s would leave requests
+/// hanging long after a restart of the server.
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// How long a writer waits for another process's.
 const BUSY: Duration = Duration::from_secs(2);
-/// Connections are renewed now and then, so that a server behind a new address
-/// is found, and returned when idle, so that a server that sleeps may.
+/// The control connection is renewed now and then, so that a server behind a new
+/// address is found, and returned when idle, so that a server that sleeps may.
 const LIFETIME: Duration = Duration::from_mins(30);
 const IDLE: Duration = Duration::from_mins(4);
+/// Settings of a lane's connection to `PostgreSQL`, sent as it is made. A plan is
+/// made once for each statement, not again for each batch. A statement that the
+/// service no longer waits for ends, and so does its lock; a batch that meets a
+/// locked row fails soon, so that its other members can go on without it.
+const SETTINGS: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("statement_timeout", "2s"),
+    ("lock_timeout", "500ms"),
+    ("idle_in_transaction_session_timeout", "5s"),
+];
 
-/// The readers and the writer.
-pub async fn open(
-    url: &DatabaseUrl,
-) -> Result<(DatabaseConnection, DatabaseConnection), StoreError> {
+/// Where connections come from.
+pub struct Pools {
+    /// For migrations and health.
+    pub control: DatabaseConnection,
+    /// For lanes.
+    pub lanes: DatabaseConnection,
+    /// For lanes behind a pooler that refuses [`SETTINGS`].
+    pub plain: DatabaseConnection,
+}
+
+impl Pools {
+    /// Lets go of every connection.
+    pub async fn close(&self) {
+        for pool in [&self.control, &self.lanes, &self.plain] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "a connection did not close");
+            }
+        }
+    }
+}
+
+/// Opens the pools.
+pub async fn open(url: &DatabaseUrl) -> Result<Pools, StoreError> {
     match &url.0 {
         Target::Sqlite(path) => {
             prepare(path)?;
-            let writer = sqlite(path, 1).await?;
-            let readers = sqlite(path, SQLITE_READERS).await?;
-            Ok((readers, writer))
+            let pool = sqlite(path, LANES + CONTROL).await?;
+            Ok(Pools {
+                control: pool.clone(),
+                lanes: pool.clone(),
+                plain: pool,
+            })
         }
-        Target::Postgres(url) => {
-            let mut options = ConnectOptions::new(url.as_str());
-            options
-                .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(ACQUIRE)
-                .max_lifetime(LIFETIME)
-                .idle_timeout(IDLE)
-                .connect_lazy(true)
-                .sqlx_logging(false)
-                .set_application_name("tasks-api")
-                // PgBouncer refuses the parameter; nothing here is a float.
-                .map_sqlx_postgres_opts(|options| options.extra_float_digits(None));
-            let pool = Database::connect(options).await?;
-            Ok((pool.clone(), pool))
-        }
+        Target::Postgres(url) => Ok(Pools {
+            control: postgres(url.as_str(), CONTROL, &[]).await?,
+            lanes: postgres(url.as_str(), LANES, &SETTINGS).await?,
+            plain: postgres(url.as_str(), LANES, &[]).await?,
+        }),
     }
+}
+
+async fn postgres(
+    url: &str,
+    connections: u32,
+    settings: &'static [(&str, &str)],
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .max_lifetime(LIFETIME)
+        .idle_timeout(IDLE)
+        .connect_lazy(true)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .set_application_name("tasks-api")
+        .map_sqlx_postgres_opts(move |options| {
+            options
+                .options(settings.iter().copied())
+                // PgBouncer refuses the parameter; nothing here is a float.
+                .extra_float_digits(None)
+        });
+    Ok(Database::connect(options).await?)
 }
 
 /// Makes the file's folder, and says plainly what the driver would say darkly.
@@ -151,9 +195,9 @@ mod tests {
         let path = folder.path().join("new/folder/tasks.db");
         let url = format!("sqlite://{}", path.display());
 
-        let (readers, writer) = open(&DatabaseUrl::parse(&url).unwrap()).await.unwrap();
+        let Pools { control, lanes, .. } = open(&DatabaseUrl::parse(&url).unwrap()).await.unwrap();
 
-        for pool in [readers, writer] {
+        for pool in [control, lanes] {
             assert_eq!(pragma::<String>(&pool, "journal_mode").await, "wal");
             assert_eq!(pragma::<i32>(&pool, "synchronous").await, 2, "FULL");
             assert_eq!(pragma::<i32>(&pool, "foreign_keys").await, 1);

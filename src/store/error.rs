@@ -56,7 +56,7 @@ impl From<DbErr> for StoreError {
 }
 
 /// What an operation does: whether its loss leaves a doubt.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Reads: may be repeated at will.
     Read,
@@ -69,7 +69,7 @@ impl Work {
     pub fn failed(self, error: &DbErr) -> TaskError {
         let cause = error.to_string();
         match reach(error) {
-            Reach::NotSent => TaskError::Unavailable(cause),
+            Reach::Undone => TaskError::Unavailable(cause),
             Reach::Lost => self.broken_off(cause),
             Reach::Answered => TaskError::Internal(cause),
         }
@@ -82,13 +82,29 @@ impl Work {
             Self::Write => TaskError::OutcomeUnknown(cause.into()),
         }
     }
+
+    /// Whether the same may be sent again after `error`, without being asked.
+    pub fn may_repeat(self, error: &DbErr) -> bool {
+        self == Self::Read && matches!(reach(error), Reach::Lost)
+    }
+}
+
+/// Whether a batch may have failed for one member's sake, so that the others
+/// succeed without it: the database refused it, or found a row locked.
+pub fn is_fault_of_one(error: &DbErr) -> bool {
+    match reach(error) {
+        Reach::Answered => true,
+        Reach::Lost => false,
+        Reach::Undone => code(error)
+            .is_some_and(|code| code.starts_with("40") || matches!(&*code, "55P03" | "57014")),
+    }
 }
 
 /// How far a statement came.
 enum Reach {
-    /// It was not carried out, and the same may work later.
-    NotSent,
-    /// It was sent, and no answer came.
+    /// Nothing of it was kept, and the same may work later.
+    Undone,
+    /// It was sent, and no word of its end came.
     Lost,
     /// The database said no, or we asked wrongly.
     Answered,
@@ -96,7 +112,7 @@ enum Reach {
 
 fn reach(error: &DbErr) -> Reach {
     let runtime = match error {
-        DbErr::ConnectionAcquire(_) => return Reach::NotSent,
+        DbErr::ConnectionAcquire(_) => return Reach::Undone,
         DbErr::Conn(runtime) => return connecting(runtime),
         DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
         _ => return Reach::Answered,
@@ -105,11 +121,8 @@ fn reach(error: &DbErr) -> Reach {
         return Reach::Answered;
     };
     match &**error {
-        SqlxError::Database(error) => match error.code() {
-            Some(code) if is_passing(&code) => Reach::NotSent,
-            _ => Reach::Answered,
-        },
-        SqlxError::PoolTimedOut | SqlxError::PoolClosed => Reach::NotSent,
+        SqlxError::Database(error) => error.code().map_or(Reach::Answered, |code| said(&code)),
+        SqlxError::PoolTimedOut | SqlxError::PoolClosed => Reach::Undone,
         SqlxError::Io(_)
         | SqlxError::Tls(_)
         | SqlxError::Protocol(_)
@@ -124,24 +137,47 @@ fn connecting(error: &RuntimeErr) -> Reach {
     match error {
         RuntimeErr::SqlxError(error) => match &**error {
             SqlxError::Configuration(_) => Reach::Answered,
-            SqlxError::Database(error) if !error.code().is_some_and(|c| is_passing(&c)) => {
-                Reach::Answered
-            }
-            _ => Reach::NotSent,
+            SqlxError::Database(error) => match error.code() {
+                Some(code) if !matches!(said(&code), Reach::Answered) => Reach::Undone,
+                _ => Reach::Answered,
+            },
+            _ => Reach::Undone,
         },
         RuntimeErr::Internal(_) => Reach::Answered,
     }
 }
 
-/// Whether the database rolled back for a reason that passes. `PostgreSQL`:
-/// classes 08 (connection), 40 (rolled back), 53 (resources), 57P (stopping,
-/// starting), 25006 (read-only after a failover). `SQLite`: 5 and 6 (locked),
-/// 13 (disk full), with their extended codes.
-fn is_passing(code: &str) -> bool {
-    let sqlite = code.parse::<u32>().map(|code| code & 0xff);
-    ["08", "40", "53", "57P"]
-        .iter()
-        .any(|class| code.len() == 5 && code.starts_with(class))
-        || code == "25006"
-        || code.len() < 5 && matches!(sqlite, Ok(5 | 6 | 13))
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
+        return None;
+    };
+    let RuntimeErr::SqlxError(error) = runtime else {
+        return None;
+    };
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+/// What the database's own code says of a statement.
+///
+/// `PostgreSQL` (appendix A of its manual): in the classes 40 (rolled back), 53
+/// (resources) and with 25006 (read-only after a failover), 55P03 (locked),
+/// 57014 (time limit), 57P01, 57P03 and 57P05 (stopping, starting, idle) nothing
+/// was kept. Class 08 (a pooler's connection broke), 40003 and 57P02 (another
+/// process crashed) may come after the commit. `SQLite`: 5 and 6 (locked) and 13
+/// (disk full) were rolled back; 10 (input or output failed) is in doubt.
+fn said(code: &str) -> Reach {
+    if code.len() < 5 {
+        return match code.parse::<u32>().map(|code| code & 0xff) {
+            Ok(5 | 6 | 13) => Reach::Undone,
+            Ok(10) => Reach::Lost,
+            _ => Reach::Answered,
+        };
+    }
+    match code {
+        "40003" | "57P02" => Reach::Lost,
+        "25006" | "55P03" | "57014" => Reach::Undone,
+        _ if code.starts_with("08") => Reach::Lost,
+        _ if ["40", "53", "57P"].iter().any(|c| code.starts_with(c)) => Reach::Undone,
+        _ => Reach::Answered,
+    }
 }

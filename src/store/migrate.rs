@@ -8,13 +8,16 @@ use sea_orm::{
     TransactionTrait,
 };
 use tasks_api_migration::{Migrator, MigratorTrait};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::{DatabaseKind, Store, StoreError};
+use super::{DatabaseKind, Store, StoreError, sql};
 
 /// The advisory lock that instances queue at: the letters "tasks" as a number,
 /// so that it is nobody else's.
 const LOCK: i64 = 0x74_61_73_6b_73;
+/// How long to wait for another process's migration, and for each lock that one
+/// of ours takes: a table in use is not held up for longer.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait before the next try where the database is away.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -28,28 +31,56 @@ pub struct Migration {
 }
 
 impl Store {
-    /// Applies every migration that is pending.
+    /// Applies every migration that is pending. Where none is, this takes no lock
+    /// and needs no right to create tables.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
-        let transaction = self.lock().await?;
-        let unknown = unknown_migrations(&transaction).await?;
-        if unknown.is_empty() {
-            Migrator::up(&transaction, None).await?;
-        } else {
-            // An older instance beside a newer one, during a deployment: the
-            // newer has moved the tables, in a way that the older can live with.
-            tracing::warn!(?unknown, "the tables are newer than this program");
+        if !self.is_up_to_date().await? {
+            let transaction = self.lock().await?;
+            let applied = applied_migrations(&transaction).await?;
+            if unknown(&applied).is_empty() {
+                Migrator::up(&transaction, None).await?;
+            }
+            transaction.commit().await?;
         }
-        transaction.commit().await?;
         self.inner.migrated.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn is_up_to_date(&self) -> Result<bool, StoreError> {
+        // The migrator's own question makes the table where it is missing, and asks
+        // for the right to make it also where it is not.
+        let ask = sql::applied_migrations(self.inner.kind);
+        let asked = timeout(LOCK_WAIT, self.inner.control.query_all_raw(ask)).await;
+        match asked.map_err(|_| StoreError::silent())? {
+            Ok(rows) => {
+                let applied = rows.iter().map(|row| row.try_get("", "version"));
+                let applied = applied.collect::<Result<Vec<String>, _>>()?;
+                let unknown = unknown(&applied);
+                if !unknown.is_empty() {
+                    // An older instance beside a newer one, during a deployment: the
+                    // newer has moved the tables, in a way that the older can live with.
+                    tracing::warn!(?unknown, "the tables are newer than this program");
+                    return Ok(true);
+                }
+                let known = Migrator::migrations();
+                Ok(known
+                    .iter()
+                    .all(|one| applied.iter().any(|name| name == one.name())))
+            }
+            Err(error) => match StoreError::from(error) {
+                away if away.is_unreachable() => Err(away),
+                // No migration was ever applied here: there is no such table.
+                _ => Ok(false),
+            },
+        }
     }
 
     /// Takes back the last `steps` migrations.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let transaction = self.lock().await?;
-        self.inner.migrated.store(false, Ordering::Relaxed);
         Migrator::down(&transaction, Some(steps)).await?;
         transaction.commit().await?;
+        self.inner.migrated.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -96,15 +127,23 @@ impl Store {
         }
     }
 
-    /// A transaction that no other process's migration runs beside.
+    /// A transaction that no other process's migration runs beside. Where another
+    /// one's takes long, that is an error which the next try may mend.
     async fn lock(&self) -> Result<DatabaseTransaction, StoreError> {
+        let locked = timeout(LOCK_WAIT * 2, self.begin_locked());
+        locked.await.map_err(|_| StoreError::silent())?
+    }
+
+    async fn begin_locked(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = self.inner.writer.begin_with_options(options).await?;
+        let transaction = self.inner.control.begin_with_options(options).await?;
         if self.inner.kind == DatabaseKind::Postgres {
-            let statement = format!("SELECT pg_advisory_xact_lock({LOCK})");
+            let wait = LOCK_WAIT.as_secs();
+            let statement =
+                format!("SET LOCAL lock_timeout = '{wait}s'; SELECT pg_advisory_xact_lock({LOCK})");
             transaction.execute_unprepared(&statement).await?;
         }
         Ok(transaction)
@@ -117,9 +156,13 @@ async fn applied_migrations(transaction: &DatabaseTransaction) -> Result<Vec<Str
     Ok(models.into_iter().map(|model| model.version).collect())
 }
 
-async fn unknown_migrations(transaction: &DatabaseTransaction) -> Result<Vec<String>, StoreError> {
+/// Migrations that only a newer program knows.
+fn unknown(applied: &[String]) -> Vec<&String> {
     let known = Migrator::migrations();
-    let mut applied = applied_migrations(transaction).await?;
-    applied.retain(|name| known.iter().all(|migration| migration.name() != name));
-    Ok(applied)
+    let known = |name: &&String| {
+        known
+            .iter()
+            .any(|migration| migration.name() == name.as_str())
+    };
+    applied.iter().filter(|name| !known(name)).collect()
 }

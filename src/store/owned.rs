@@ -1,43 +1,36 @@
-//! The only place where a statement on a user's tasks starts: each is filtered
-//! by its owner before anything else can be said. `clippy.toml` refuses sea-orm's
-//! own starting points everywhere else.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that may, and it filters by the owner"
-)]
+//! Whose request it is. A lane carries nothing but [`Owned`] requests, `sql`
+//! takes nothing else, and the only way to make one is to name the [`User`] that
+//! the verifier made: a statement cannot forget whose tasks it means.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select, UpdateMany};
-
-use super::entity::task::{Column, Entity};
 use crate::auth::User;
 
-/// The tasks of one user.
-pub struct OwnedBy<'a>(&'a User);
-
-/// The starting points of a user's statements.
-pub fn owned_by(user: &User) -> OwnedBy<'_> {
-    OwnedBy(user)
+/// A request on the tasks of one user.
+#[derive(Debug, Clone)]
+pub struct Owned<T> {
+    owner: Box<str>,
+    /// What the user asked for.
+    pub what: T,
 }
 
-impl OwnedBy<'_> {
-    /// Who owns the tasks.
-    pub fn owner(&self) -> String {
-        self.0.subject().to_owned()
+/// What `user` asks for.
+pub fn owned_by<T>(user: &User, what: T) -> Owned<T> {
+    Owned {
+        owner: user.subject().into(),
+        what,
+    }
+}
+
+impl<T> Owned<T> {
+    /// The user's subject.
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
-    /// All of them.
-    pub fn all(&self) -> Select<Entity> {
-        Entity::find().filter(Column::UserId.eq(self.owner()))
-    }
-
-    /// The one of this id.
-    pub fn one(&self, id: i64) -> Select<Entity> {
-        self.all().filter(Column::Id.eq(id))
-    }
-
-    /// A change of the one of this id.
-    pub fn update(&self, id: i64) -> UpdateMany<Entity> {
-        let update = Entity::update_many().filter(Column::UserId.eq(self.owner()));
-        update.filter(Column::Id.eq(id))
+    /// Something else that the same user asks for.
+    pub fn with<U>(&self, what: U) -> Owned<U> {
+        Owned {
+            owner: self.owner.clone(),
+            what,
+        }
     }
 }

@@ -1,0 +1,241 @@
+//! A connection that a lane keeps for itself.
+//!
+//! A pool hands its connections out and tests them on their way back: a second
+//! round trip for each statement. So a lane takes one from sea-orm's pool and
+//! keeps it. sea-orm runs a `Statement` on a pool or in a transaction only, not
+//! on such a connection: [`Link::query`] does, with sea-orm's own binding of
+//! values and its own rows. It can go once sea-orm can.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "carries statements that `sql` made, and says none itself"
+)]
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr, Statement, sea_query::Values};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Connection, Postgres, Sqlite, pool::PoolConnection};
+use tokio::time::timeout;
+
+use super::{DatabaseKind, connect::Pools};
+
+/// How long a batch may take. Less than a request's own limit, so that what is
+/// sent early is also answered.
+const BATCH: Duration = Duration::from_secs(2);
+/// A connection that was quiet for so long is tested before it is used: the
+/// server may have restarted, and a write that is lost with it is in doubt.
+const QUIET: Duration = Duration::from_secs(1);
+/// Connections are renewed now and then, so that a server behind a new address
+/// is found.
+const LIFETIME: Duration = Duration::from_mins(30);
+
+/// A connection, opened when it is first needed and again after it broke.
+pub struct Link {
+    kind: DatabaseKind,
+    pool: DatabaseConnection,
+    /// The pool to take instead where a pooler refuses the settings of the first.
+    plain: Option<DatabaseConnection>,
+    open: Option<Open>,
+}
+
+struct Open {
+    connection: Kept,
+    since: Instant,
+    used: Instant,
+}
+
+enum Kept {
+    Postgres(PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+/// Why a batch has no answers.
+#[derive(Debug)]
+pub enum Broken {
+    /// No connection could be had: nothing was sent.
+    NotConnected(DbErr),
+    /// It failed as a whole.
+    Failed(DbErr),
+    /// No answer within the time limit.
+    Silent,
+}
+
+impl Link {
+    /// A connection of `pools`, not yet opened.
+    pub fn new(kind: DatabaseKind, pools: &Pools) -> Self {
+        Self {
+            kind,
+            pool: pools.lanes.clone(),
+            plain: Some(pools.plain.clone()),
+            open: None,
+        }
+    }
+
+    /// Which database it leads to.
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+
+    /// Does the work of a batch on a connection that answers. Whatever goes
+    /// wrong half-way, the connection is closed, so that the database takes back
+    /// what was not committed.
+    pub async fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, DbErr>,
+    ) -> Result<T, Broken> {
+        let opened = self.open().await;
+        opened.map_err(Broken::NotConnected)?;
+        match timeout(BATCH, work(self)).await {
+            Ok(Ok(done)) => {
+                if let Some(open) = &mut self.open {
+                    open.used = Instant::now();
+                }
+                Ok(done)
+            }
+            Ok(Err(error)) => {
+                if self.kind == DatabaseKind::Sqlite || !is_answer(&error) {
+                    self.drop_connection();
+                }
+                Err(Broken::Failed(error))
+            }
+            Err(_) => {
+                self.drop_connection();
+                Err(Broken::Silent)
+            }
+        }
+    }
+
+    /// Runs one statement and reads all its rows. A write is committed when this
+    /// returns: the driver reads on to the server's last word.
+    pub async fn query(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let Some(open) = &mut self.open else {
+            return Err(DbErr::Custom("the connection is not open".to_owned()));
+        };
+        let values = SqlxValues(statement.values.unwrap_or(Values(Vec::new())));
+        let sql = AssertSqlSafe(statement.sql);
+        let rows = match &mut open.connection {
+            Kept::Postgres(connection) => {
+                let query = sqlx::query_with(sql, values);
+                let rows = query.fetch_all(&mut **connection).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
+            Kept::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, values);
+                let rows = query.fetch_all(&mut **connection).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
+        };
+        rows.map_err(query_error)
+    }
+
+    /// Lets go of the connection, politely.
+    pub async fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let closing = async {
+            match open.connection {
+                Kept::Postgres(connection) => connection.close().await,
+                Kept::Sqlite(connection) => connection.close().await,
+            }
+        };
+        if let Ok(Err(error)) = timeout(BATCH, closing).await {
+            tracing::debug!(%error, "a connection did not close");
+        }
+    }
+
+    async fn open(&mut self) -> Result<(), DbErr> {
+        if let Some(open) = &mut self.open {
+            if open.since.elapsed() > LIFETIME {
+                self.close().await;
+            } else if open.used.elapsed() < QUIET || open.connection.answers().await {
+                return Ok(());
+            } else {
+                self.drop_connection();
+            }
+        }
+        let connection = match self.connect().await {
+            Err(error) if refuses_settings(&error) && self.plain.is_some() => {
+                self.pool = self.plain.take().unwrap_or_else(|| self.pool.clone());
+                self.connect().await
+            }
+            connected => connected,
+        };
+        let connection = connection.map_err(connect_error)?;
+        let now = Instant::now();
+        self.open = Some(Open {
+            connection,
+            since: now,
+            used: now,
+        });
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Kept, sqlx::Error> {
+        match self.kind {
+            DatabaseKind::Postgres => {
+                let pool = self.pool.get_postgres_connection_pool();
+                pool.acquire().await.map(Kept::Postgres)
+            }
+            DatabaseKind::Sqlite => {
+                let pool = self.pool.get_sqlite_connection_pool();
+                pool.acquire().await.map(Kept::Sqlite)
+            }
+        }
+    }
+
+    /// Closes the connection without a word: it may be in the middle of anything.
+    pub fn drop_connection(&mut self) {
+        match self.open.take().map(|open| open.connection) {
+            Some(Kept::Postgres(connection)) => drop(connection.detach()),
+            Some(Kept::Sqlite(connection)) => drop(connection.detach()),
+            None => {}
+        }
+    }
+}
+
+impl Kept {
+    async fn answers(&mut self) -> bool {
+        let ping: std::pin::Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + '_>> =
+            match self {
+                Self::Postgres(connection) => Box::pin(connection.ping()),
+                Self::Sqlite(_) => return true,
+            };
+        matches!(timeout(QUIET, ping).await, Ok(Ok(())))
+    }
+}
+
+/// Whether the database itself said no, on a connection that is as good as before.
+fn is_answer(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    match &**error {
+        // Classes 08 and 57P end the connection.
+        sqlx::Error::Database(error) => !error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        _ => false,
+    }
+}
+
+/// Poolers refuse settings that are sent as the connection is made, with
+/// `protocol_violation` or `feature_not_supported`.
+fn refuses_settings(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("08P01" | "0A000"))
+}
+
+fn query_error(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn connect_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+}

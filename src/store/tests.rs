@@ -1,0 +1,404 @@
+//! The store alone: what a batch owes to each of its members.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "looks at and prepares the tables from outside"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{TimeDelta, Utc};
+use futures_util::{FutureExt, future::join_all};
+use poem_openapi::types::MaybeUndefined;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+
+use self::database::TestDatabase;
+use super::{sql, *};
+use crate::{
+    api::fields::Title,
+    api::tasks::{CreateTask, StatusFilter, Task, TaskService, UpdateTask},
+    auth::{Secret, TokenSources, User, Verifier, sign_hs256},
+};
+
+#[path = "../../tests/support/database.rs"]
+mod database;
+
+struct Rig {
+    store: Store,
+    outside: DatabaseConnection,
+    database: TestDatabase,
+}
+
+impl Rig {
+    async fn start() -> Self {
+        Self::with_quota(10_000).await
+    }
+
+    async fn with_quota(quota: u32) -> Self {
+        let database = TestDatabase::create().await;
+        let url = DatabaseUrl::parse(database.url()).unwrap();
+        let store = Store::connect(&url, quota).await.unwrap();
+        store.migrate_up().await.unwrap();
+        let outside = Database::connect(database.url()).await.unwrap();
+        Self {
+            store,
+            outside,
+            database,
+        }
+    }
+
+    async fn execute(&self, statement: &str) {
+        self.outside.execute_unprepared(statement).await.unwrap();
+    }
+
+    async fn create(&self, user: &User, title: &str) -> Result<Task, TaskError> {
+        self.store.create(user, new(title)).await
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let backend = self.outside.get_database_backend();
+        let ask = Statement::from_string(backend, sql);
+        let row = self.outside.query_one_raw(ask).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+}
+
+fn new(title: &str) -> CreateTask {
+    CreateTask {
+        title: Title::parse(title).unwrap(),
+        description: None,
+    }
+}
+
+fn titled(title: &str) -> UpdateTask {
+    UpdateTask {
+        title: Title::parse(title).unwrap(),
+        description: MaybeUndefined::Undefined,
+        completed: None,
+    }
+}
+
+async fn user(name: &str) -> User {
+    let secret = Secret::new("a secret of the tests, long enough for HS256");
+    let token = sign_hs256(&secret, name, Duration::from_mins(1)).unwrap();
+    let sources = TokenSources {
+        secret: Some(secret),
+        ..TokenSources::default()
+    };
+    let verifier = Verifier::new(sources).unwrap();
+    verifier.verify(&token).await.unwrap()
+}
+
+#[tokio::test]
+async fn writes_to_one_task_keep_their_order() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let task = rig.create(&ana, "0").await.unwrap();
+
+    // All of them wait at once, in this order.
+    let writes = (1..=40).map(|n| rig.store.update(&ana, task.id, titled(&n.to_string())));
+    let written = join_all(writes).await;
+
+    let written: Vec<_> = written.into_iter().map(Result::unwrap).collect();
+    let titles: Vec<_> = written.iter().map(|task| task.title.clone()).collect();
+    let expected: Vec<_> = (1..=40).map(|n| n.to_string()).collect();
+    assert_eq!(titles, expected);
+    assert!(written.is_sorted_by(|a, b| a.updated_at.0 < b.updated_at.0));
+    assert_eq!(rig.store.get(&ana, task.id).await.unwrap(), written[39]);
+}
+
+#[tokio::test]
+async fn what_follows_a_delete_finds_no_task() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let id = rig.create(&ana, "Milk").await.unwrap().id;
+
+    let (before, deleted, after, again) = tokio::join!(
+        rig.store.complete(&ana, id, true),
+        rig.store.delete(&ana, id),
+        rig.store.complete(&ana, id, false),
+        rig.store.delete(&ana, id),
+    );
+
+    assert!(before.unwrap().completed);
+    deleted.unwrap();
+    assert!(matches!(after, Err(TaskError::NotFound { .. })));
+    assert!(matches!(again, Err(TaskError::NotFound { .. })));
+    assert_eq!(rig.number("SELECT tasks FROM task_counts").await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_of_all_kinds_answers_each_member_its_own() {
+    let rig = Rig::start().await;
+    let (ana, ben) = (user("ana").await, user("ben").await);
+    let made = join_all((0..4).map(|n| rig.create(&ana, ["a", "b", "c", "d"][n]))).await;
+    let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+    let ids: Vec<_> = made.iter().map(|task| task.id).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+
+    let (completed, updated, deleted, foreign, foreign_delete, got, stolen) = tokio::join!(
+        rig.store.complete(&ana, ids[0], true),
+        rig.store.update(&ana, ids[1], titled("B")),
+        rig.store.delete(&ana, ids[2]),
+        rig.store.update(&ben, ids[3], titled("Ben's")),
+        rig.store.delete(&ben, ids[3]),
+        rig.store.get(&ana, ids[3]),
+        rig.store.get(&ben, ids[3]),
+    );
+
+    assert!(completed.unwrap().completed);
+    assert_eq!(updated.unwrap().title, "B");
+    deleted.unwrap();
+    for refused in [foreign.map(drop), foreign_delete, stolen.map(drop)] {
+        assert!(matches!(refused, Err(TaskError::NotFound { .. })));
+    }
+    assert_eq!(got.unwrap(), made[3]);
+    let (all, pending, ben) = tokio::join!(
+        rig.store.list(&ana, StatusFilter::All),
+        rig.store.list(&ana, StatusFilter::Pending),
+        rig.store.list(&ben, StatusFilter::All),
+    );
+    let titles = |tasks: Vec<Task>| tasks.into_iter().map(|task| task.title).collect::<Vec<_>>();
+    assert_eq!(titles(all.unwrap()), ["d", "B", "a"]);
+    assert_eq!(titles(pending.unwrap()), ["d", "B"]);
+    assert!(ben.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_that_the_database_refuses_takes_no_other_with_it() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    rig.execute(if rig.database.is_postgres() {
+        "ALTER TABLE tasks ADD CHECK (title <> 'poison')"
+    } else {
+        "CREATE TRIGGER poison BEFORE INSERT ON tasks WHEN NEW.title = 'poison' \
+         BEGIN SELECT RAISE(ABORT, 'poison'); END"
+    })
+    .await;
+
+    let titles = (0..20).map(|n| if n == 7 { "poison" } else { "Milk" });
+    let created = join_all(titles.map(|title| rig.create(&ana, title))).await;
+
+    for (n, created) in created.iter().enumerate() {
+        match created {
+            Ok(task) => assert!(n != 7 && task.title == "Milk"),
+            Err(error) => assert!(n == 7 && matches!(error, TaskError::Internal(_)), "{error}"),
+        }
+    }
+    assert_eq!(rig.number("SELECT count(*) FROM tasks").await, 19);
+    assert_eq!(rig.number("SELECT tasks FROM task_counts").await, 19);
+}
+
+#[tokio::test]
+async fn a_batch_fills_the_quota_to_the_last_task() {
+    let rig = Rig::with_quota(7).await;
+    let (ana, ben) = (user("ana").await, user("ben").await);
+    rig.create(&ana, "first").await.unwrap();
+
+    let of_ana = join_all((0..20).map(|_| rig.create(&ana, "Milk")));
+    let of_ben = join_all((0..7).map(|_| rig.create(&ben, "Milk")));
+    let (of_ana, of_ben) = tokio::join!(of_ana, of_ben);
+
+    let refused = |task: &Result<Task, _>| matches!(task, Err(TaskError::QuotaExceeded { .. }));
+    assert_eq!(of_ana.iter().filter(|task| task.is_ok()).count(), 6);
+    assert_eq!(of_ana.iter().filter(|task| refused(task)).count(), 14);
+    assert!(of_ben.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn updated_at_moves_although_the_clock_was_set_back() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let id = rig.create(&ana, "Milk").await.unwrap().id;
+    rig.execute("UPDATE tasks SET updated_at = '2999-01-01T00:00:00.000007+00:00'")
+        .await;
+
+    let first = rig.store.complete(&ana, id, true).await.unwrap();
+    let second = rig.store.update(&ana, id, titled("Milk")).await.unwrap();
+
+    let moved = |task: &Task| task.updated_at.0.timestamp_subsec_micros();
+    assert_eq!((moved(&first), moved(&second)), (8, 9));
+}
+
+#[tokio::test]
+async fn times_have_whole_microseconds_and_are_now() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+
+    let task = rig.create(&ana, "Milk").await.unwrap();
+    let kept = rig.store.get(&ana, task.id).await.unwrap();
+
+    assert_eq!(task.created_at, task.updated_at);
+    assert_eq!(kept, task);
+    assert!((Utc::now() - task.created_at.0).abs() < TimeDelta::minutes(1));
+}
+
+#[tokio::test]
+async fn a_locked_task_holds_up_no_other() {
+    let rig = Rig::start().await;
+    if !rig.database.is_postgres() {
+        // SQLite locks no rows: a writer from outside holds up every other, and
+        // `settings` of the process tests has that case.
+        return;
+    }
+    let ana = user("ana").await;
+    let tasks = join_all((0..10).map(|_| rig.create(&ana, "Milk"))).await;
+    let ids: Vec<_> = tasks.into_iter().map(|task| task.unwrap().id).collect();
+    let locked = format!("BEGIN; SELECT FROM tasks WHERE id = {} FOR UPDATE", ids[3]);
+    let session = rig.outside.get_postgres_connection_pool();
+    let mut session = session.acquire().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(locked))
+        .execute(&mut *session)
+        .await
+        .unwrap();
+
+    let completed = join_all(ids.iter().map(|id| rig.store.complete(&ana, *id, true))).await;
+
+    for (n, completed) in completed.iter().enumerate() {
+        match completed {
+            Ok(task) => assert!(n != 3 && task.completed),
+            Err(error) => assert!(
+                n == 3 && matches!(error, TaskError::Unavailable(_)),
+                "{error}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_before_it_was_sent_is_not_done() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+
+    for _ in 0..50 {
+        // Polled once: it waits, and then nobody waits for it.
+        assert!(rig.create(&ana, "Milk").now_or_never().is_none());
+    }
+    let last = rig.create(&ana, "Bread").await.unwrap();
+
+    let listed = rig.store.list(&ana, StatusFilter::All).await.unwrap();
+    assert_eq!(listed, [last]);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_the_queue_is_refused_at_once() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+
+    // In one thread no worker runs before all of these have asked.
+    let gets = join_all((0..3000).map(|_| rig.store.get(&ana, 1))).await;
+
+    let refused = |get: &Result<Task, _>| matches!(get, Err(TaskError::Unavailable(_)));
+    assert_eq!(gets.iter().filter(|get| refused(get)).count(), 3000 - 2048);
+}
+
+#[tokio::test]
+async fn closing_carries_out_what_waits() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let store = Arc::new(rig.store.clone());
+    let creating = join_all((0..300).map(|_| store.create(&ana, new("Milk"))));
+
+    let (created, ()) = tokio::join!(creating, rig.store.clone().close());
+
+    assert!(created.iter().all(Result::is_ok));
+    assert_eq!(rig.number("SELECT count(*) FROM tasks").await, 300);
+    let late = rig.create(&ana, "Milk").await;
+    assert!(matches!(late, Err(TaskError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_refused_migration_leaves_the_store_serving() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    rig.execute("CREATE VIEW looks AS SELECT * FROM tasks")
+        .await;
+
+    let down = rig.store.migrate_down(2).await;
+
+    if rig.database.is_postgres() {
+        // A view depends on the table, so that the table stays.
+        down.unwrap_err();
+        rig.create(&ana, "Milk").await.unwrap();
+    } else {
+        // SQLite drops a table that views depend on.
+        down.unwrap();
+        rig.create(&ana, "Milk").await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_pending_no_right_to_create_is_needed() {
+    let rig = Rig::start().await;
+    if !rig.database.is_postgres() {
+        // A file has no roles.
+        return;
+    }
+    let role = format!("serving_{}", uuid::Uuid::now_v7().simple());
+    rig.execute(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON \
+         tasks, task_counts, seaql_migrations TO {role}; \
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    ))
+    .await;
+    let mut url = ::url::Url::parse(rig.database.url()).unwrap();
+    url.set_username(&role).unwrap();
+    let serving = DatabaseUrl::parse(url.as_str()).unwrap();
+    let serving = Store::connect(&serving, 10).await.unwrap();
+
+    let migrated = serving.migrate_up().await;
+    let created = serving.create(&user("ana").await, new("Milk")).await;
+
+    serving.close().await;
+    rig.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
+    migrated.unwrap();
+    created.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_waits_for_another_one_a_bounded_time() {
+    let rig = Rig::start().await;
+    if !rig.database.is_postgres() {
+        // SQLite's own busy time-out is the bound: `connect` sets and tests it.
+        return;
+    }
+    rig.store.migrate_down(1).await.unwrap();
+    rig.execute("SELECT pg_advisory_lock(499851160435)").await;
+
+    let error = rig.store.migrate_up().await.unwrap_err();
+
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
+async fn lists_and_tasks_are_read_from_an_index() {
+    let rig = Rig::start().await;
+    if rig.database.is_postgres() {
+        // Its planner goes by the number of rows: `docs/performance.md`.
+        return;
+    }
+    let plan = async |mut ask: Statement| {
+        ask.sql = format!("EXPLAIN QUERY PLAN {}", ask.sql);
+        let plan = rig.outside.query_all_raw(ask).await.unwrap();
+        let lines = plan.iter().map(|row| row.try_get::<String>("", "detail"));
+        lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+    };
+    let kind = DatabaseKind::Sqlite;
+
+    for completed in [None, Some(true), Some(false)] {
+        let plan = plan(sql::list(kind, &["ana"], completed).unwrap()).await;
+        let search = "SEARCH t USING INDEX tasks_by_user (user_id=?)";
+        assert!(plan.contains(search), "{plan}");
+    }
+    for ask in [
+        sql::sqlite::find([(1, "ana")]),
+        sql::sqlite::update([]),
+        sql::sqlite::delete([]),
+    ] {
+        let plan = plan(ask.unwrap()).await;
+        assert!(
+            plan.contains("SEARCH t") && !plan.contains("SCAN t"),
+            "{plan}"
+        );
+    }
+}
