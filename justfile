@@ -20,6 +20,14 @@ test:
 test-postgres:
     TEST_DATABASE_URL={{ postgres }} cargo test --workspace
 
+# A minute of 64 clients that check every answer against a model, on both databases.
+model:
+    cargo build --release
+    TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
+        cargo test --test process model -- --nocapture
+    TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
+        TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
+
 # What needs Node and Chromium: a real Better Auth server, /docs in a browser.
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund

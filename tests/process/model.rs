@@ -1,0 +1,378 @@
+//! Correctness under load: many clients at once, each of which knows what its own
+//! tasks must look like and checks every answer against that. A tenth of the
+//! requests is broken off half-way; what became of those may be either way, and
+//! nothing else may.
+//!
+//! `MODEL_SECONDS` sets how long (3 by default; `just model` takes a minute).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
+
+const USERS: usize = 8;
+const CLIENTS: usize = 64;
+
+/// What a task may be: `None` is gone.
+type State = Option<(String, Option<String>, bool)>;
+
+/// `SplitMix64`: repeatable, and no dependency.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) >> 33).unwrap() % limit
+    }
+}
+
+/// One client: it alone writes its tasks; others of its user see them in lists.
+struct Player {
+    client: Client,
+    url: String,
+    user: String,
+    token: String,
+    name: String,
+    dice: Dice,
+    /// What each task is.
+    sure: BTreeMap<i64, State>,
+    /// What each task may be whose last write was broken off. It may still happen
+    /// at any time, so such a task is written no more.
+    doubtful: BTreeMap<i64, Vec<State>>,
+    /// Titles of creations that were broken off.
+    ghosts: BTreeSet<String>,
+    /// Ids of other users' tasks.
+    foreign: Vec<i64>,
+    made: usize,
+    answers: usize,
+    broken_off: usize,
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the state of a task that is there"
+)]
+fn state(task: &Value) -> State {
+    Some((
+        task["title"].as_str().unwrap().to_owned(),
+        task["description"].as_str().map(str::to_owned),
+        task["completed"].as_bool().unwrap(),
+    ))
+}
+
+impl Player {
+    /// Sends a request; `None` where it was broken off half-way.
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        may_break: bool,
+    ) -> Option<(StatusCode, Value)> {
+        let url = format!("{}/api/tasks{path}", self.url);
+        let mut call = self.client.request(method, url).bearer_auth(&self.token);
+        if let Some(body) = body {
+            call = call.json(&body);
+        }
+        let answer = async {
+            let response = call.send().await.expect("an answer");
+            let status = response.status();
+            (status, response.json().await.expect("JSON"))
+        };
+        if may_break && self.dice.below(10) == 0 {
+            let soon = Duration::from_micros(self.dice.below(3000) as u64);
+            let answer = timeout(soon, answer).await.ok();
+            self.broken_off += usize::from(answer.is_none());
+            return answer;
+        }
+        let (status, body) = answer.await;
+        self.answers += 1;
+        assert!(!status.is_server_error(), "{status}: {body}");
+        Some((status, body))
+    }
+
+    /// A task of its own that is there for sure.
+    fn some_task(&mut self) -> Option<(i64, State)> {
+        let there = self.sure.iter().filter(|(_, state)| state.is_some());
+        let there: Vec<_> = there.collect();
+        let index = self.dice.below(there.len().max(1));
+        let (id, state) = there.get(index)?;
+        Some((**id, (*state).clone()))
+    }
+
+    async fn play(&mut self) {
+        match self.dice.below(100) {
+            0..20 => self.create().await,
+            20..40 => self.get().await,
+            40..55 => self.list().await,
+            55..72 => self.update().await,
+            72..88 => self.complete().await,
+            88..94 => self.delete().await,
+            _ => self.trespass().await,
+        }
+    }
+
+    async fn create(&mut self) {
+        let title = format!("{} {}", self.name, self.made);
+        self.made += 1;
+        let body = json!({"title": title, "description": null});
+        match self.send(Method::POST, "", Some(body), true).await {
+            None => {
+                self.ghosts.insert(title);
+            }
+            Some((status, task)) => {
+                assert_eq!(status, StatusCode::CREATED, "{task}");
+                assert_eq!(task["user_id"], self.user, "a foreign task");
+                assert_eq!(state(&task), Some((title, None, false)));
+                let known = self.sure.insert(task["id"].as_i64().unwrap(), state(&task));
+                assert_eq!(known, None, "an id was given twice");
+            }
+        }
+    }
+
+    async fn get(&mut self) {
+        let ids: Vec<_> = self.sure.keys().chain(self.doubtful.keys()).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let id = *ids[self.dice.below(ids.len())];
+        let answer = self.send(Method::GET, &format!("/{id}"), None, true).await;
+        let Some((status, task)) = answer else { return };
+        let seen = match status {
+            StatusCode::OK => state(&task),
+            StatusCode::NOT_FOUND => None,
+            other => panic!("{other}: {task}"),
+        };
+        self.check(id, &seen);
+    }
+
+    fn check(&self, id: i64, seen: &State) {
+        match (self.sure.get(&id), self.doubtful.get(&id)) {
+            (Some(expected), _) => assert_eq!(seen, expected, "task {id}"),
+            (_, Some(possible)) => assert!(possible.contains(seen), "{id}: {seen:?}"),
+            (None, None) => panic!("task {id} was never seen"),
+        }
+    }
+
+    async fn list(&mut self) {
+        let filters = [
+            ("", None),
+            ("?status=pending", Some(false)),
+            ("?status=completed", Some(true)),
+        ];
+        let (query, completed) = filters[self.dice.below(3)];
+        let answer = self.send(Method::GET, query, None, true).await;
+        let Some((status, tasks)) = answer else {
+            return;
+        };
+        assert_eq!(status, StatusCode::OK, "{tasks}");
+        let tasks = tasks.as_array().unwrap();
+        let ids: Vec<_> = tasks
+            .iter()
+            .map(|task| task["id"].as_i64().unwrap())
+            .collect();
+        assert!(ids.is_sorted_by(|a, b| a > b), "newest first, none twice");
+        for task in tasks {
+            assert_eq!(task["user_id"], self.user, "a foreign task");
+            assert!(completed.is_none_or(|completed| task["completed"] == completed));
+            let id = task["id"].as_i64().unwrap();
+            let title = task["title"].as_str().unwrap();
+            let mine = title
+                .strip_prefix(&self.name)
+                .is_some_and(|t| t.starts_with(' '));
+            assert!(title.starts_with(&self.user), "{title} is a foreign task");
+            if self.sure.contains_key(&id) || self.doubtful.contains_key(&id) {
+                self.check(id, &state(task));
+            } else if mine {
+                assert!(self.ghosts.contains(title), "{title} was never made");
+            }
+        }
+        for (id, expected) in &self.sure {
+            let shown = match (expected, completed) {
+                (None, _) => false,
+                (Some(_), None) => true,
+                (Some(task), Some(completed)) => task.2 == completed,
+            };
+            assert_eq!(
+                ids.contains(id),
+                shown,
+                "task {id} in a list of {completed:?}"
+            );
+        }
+    }
+
+    /// A write of a task of its own, and what the task is after it.
+    async fn write(
+        &mut self,
+        method: Method,
+        id: i64,
+        path: &str,
+        body: Option<Value>,
+        after: State,
+    ) {
+        let answer = self.send(method, &format!("/{id}{path}"), body, true).await;
+        match answer {
+            None => {
+                let before = self.sure.remove(&id).unwrap();
+                self.doubtful.insert(id, vec![before, after]);
+            }
+            Some((status, body)) => {
+                assert_eq!(status, StatusCode::OK, "{body}");
+                if after.is_some() {
+                    assert_eq!(state(&body), after);
+                    assert_eq!(body["user_id"], self.user);
+                    assert!(body["updated_at"].as_str() > body["created_at"].as_str());
+                }
+                self.sure.insert(id, after);
+            }
+        }
+    }
+
+    async fn update(&mut self) {
+        let Some((id, Some((_, description, completed)))) = self.some_task() else {
+            return;
+        };
+        let title = format!("{} {} again", self.name, self.made);
+        self.made += 1;
+        let text = format!("more about {title}");
+        let (body, after) = match self.dice.below(3) {
+            0 => (json!({"title": title}), (title, description, completed)),
+            1 => (
+                json!({"title": title, "description": null, "completed": !completed}),
+                (title, None, !completed),
+            ),
+            _ => (
+                json!({"title": title, "description": text}),
+                (title, Some(text), completed),
+            ),
+        };
+        self.write(Method::PUT, id, "", Some(body), Some(after))
+            .await;
+    }
+
+    async fn complete(&mut self) {
+        let Some((id, Some((title, description, _)))) = self.some_task() else {
+            return;
+        };
+        let completed = self.dice.below(2) == 0;
+        let after = Some((title, description, completed));
+        let body = Some(json!({"completed": completed}));
+        self.write(Method::PATCH, id, "/complete", body, after)
+            .await;
+    }
+
+    async fn delete(&mut self) {
+        if let Some((id, _)) = self.some_task() {
+            self.write(Method::DELETE, id, "", None, None).await;
+        }
+    }
+
+    /// Another user's task answers like an id that names none.
+    async fn trespass(&mut self) {
+        if self.foreign.is_empty() {
+            return;
+        }
+        let id = self.foreign[self.dice.below(self.foreign.len())];
+        let (method, path, body) = match self.dice.below(4) {
+            0 => (Method::GET, "", None),
+            1 => (Method::DELETE, "", None),
+            2 => (Method::PUT, "", Some(json!({"title": "stolen"}))),
+            _ => (Method::PATCH, "/complete", Some(json!({"completed": true}))),
+        };
+        let answer = self.send(method, &format!("/{id}{path}"), body, true).await;
+        if let Some((status, body)) = answer {
+            assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+            assert_eq!(body["detail"], format!("No task has the id {id}."));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_under_load_is_the_one_its_user_expects() {
+    let seconds = std::env::var("MODEL_SECONDS").map_or(3, |text| text.parse().unwrap());
+    let database = TestDatabase::create().await;
+    let service = Service::start(&[
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TASKS_PER_USER", "1000000"),
+    ])
+    .await;
+    service.wait_until_ready().await;
+    let tokens =
+        join_all((0..USERS).map(|n| async move { token(&format!("user{n}")).await })).await;
+    let mut players = Vec::new();
+    for number in 0..CLIENTS {
+        let user = format!("user{}", number % USERS);
+        let mut player = Player {
+            client: client(),
+            url: service.url.clone(),
+            name: format!("{user}/{number}"),
+            user,
+            token: tokens[number % USERS].clone(),
+            dice: Dice(number as u64),
+            sure: BTreeMap::new(),
+            doubtful: BTreeMap::new(),
+            ghosts: BTreeSet::new(),
+            foreign: Vec::new(),
+            made: 0,
+            answers: 0,
+            broken_off: 0,
+        };
+        while player.sure.is_empty() {
+            player.create().await;
+        }
+        players.push(player);
+    }
+    // For others to aim at, whether or not its owner deletes it meanwhile.
+    let baits: Vec<_> = players
+        .iter()
+        .step_by(4)
+        .map(|player| (player.user.clone(), *player.sure.keys().next().unwrap()))
+        .collect();
+    for player in &mut players {
+        let foreign = baits.iter().filter(|(user, _)| *user != player.user);
+        player.foreign = foreign.map(|(_, id)| *id).collect();
+    }
+
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let playing = players.into_iter().map(|mut player| {
+        tokio::spawn(async move {
+            while Instant::now() < end {
+                player.play().await;
+            }
+            player
+        })
+    });
+    let players = join_all(playing.collect::<Vec<_>>()).await;
+
+    let mut totals = (0, 0);
+    for player in players {
+        let mut player = player.unwrap();
+        player.dice = Dice(1);
+        for (id, expected) in player.sure.clone() {
+            let (status, task) = player
+                .send(Method::GET, &format!("/{id}"), None, false)
+                .await
+                .unwrap();
+            let seen = (status == StatusCode::OK).then(|| state(&task)).flatten();
+            assert_eq!(seen, expected, "task {id} in the end");
+        }
+        totals.0 += player.answers;
+        totals.1 += player.broken_off;
+    }
+    println!("{} answers checked, {} broken off", totals.0, totals.1);
+    assert!(totals.0 > 1000 && totals.1 > 10, "{totals:?}");
+}
