@@ -8,6 +8,7 @@
 //! | `fetch` | one download of a key set, with its limits |
 //! | `key_set` | the cache around it: when to download, what to keep |
 //! | `keys` | the keys of one download, and which are tried on a token |
+//! | `remembered` | tokens found good, so that each is judged once |
 //! | `verifier` | which key judges which token |
 //! | `sign` | HS256 tokens for the command line and for development |
 //! | `error` | every way to be refused |
@@ -22,6 +23,7 @@ mod fetch;
 mod jwk;
 mod key_set;
 mod keys;
+mod remembered;
 mod sign;
 mod verifier;
 

@@ -15,17 +15,18 @@ pub(super) const LATEST: u64 = 253_402_300_799;
 /// The most Unicode scalar values a subject has.
 const MAX_SUBJECT: usize = 255;
 
-/// The claims' subject, if all of them are as they must be at `now` (seconds
-/// since 1970). Registered claims of a wrong type are refused whether or not the
+/// The claims' subject, and the second (since 1970) from which on they are no
+/// longer good, if all of them are as they must be at `now`. Registered claims of a wrong type are refused whether or not the
 /// policy looks at them: a token that breaks RFC 7519 in one place is not to be
 /// trusted in another.
 pub(super) fn subject<'a>(
     claims: &'a Map<String, Value>,
     policy: &ClaimPolicy,
     now: u64,
-) -> Result<&'a str, Reason> {
+) -> Result<(&'a str, u64), Reason> {
     let expiry = date(claims, "exp")?.ok_or(Reason::Missing("exp"))?;
-    if now >= expiry + LEEWAY {
+    let until = expiry + LEEWAY;
+    if now >= until {
         return Err(Reason::Expired);
     }
     if date(claims, "nbf")?.is_some_and(|start| start > now + LEEWAY) {
@@ -41,7 +42,7 @@ pub(super) fn subject<'a>(
     // cookies with the same secret, and what they name is not a signed-in user.
     let subject = text(claims, "sub")?.ok_or(Reason::Missing("sub"))?;
     if is_subject(subject) {
-        Ok(subject)
+        Ok((subject, until))
     } else {
         Err(Reason::Subject)
     }
@@ -133,7 +134,7 @@ mod tests {
             claims[name] = value.clone();
         }
         let policy = ClaimPolicy::default();
-        subject(claims.as_object().unwrap(), &policy, NOW).map(str::to_owned)
+        subject(claims.as_object().unwrap(), &policy, NOW).map(|(subject, _)| subject.to_owned())
     }
 
     #[test]
@@ -204,7 +205,7 @@ mod tests {
         ] {
             let claims = json!({"sub": "ana", "exp": NOW, "iss": iss, "aud": aud});
             assert_eq!(
-                subject(claims.as_object().unwrap(), &policy, NOW),
+                subject(claims.as_object().unwrap(), &policy, NOW).map(|(subject, _)| subject),
                 expected,
                 "{claims}"
             );

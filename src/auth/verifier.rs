@@ -19,6 +19,7 @@ use super::{
     fetch::Endpoint,
     key_set::KeySet,
     keys::{Keys, Match},
+    remembered::{Remembered, Verified, Voucher},
 };
 
 /// Makes a [`User`] of a token that one of the configured sources signed.
@@ -33,6 +34,7 @@ struct Sources {
     secret_claims: ClaimPolicy,
     key_sets: Vec<KeySet>,
     key_set_claims: ClaimPolicy,
+    remembered: Remembered,
 }
 
 impl Verifier {
@@ -68,6 +70,7 @@ impl Verifier {
             secret_claims: sources.secret_claims,
             key_sets,
             key_set_claims: sources.key_set_claims,
+            remembered: Remembered::new(),
         })))
     }
 
@@ -129,19 +132,33 @@ impl fmt::Debug for Verifier {
 
 impl Sources {
     async fn judge(&self, token: &str) -> Result<User, AuthError> {
+        let now = now();
+        let fingerprint = Remembered::fingerprint(token);
+        let known = self.remembered.user(&fingerprint, now, &self.key_sets);
+        if let Some(user) = known.await {
+            return Ok(user);
+        }
         let token = Compact::parse(token)?;
-        let policy = if token.algorithm == Algorithm::HS256 {
+        let (voucher, policy) = if token.algorithm == Algorithm::HS256 {
             self.check_by_secret(&token)?;
-            &self.secret_claims
+            (Voucher::Secret, &self.secret_claims)
         } else {
-            self.check_by_key_sets(&token).await?;
-            &self.key_set_claims
+            let (number, keys) = self.check_by_key_sets(&token).await?;
+            (Voucher::Keys(number, keys), &self.key_set_claims)
         };
         let claims = token.claims()?;
-        let subject = claims::subject(&claims, policy, now())?;
-        Ok(User {
+        let (subject, until) = claims::subject(&claims, policy, now)?;
+        let user = User {
             subject: subject.into(),
-        })
+        };
+        let verified = Verified {
+            user: user.clone(),
+            voucher,
+            since: now,
+            until,
+        };
+        self.remembered.remember(fingerprint, verified);
+        Ok(user)
     }
 
     fn check_by_secret(&self, token: &Compact<'_>) -> Result<(), Reason> {
@@ -154,10 +171,14 @@ impl Sources {
     }
 
     /// Asks every key set, then those again whose issuer may have rotated its keys.
+    /// Returns the number of the set that vouches for the token, and the keys.
     ///
     /// A set out of reach delays no token that another set verifies. If none does,
     /// the missing one might have: the token is not refused, its judgement fails.
-    async fn check_by_key_sets(&self, token: &Compact<'_>) -> Result<(), AuthError> {
+    async fn check_by_key_sets(
+        &self,
+        token: &Compact<'_>,
+    ) -> Result<(usize, Arc<Keys>), AuthError> {
         if self.key_sets.is_empty() {
             return Err(Reason::Algorithm.into());
         }
@@ -166,19 +187,18 @@ impl Sources {
         let mut retry_after = None;
 
         let mut missed = Vec::new();
-        let mut current: FuturesUnordered<_> = self
-            .key_sets
-            .iter()
-            .map(async |set| (set, set.current().await))
+        let sets = self.key_sets.iter().enumerate();
+        let mut current: FuturesUnordered<_> = sets
+            .map(async |(number, set)| (number, set, set.current().await))
             .collect();
-        while let Some((set, keys)) = current.next().await {
+        while let Some((number, set, keys)) = current.next().await {
             match keys {
                 Err(unavailable) => sooner(&mut retry_after, unavailable.retry_after),
                 Ok(keys) => match keys.check(token) {
-                    Match::Good => return Ok(()),
+                    Match::Good => return Ok((number, keys)),
                     other => {
                         best = best.max(other);
-                        missed.push((set, keys));
+                        missed.push((number, set, keys));
                     }
                 },
             }
@@ -186,13 +206,13 @@ impl Sources {
 
         let mut again: FuturesUnordered<_> = missed
             .into_iter()
-            .map(|(set, keys)| check_newer(set, keys, token, arrived))
+            .map(async |(number, set, keys)| (number, check_newer(set, keys, token, arrived).await))
             .collect();
-        while let Some(other) = again.next().await {
-            if other == Match::Good {
-                return Ok(());
+        while let Some((number, newer)) = again.next().await {
+            match newer {
+                Ok(keys) => return Ok((number, keys)),
+                Err(other) => best = best.max(other),
             }
-            best = best.max(other);
         }
 
         Err(match (retry_after, best) {
@@ -203,23 +223,24 @@ impl Sources {
     }
 }
 
-/// Checks a token that `seen` did not verify by the keys that come after. Ends
-/// soon: keys as new as the request have no newer ones.
+/// Checks a token that `seen` did not verify by the keys that come after, and
+/// returns those that do, or the best that any of them said. Ends soon: keys as
+/// new as the request have no newer ones.
 async fn check_newer(
     set: &KeySet,
     mut seen: Arc<Keys>,
     token: &Compact<'_>,
     arrived: Instant,
-) -> Match {
+) -> Result<Arc<Keys>, Match> {
     let mut best = Match::NoKey;
     while let Some(keys) = set.newer(&seen, arrived).await {
-        best = best.max(keys.check(token));
-        if best == Match::Good {
-            break;
+        match keys.check(token) {
+            Match::Good => return Ok(keys),
+            other => best = best.max(other),
         }
         seen = keys;
     }
-    best
+    Err(best)
 }
 
 fn sooner(retry_after: &mut Option<Duration>, candidate: Duration) {

@@ -120,15 +120,19 @@ fn refused(name: &str, token: String, reason: Reason) -> Case {
 /// The longest token within 8 KiB, and the next longer one.
 fn length_around(signer: &Signer) -> (String, String) {
     let of = |length: usize| signer.claim("more", "x".repeat(length));
-    let within = (5000..6200)
-        .rev()
-        .map(of)
-        .find(|token| token.len() <= 8192)
-        .unwrap();
-    let over = (5000..6200)
-        .map(of)
-        .find(|token| token.len() > 8192)
-        .unwrap();
+    // Found by halves: a thousand RSA signatures would take longer than the leeway
+    // of the tokens that were made before.
+    let (mut fits, mut exceeds) = (5000, 6200);
+    while exceeds - fits > 1 {
+        let middle = usize::midpoint(fits, exceeds);
+        if of(middle).len() <= 8192 {
+            fits = middle;
+        } else {
+            exceeds = middle;
+        }
+    }
+    let (within, over) = (of(fits), of(exceeds));
+    assert!(within.len() <= 8192 && over.len() > 8192);
     assert!(over.len() - within.len() <= 2);
     (within, over)
 }

@@ -1,10 +1,11 @@
 //! An issuer whose keys change: new ids, and old ids with new keys.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tasks_api::auth::KeySetTimes;
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use super::{BAD, UNKNOWN, judge, usual, verifier};
+use super::{BAD, UNKNOWN, judge, restless, usual, verifier};
 use crate::{
     key_server::{Answer, KeyServer},
     signer::{Kind, Signer},
@@ -103,5 +104,45 @@ async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_nobody_else() {
         assert_eq!(judged, Err(UNKNOWN));
     }
     assert_eq!(judge(&verifier, &unknown).await, Err(UNKNOWN));
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
+    let (old, new) = (
+        Signer::new(Kind::EdDsa, "old"),
+        Signer::another(Kind::EdDsa, "new"),
+    );
+    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let verifier = verifier(&server.url, restless());
+    let token = old.token();
+    for _ in 0..3 {
+        verifier.verify(&token).await.unwrap();
+    }
+
+    // The issuer takes the key back.
+    server.set(Answer::of(&[&new]));
+
+    assert_eq!(verifier.verify(&token).await.map(drop), Err(UNKNOWN));
+    judge(&verifier, &new).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_seen_before_renews_the_key_set_like_any_other() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let server = KeyServer::start(Answer::of(&[&signer])).await;
+    let fresh = Duration::from_millis(500);
+    let verifier = verifier(&server.url, KeySetTimes { fresh, ..usual() });
+    let token = signer.token();
+    for _ in 0..5 {
+        verifier.verify(&token).await.unwrap();
+    }
+    assert_eq!(server.requests(), 1);
+
+    sleep(fresh).await;
+    for _ in 0..5 {
+        verifier.verify(&token).await.unwrap();
+    }
+
     assert_eq!(server.requests(), 2);
 }
