@@ -74,8 +74,6 @@ impl<E: Endpoint> Endpoint for Front<E> {
             id = %request_id,
             method = %request.method(),
             route = route(request.uri().path()),
-            status = Empty,
-            latency_ms = Empty,
             user = Empty,
         );
         let origin = self.cors.allowed_origin(request.headers());
@@ -91,10 +89,22 @@ impl<E: Endpoint> Endpoint for Front<E> {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, id);
         }
-        span.record("status", response.status().as_u16());
-        span.record("latency_ms", started.elapsed().as_secs_f64() * 1000.0);
-        span.in_scope(|| tracing::info!("answered"));
+        span.in_scope(|| log(response.status(), started));
         Ok(response)
+    }
+}
+
+/// The target of the line for each request. It costs as much as the request
+/// itself, so that only faults of ours have it unless it is asked for.
+const ACCESS: &str = "tasks_api::access";
+
+fn log(status: StatusCode, started: Instant) {
+    let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let status = status.as_u16();
+    if status >= 500 {
+        tracing::warn!(target: ACCESS, status, latency_ms, "answered");
+    } else {
+        tracing::debug!(target: ACCESS, status, latency_ms, "answered");
     }
 }
 

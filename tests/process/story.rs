@@ -113,7 +113,11 @@ async fn tasks_outlive_the_process() {
 
 #[tokio::test]
 async fn logs_name_the_request_and_never_the_token() {
-    let service = Service::on("sqlite://tasks.db").await;
+    let service = Service::start(&[
+        ("BETTER_AUTH_SECRET", crate::process::SECRET),
+        ("RUST_LOG", "info,tasks_api::access=debug"),
+    ])
+    .await;
     let ana = token("ana-the-user").await;
 
     let url = format!("{}/api/tasks/7", service.url);
