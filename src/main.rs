@@ -15,6 +15,9 @@ use tasks_api::{
     telemetry,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A secure to-do backend for front ends that sign their users in elsewhere.
 ///
 /// Without a command it serves. Configuration is read from the environment, and
