@@ -2,6 +2,7 @@
 //! routes, stop.
 
 pub mod banner;
+pub mod client_address;
 pub mod cors;
 pub mod doctor;
 pub mod front;
