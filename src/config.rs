@@ -4,10 +4,14 @@
 //! Every error names the variable, what it got (unless that is a secret) and
 //! what it wants, and all errors come at once.
 
+mod limits;
+
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
+
+pub use self::limits::LimitsConfig;
 
 /// The least length of `BETTER_AUTH_SECRET` outside development, in bytes: as
 /// long as the output of the hash (RFC 7518, section 3.2).
@@ -90,6 +94,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `TASKS_PER_USER`: the most tasks that a user may hold.
     pub tasks_per_user: u32,
+    /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
+    pub limits: LimitsConfig,
     /// `RUST_LOG`: a filter of `tracing-subscriber`.
     pub log_filter: String,
 }
@@ -166,6 +172,7 @@ impl Config {
                 10_000,
                 "a whole number from 0 to 4294967295",
             ),
+            limits: LimitsConfig::read(&mut reader, environment),
             log_filter: reader.log_filter("RUST_LOG", "info"),
         };
         if environment != Environment::Development && !config.verifies_tokens() {

@@ -16,6 +16,7 @@ fn nothing_set_is_development_with_every_default() {
     assert_eq!(config.database_url.reveal(), "sqlite://data/tasks.db");
     assert_eq!(config.cors_origins, ["http://localhost:3000"]);
     assert_eq!(config.tasks_per_user, 10_000);
+    assert_eq!(config.limits, LimitsConfig::default());
     assert_eq!(config.log_filter, "info");
     assert!(!config.verifies_tokens());
 }
@@ -60,6 +61,10 @@ fn every_error_comes_at_once_and_names_its_variable() {
         ("JWKS_URL", "ftp://id.example.com/jwks"),
         ("CORS_ORIGINS", "*, https://app.example.com/path"),
         ("TASKS_PER_USER", "-1"),
+        ("RATE_LIMIT_PER_USER", "10/s"),
+        ("RATE_LIMIT_PER_ADDRESS", "-1"),
+        ("RATE_LIMIT_FAILED_AUTH", "4294967296"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy, 10.0.0.0/33"),
         ("RUST_LOG", "tasks_api=loud"),
     ])
     .unwrap_err();
@@ -75,11 +80,53 @@ fn every_error_comes_at_once_and_names_its_variable() {
             "CORS_ORIGINS",
             "CORS_ORIGINS",
             "TASKS_PER_USER",
+            "RATE_LIMIT_PER_USER",
+            "RATE_LIMIT_PER_ADDRESS",
+            "RATE_LIMIT_FAILED_AUTH",
+            "TRUSTED_PROXIES",
+            "TRUSTED_PROXIES",
             "RUST_LOG"
         ]
     );
     let text = errors.to_string();
     assert!(text.contains("PORT: got \"eighty\", wants a port number from 0 to 65535"));
+    assert!(text.contains("RATE_LIMIT_PER_USER: got \"10/s\", wants requests per minute"));
+    assert!(text.contains("TRUSTED_PROXIES: got \"proxy\", wants addresses and networks"));
+}
+
+#[test]
+fn outside_development_there_are_rate_limits_unless_they_are_turned_off() {
+    let rates = |variables: &[(&str, &str)]| {
+        let secret = ("BETTER_AUTH_SECRET", "a secret of the tests, long enough");
+        let limits = read(&[&[secret], variables].concat()).unwrap().limits;
+        [limits.per_user, limits.per_address, limits.failed_auth]
+            .map(|rate| rate.map_or(0, std::num::NonZeroU32::get))
+    };
+    let off = [
+        ("ENVIRONMENT", "production"),
+        ("RATE_LIMIT_PER_USER", "off"),
+        ("RATE_LIMIT_PER_ADDRESS", "0"),
+        ("RATE_LIMIT_FAILED_AUTH", "7"),
+    ];
+
+    assert_eq!(rates(&[]), [0, 0, 0]);
+    assert_eq!(rates(&[("RATE_LIMIT_PER_USER", "5")]), [5, 0, 0]);
+    assert_eq!(rates(&[("ENVIRONMENT", "staging")]), [600, 3000, 60]);
+    assert_eq!(rates(&[("ENVIRONMENT", "production")]), [600, 3000, 60]);
+    assert_eq!(rates(&off), [0, 0, 7]);
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let proxies = "127.0.0.1, ::1,10.0.0.0/8 , fd00::/8";
+    let config = read(&[("TRUSTED_PROXIES", proxies)]).unwrap();
+
+    let networks = config.limits.trusted_proxies.iter();
+    let networks: Vec<_> = networks.map(ToString::to_string).collect();
+    assert_eq!(
+        networks,
+        ["127.0.0.1/32", "::1/128", "10.0.0.0/8", "fd00::/8"]
+    );
 }
 
 #[test]
