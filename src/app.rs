@@ -7,6 +7,7 @@ pub mod cors;
 pub mod doctor;
 pub mod front;
 pub mod health;
+pub mod limits;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,8 +18,7 @@ use tokio::net::TcpListener;
 use crate::{
     api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
     app::{
-        cors::Cors,
-        front::Front,
+        front::{Front, Settings},
         health::{Check, Readiness},
     },
     auth::{ClaimPolicy, KeySetTimes, Secret, TokenSources, Verifier, sign_hs256_for},
@@ -110,7 +110,7 @@ pub fn routes<S: TaskService>(
     service: S,
     verifier: Verifier,
     readiness: Readiness,
-    cors: Cors,
+    front: Settings,
 ) -> impl Endpoint<Output = Response> + 'static {
     let api = OpenApiService::new(TasksApi::new(service), "Tasks API", API_VERSION);
     let routes = Route::new()
@@ -125,7 +125,7 @@ pub fn routes<S: TaskService>(
         .nest("/", api)
         .with(AddData::new(verifier))
         .with(AddData::new(readiness));
-    Front::new(routes, cors)
+    Front::new(routes, front)
 }
 
 fn readiness(store: &Store, verifier: &Verifier) -> Readiness {
@@ -165,8 +165,8 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let address = listener.local_addr();
     let address = address.map_err(|error| StartError::Failed(error.to_string()))?;
     let readiness = readiness(&store, &verifier);
-    let cors = Cors::new(&config.cors_origins);
-    let endpoint = routes(store.clone(), verifier, readiness.clone(), cors);
+    let front = Settings::new(&config);
+    let endpoint = routes(store.clone(), verifier, readiness.clone(), front);
 
     banner::show(&config, &url, address, secret_is_random)?;
     let stop = async move {

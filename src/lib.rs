@@ -19,7 +19,7 @@
 //! replaced.
 //!
 //! One request, room by room: `PATCH /api/tasks/7/complete` passes [`server`]
-//! (time-outs), [`app::front`] (span, request id, CORS, problems),
+//! (time-outs), [`app::front`] (span, request id, CORS, rate limits, problems),
 //! [`api::security`] (token to user), [`api::tasks`] (path and body, one call)
 //! and [`store`] (one statement, the owner part of it). A bad token stops at
 //! [`api::security`]: no user exists, so nothing below can be entered.

@@ -217,6 +217,18 @@ impl Problem {
         )
     }
 
+    /// 429: one request too many, and when there may be another.
+    #[must_use]
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(
+                Kind::RateLimited,
+                "Too many requests; try again in a moment.",
+            )
+        }
+    }
+
     /// 500. The cause goes to the log, never to the client.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {

@@ -1,9 +1,9 @@
 //! The bearer scheme: from a request to a [`User`], the only way in.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use poem::{
-    Request, RequestBody,
+    Body, Request, RequestBody,
     http::header::{AUTHORIZATION, HeaderMap},
 };
 use poem_openapi::{
@@ -26,6 +26,16 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// it is judged before anything else of the request is looked at.
 #[derive(Debug)]
 pub struct SignedIn(pub User);
+
+/// Who else has a say once a token was judged, put with the request by the
+/// layers around the routes.
+pub trait Admission: Send + Sync {
+    /// The token is `user`'s.
+    fn token_accepted(&self, user: &User) -> Result<(), Problem>;
+
+    /// A token was sent, and is not accepted.
+    fn token_refused(&self) -> Result<(), Problem>;
+}
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1; the
 /// scheme's name is case-insensitive, RFC 9110, section 11.1). `None` where
@@ -58,21 +68,27 @@ async fn user(request: &Request) -> Result<User, Problem> {
     let verifier: &Verifier = request
         .data()
         .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
-    // Why a token was refused is in the log: the verifier has put it there.
-    verifier.verify(token).await.map_err(|error| match error {
-        AuthError::Invalid(_) => Problem::token_invalid(),
-        AuthError::KeysUnavailable { retry_after } => Problem::unavailable(retry_after),
-    })
+    let admission: Option<&Arc<dyn Admission>> = request.extensions().get();
+    match verifier.verify(token).await {
+        Ok(user) => {
+            admission.map_or(Ok(()), |admission| admission.token_accepted(&user))?;
+            Ok(user)
+        }
+        // Why a token was refused is in the log: the verifier has put it there.
+        Err(AuthError::Invalid(_)) => {
+            admission.map_or(Ok(()), |admission| admission.token_refused())?;
+            Err(Problem::token_invalid())
+        }
+        Err(AuthError::KeysUnavailable { retry_after }) => Err(Problem::unavailable(retry_after)),
+    }
 }
 
 /// Reads the body of a refused request, where it is no larger than an accepted
 /// one may be and comes soon. A client that is still sending would otherwise meet
 /// a closed connection in place of its answer.
-async fn drain(body: &mut RequestBody) {
-    if let Ok(body) = body.take() {
-        // Whatever it holds, the answer stays what it is.
-        let _ = timeout(DRAIN, body.into_bytes_limit(BODY_LIMIT)).await;
-    }
+pub async fn drain(body: Body) {
+    // Whatever it holds, the answer stays what it is.
+    let _ = timeout(DRAIN, body.into_bytes_limit(BODY_LIMIT)).await;
 }
 
 impl<'a> ApiExtractor<'a> for SignedIn {
@@ -114,7 +130,9 @@ impl<'a> ApiExtractor<'a> for SignedIn {
                 Ok(Self(user))
             }
             Err(problem) => {
-                drain(body).await;
+                if let Ok(body) = body.take() {
+                    drain(body).await;
+                }
                 Err(problem.into())
             }
         }

@@ -2,7 +2,7 @@
 //! It gives each request an id and a span, keeps a panic from costing more than
 //! its own request, and makes every failure a problem with the right headers.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, time::Instant};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -19,30 +19,74 @@ use uuid::Uuid;
 use crate::{
     api::{
         problem::{self, Problem},
+        security::{self, Admission},
         spec,
     },
-    app::cors::Cors,
+    app::{
+        cors::Cors,
+        limits::{Limits, Visit},
+    },
+    config::Config,
 };
 
 /// The name of the header that names an answer in the logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What the operator sets of this layer.
+#[derive(Clone)]
+pub struct Settings {
+    /// Who may read answers from another origin.
+    pub cors: Cors,
+    /// How many requests are too many.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// As the configuration has them.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            cors: Cors::new(&config.cors_origins),
+            limits: Limits::new(&config.limits),
+        }
+    }
+}
+
 /// An endpoint behind the outermost layer.
 pub struct Front<E> {
     inner: E,
     cors: Cors,
+    limits: Limits,
 }
 
 impl<E: Endpoint> Front<E> {
     /// Puts the layer around `inner`.
-    pub fn new(inner: E, cors: Cors) -> Self {
-        Self { inner, cors }
+    pub fn new(inner: E, settings: Settings) -> Self {
+        let Settings { cors, limits } = settings;
+        Self {
+            inner,
+            cors,
+            limits,
+        }
     }
 
-    async fn answer(&self, mut request: Request, request_id: &str) -> Response {
+    async fn answer(
+        &self,
+        mut request: Request,
+        visit: Option<Arc<Visit>>,
+        request_id: &str,
+    ) -> Response {
         let path = request.uri().path().to_owned();
         if let Some(preflight) = self.cors.preflight(&request) {
             return preflight;
+        }
+        if let Some(visit) = visit {
+            if let Err(problem) = visit.arrive() {
+                security::drain(request.take_body()).await;
+                return problem::finish(problem.into_response(), request_id, || None);
+            }
+            let admission: Arc<dyn Admission> = visit;
+            request.extensions_mut().insert(admission);
         }
         if request.method() == Method::OPTIONS && !allowed_methods(&path).is_empty() {
             return StatusCode::NO_CONTENT
@@ -77,11 +121,15 @@ impl<E: Endpoint> Endpoint for Front<E> {
             user = Empty,
         );
         let origin = self.cors.allowed_origin(request.headers());
-        let answer = self.answer(request, &request_id);
+        let visit = self.limits.visit(&request);
+        let answer = self.answer(request, visit.clone(), &request_id);
         let mut response = answer.instrument(span.clone()).await;
 
         Cors::decorate(origin, &mut response);
         let headers = response.headers_mut();
+        if let Some(visit) = visit {
+            visit.decorate(headers);
+        }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Tasks are private, and a problem is of the moment: no cache keeps them.
         let no_store = HeaderValue::from_static("no-store");

@@ -14,6 +14,7 @@ mod cors;
 mod docs;
 mod health;
 mod isolation;
+mod limits;
 mod problems;
 mod support;
 mod tasks;

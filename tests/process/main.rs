@@ -12,6 +12,7 @@ mod connection;
 mod database;
 mod durability;
 mod instances;
+mod limits;
 mod model;
 mod outage;
 #[path = "../support/process.rs"]

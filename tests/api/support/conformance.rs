@@ -36,13 +36,15 @@ static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
 static PROBLEM: LazyLock<Validator> =
     LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Problem"]));
 
-/// Headers that any answer may carry: of HTTP itself, of CORS, of the browser's
-/// rules. An API's document does not list them.
-const OF_HTTP: [&str; 7] = [
+/// Headers that any answer may carry: of HTTP itself, of rate limits, of CORS, of
+/// the browser's rules. An API's document does not list them.
+const OF_HTTP: [&str; 9] = [
     "allow",
     "cache-control",
     "content-length",
     "content-type",
+    "ratelimit",
+    "ratelimit-policy",
     "strict-transport-security",
     "vary",
     "x-content-type-options",

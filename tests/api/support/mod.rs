@@ -17,8 +17,9 @@ use poem::{
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::TaskService,
-    app::{cors::Cors, health::Readiness, routes},
+    app::{front::Settings, health::Readiness, routes},
     auth::{Secret, TokenSources, Verifier},
+    config::Config,
     store::{DatabaseUrl, Store},
 };
 
@@ -44,11 +45,20 @@ impl App {
 
     /// With another number of tasks that a user may hold.
     pub async fn with_quota(tasks_per_user: u32) -> Self {
+        Self::build(tasks_per_user, &[]).await
+    }
+
+    /// With these variables for the outermost layer.
+    pub async fn configured(variables: &[(&str, &str)]) -> Self {
+        Self::build(10_000, variables).await
+    }
+
+    async fn build(tasks_per_user: u32, variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
         let url = DatabaseUrl::parse(database.url()).unwrap();
         let store = Store::connect(&url, tasks_per_user).await.unwrap();
         store.migrate_up().await.unwrap();
-        let app = Self::over(store, Readiness::new(vec![]));
+        let app = Self::with(store, Readiness::new(vec![]), variables);
         Self {
             _database: Some(database),
             ..app
@@ -57,12 +67,22 @@ impl App {
 
     /// Over any service, with `readiness`.
     pub fn over(service: impl TaskService, readiness: Readiness) -> Self {
+        Self::with(service, readiness, &[])
+    }
+
+    fn with(service: impl TaskService, readiness: Readiness, variables: &[(&str, &str)]) -> Self {
         let verifier = Verifier::new(TokenSources {
             secret: Some(Secret::new(SECRET)),
             ..TokenSources::default()
         });
-        let cors = Cors::new(&[ORIGIN.to_owned()]);
-        let endpoint = routes(service, verifier.unwrap(), readiness, cors);
+        let fixed = [("CORS_ORIGINS", ORIGIN), ("BETTER_AUTH_SECRET", SECRET)];
+        let config = Config::read(|name| {
+            let mut all = fixed.iter().chain(variables);
+            let found = all.find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let settings = Settings::new(&config.unwrap());
+        let endpoint = routes(service, verifier.unwrap(), readiness, settings);
         Self {
             endpoint: endpoint.boxed(),
             _database: None,

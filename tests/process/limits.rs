@@ -1,0 +1,74 @@
+//! Rate limits on real sockets: whose address counts.
+
+use reqwest::StatusCode;
+
+use crate::process::{SECRET, Service, client, token};
+
+/// The statuses of requests that claim, each, to come from an address.
+async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {
+    let (client, url) = (client(), format!("{}/api/tasks", service.url));
+    let mut statuses = Vec::new();
+    for value in forwarded {
+        let call = client.get(&url).header("x-forwarded-for", *value);
+        statuses.push(call.send().await.unwrap().status().as_u16());
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn a_client_cannot_choose_the_address_it_is_counted_on() {
+    let limit = ("RATE_LIMIT_PER_ADDRESS", "2");
+    let bare = Service::start(&[limit]).await;
+    let proxied = Service::start(&[limit, ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1")]).await;
+
+    let invented = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "::1"];
+    assert_eq!(statuses(&bare, &invented).await, [401, 401, 429, 429]);
+    let of_two_clients = [
+        "203.0.113.7",
+        "198.51.100.1, 203.0.113.7",
+        "198.51.100.2, 203.0.113.7",
+        "203.0.113.8",
+        "203.0.113.8, 10.0.0.1",
+        "203.0.113.8",
+        "203.0.113.7",
+    ];
+    assert_eq!(
+        statuses(&proxied, &of_two_clients).await,
+        [401, 401, 429, 401, 401, 429, 429]
+    );
+}
+
+#[tokio::test]
+async fn fifty_connections_at_once_get_the_quota_and_not_one_more() {
+    let variables = [
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("RATE_LIMIT_PER_USER", "10"),
+    ];
+    let service = Service::start(&variables).await;
+    service.wait_until_ready().await;
+    let (ana, url) = (token("ana").await, format!("{}/api/tasks", service.url));
+    let started = std::time::Instant::now();
+
+    let clients = (0..50).map(|_| {
+        let (client, ana, url) = (client(), ana.clone(), url.clone());
+        tokio::spawn(async move {
+            let mut passed = 0;
+            for _ in 0..4 {
+                let answer = client.get(&url).bearer_auth(&ana).send().await.unwrap();
+                match answer.status() {
+                    StatusCode::OK => passed += 1,
+                    status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
+                }
+            }
+            passed
+        })
+    });
+    let mut passed = 0;
+    for client in clients.collect::<Vec<_>>() {
+        passed += client.await.unwrap();
+    }
+
+    // One more comes every 6 seconds, should the machine take so long.
+    let most = 10 + started.elapsed().as_secs() / 6;
+    assert!((10..=most).contains(&passed), "{passed} of {most}");
+}
