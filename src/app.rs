@@ -122,7 +122,7 @@ pub fn routes<S: TaskService>(
         .at("/problems/:kind", get(docs::problem))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready))
-        .nest("/", api)
+        .nest_no_strip("/api", api)
         .with(AddData::new(verifier))
         .with(AddData::new(readiness));
     Front::new(routes, front)

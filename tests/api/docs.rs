@@ -54,6 +54,16 @@ async fn an_authorization_survives_a_reload_and_the_document_is_ours() {
 }
 
 #[tokio::test]
+async fn whoever_opens_the_address_finds_the_way_to_the_docs() {
+    let app = App::start().await;
+
+    let home = app.request(Method::GET, "/").send().await;
+
+    assert_eq!(home.status, StatusCode::OK);
+    assert!(home.text.contains("href=\"/docs\""));
+}
+
+#[tokio::test]
 async fn a_problems_type_can_be_followed() {
     let app = App::start().await;
 
