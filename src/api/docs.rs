@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use poem::{
-    Response, handler,
+    IntoResponse, Response, handler,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
     web::Path,
 };
@@ -31,12 +31,18 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     Arc::new(config)
 });
 
-fn page(content_type: &str, bytes: Vec<u8>) -> Response {
+fn document(content_type: &str, bytes: Vec<u8>) -> Response {
     Response::builder()
         .content_type(content_type)
-        .header(CONTENT_SECURITY_POLICY, POLICY)
         .header(CACHE_CONTROL, "no-cache")
         .body(bytes)
+}
+
+/// A part of Swagger UI.
+fn page(content_type: &str, bytes: Vec<u8>) -> Response {
+    document(content_type, bytes)
+        .with_header(CONTENT_SECURITY_POLICY, POLICY)
+        .into_response()
 }
 
 /// `/docs`.
@@ -63,13 +69,13 @@ pub fn asset(Path(file): Path<String>) -> poem::Result<Response> {
 /// `/openapi.json`.
 #[handler]
 pub fn openapi_json() -> Response {
-    page("application/json", spec::JSON.clone().into_bytes())
+    document("application/json", spec::JSON.clone().into_bytes())
 }
 
 /// `/openapi.yaml` (media type: RFC 9512).
 #[handler]
 pub fn openapi_yaml() -> Response {
-    page("application/yaml", spec::YAML.clone().into_bytes())
+    document("application/yaml", spec::YAML.clone().into_bytes())
 }
 
 /// `/`: whoever opens the address in a browser wants the documentation.
@@ -81,7 +87,7 @@ pub fn home() -> Response {
 <p>This is the Tasks API. See <a href="/docs">its documentation</a>.</p>
 </html>
 "#;
-    page("text/html; charset=utf-8", html.into())
+    document("text/html; charset=utf-8", html.into())
 }
 
 /// `/problems/{kind}`: what a problem's `type` says when it is followed.
@@ -92,5 +98,5 @@ pub fn problem(Path(kind): Path<String>) -> poem::Result<Response> {
     let kind = kind.ok_or_else(Problem::no_such_resource)?;
     let (title, status) = (kind.title(), kind.status());
     let text = format!("{title} (status {status})\n\n{}\n", kind.description());
-    Ok(page("text/plain; charset=utf-8", text.into_bytes()))
+    Ok(document("text/plain; charset=utf-8", text.into_bytes()))
 }

@@ -10,7 +10,10 @@ use poem::{
     Endpoint, IntoResponse, Request, Response,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-        header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY,
+            STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
     },
 };
 use tracing::{Instrument, field::Empty};
@@ -26,11 +29,17 @@ use crate::{
         cors::Cors,
         limits::{Limits, Visit},
     },
-    config::Config,
+    config::{Config, Environment},
 };
 
 /// The name of the header that names an answer in the logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a page may load that an answer is mistaken for: nothing. The pages of
+/// `/docs` have a policy of their own.
+const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// For a year browsers ask for this host by https alone (RFC 6797).
+const HTTPS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
 /// What the operator sets of this layer.
 #[derive(Clone)]
@@ -39,6 +48,8 @@ pub struct Settings {
     pub cors: Cors,
     /// How many requests are too many.
     pub limits: Limits,
+    /// Whether browsers are to come by https alone.
+    pub https_alone: bool,
 }
 
 impl Settings {
@@ -48,6 +59,7 @@ impl Settings {
         Self {
             cors: Cors::new(&config.cors_origins),
             limits: Limits::new(&config.limits),
+            https_alone: config.environment != Environment::Development,
         }
     }
 }
@@ -55,19 +67,13 @@ impl Settings {
 /// An endpoint behind the outermost layer.
 pub struct Front<E> {
     inner: E,
-    cors: Cors,
-    limits: Limits,
+    settings: Settings,
 }
 
 impl<E: Endpoint> Front<E> {
     /// Puts the layer around `inner`.
     pub fn new(inner: E, settings: Settings) -> Self {
-        let Settings { cors, limits } = settings;
-        Self {
-            inner,
-            cors,
-            limits,
-        }
+        Self { inner, settings }
     }
 
     async fn answer(
@@ -77,7 +83,7 @@ impl<E: Endpoint> Front<E> {
         request_id: &str,
     ) -> Response {
         let path = request.uri().path().to_owned();
-        if let Some(preflight) = self.cors.preflight(&request) {
+        if let Some(preflight) = self.settings.cors.preflight(&request) {
             return preflight;
         }
         if let Some(visit) = visit {
@@ -120,8 +126,8 @@ impl<E: Endpoint> Endpoint for Front<E> {
             route = route(request.uri().path()),
             user = Empty,
         );
-        let origin = self.cors.allowed_origin(request.headers());
-        let visit = self.limits.visit(&request);
+        let origin = self.settings.cors.allowed_origin(request.headers());
+        let visit = self.settings.limits.visit(&request);
         let answer = self.answer(request, visit.clone(), &request_id);
         let mut response = answer.instrument(span.clone()).await;
 
@@ -131,6 +137,12 @@ impl<E: Endpoint> Endpoint for Front<E> {
             visit.decorate(headers);
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(NO_PAGE);
+        if self.settings.https_alone {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ALONE);
+        }
         // Tasks are private, and a problem is of the moment: no cache keeps them.
         let no_store = HeaderValue::from_static("no-store");
         headers.entry(CACHE_CONTROL).or_insert(no_store);

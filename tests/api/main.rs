@@ -12,6 +12,7 @@ mod concurrency;
 mod contract;
 mod cors;
 mod docs;
+mod headers;
 mod health;
 mod isolation;
 mod limits;

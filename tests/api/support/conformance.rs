@@ -38,16 +38,19 @@ static PROBLEM: LazyLock<Validator> =
 
 /// Headers that any answer may carry: of HTTP itself, of rate limits, of CORS, of
 /// the browser's rules. An API's document does not list them.
-const OF_HTTP: [&str; 9] = [
+const OF_HTTP: [&str; 12] = [
     "allow",
     "cache-control",
     "content-length",
+    "content-security-policy",
     "content-type",
     "ratelimit",
     "ratelimit-policy",
+    "referrer-policy",
     "strict-transport-security",
     "vary",
     "x-content-type-options",
+    "x-frame-options",
 ];
 
 fn validator(schema: &Value) -> Validator {

@@ -1,0 +1,90 @@
+//! The security headers that every answer carries, whatever kind it is.
+
+use poem::http::Method;
+use serde_json::json;
+
+use crate::support::{Answer, App, Call, ORIGIN};
+
+const STRICT: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// One call of every kind, and the status of its answer.
+fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
+    let post = || app.user("ana", Method::POST, "/api/tasks");
+    let preflight = app
+        .request(Method::OPTIONS, "/api/tasks")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "POST");
+    vec![
+        (app.user("ana", Method::GET, "/api/tasks"), 200),
+        (app.user("ana", Method::HEAD, "/api/tasks"), 200),
+        (post().json(&json!({"title": "Buy milk"})), 201),
+        (preflight, 204),
+        (app.request(Method::OPTIONS, "/api/tasks"), 204),
+        (post().json(&json!({})), 400),
+        (app.request(Method::GET, "/api/tasks"), 401),
+        (app.user("ana", Method::GET, "/api/tasks/0"), 404),
+        (app.request(Method::GET, "/nothing"), 404),
+        (app.request(Method::GET, "/docs/nothing"), 404),
+        (app.request(Method::DELETE, "/api/tasks"), 405),
+        (post().body("x".repeat(200_000)), 413),
+        (post().body("x"), 415),
+        (app.request(Method::GET, "/health/live"), 200),
+        (app.request(Method::GET, "/health/ready"), 200),
+        (app.request(Method::GET, "/"), 200),
+        (app.request(Method::GET, "/openapi.yaml"), 200),
+        (app.request(Method::GET, "/openapi.json"), 200),
+        (app.request(Method::GET, "/problems/not-found"), 200),
+    ]
+}
+
+fn check(answer: &Answer, case: &str, transport: &str) {
+    for (name, expected) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("strict-transport-security", transport),
+        ("server", ""),
+        ("x-powered-by", ""),
+        ("via", ""),
+    ] {
+        assert_eq!(answer.header(name), expected, "{name} of {case}");
+    }
+    assert!(!answer.header("cache-control").is_empty(), "{case}");
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, value) in &answer.headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
+        for leak in [version, "hyper", "poem", "rust"] {
+            assert!(!value.contains(leak), "{name}: {value} of {case}");
+        }
+        let once = name == "vary" || answer.headers.get_all(name).iter().count() == 1;
+        assert!(once, "{name} of {case}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    for (environment, transport) in [
+        ("development", ""),
+        ("staging", "max-age=31536000; includeSubDomains"),
+        ("production", "max-age=31536000; includeSubDomains"),
+    ] {
+        let app = App::configured(&[("ENVIRONMENT", environment)]).await;
+
+        for (index, (call, status)) in calls(&app).into_iter().enumerate() {
+            let answer = call.send().await;
+            let case = format!("call {index}: {status}");
+            assert_eq!(answer.status.as_u16(), status, "{case}");
+            check(&answer, &case, transport);
+            assert_eq!(answer.header("content-security-policy"), STRICT, "{case}");
+        }
+        for path in ["/docs", "/docs/", "/docs/index.css"] {
+            let answer = app.request(Method::GET, path).send().await;
+            assert_eq!(answer.status.as_u16(), 200);
+            check(&answer, path, transport);
+            let policy = answer.header("content-security-policy");
+            assert!(
+                policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'")
+            );
+        }
+    }
+}
