@@ -1,6 +1,7 @@
 //! Joins the rooms: the only file that knows `api`, `auth` and `store`. Start,
 //! routes, stop.
 
+pub mod ambiguous;
 pub mod banner;
 pub mod client_address;
 pub mod cors;

@@ -11,7 +11,7 @@ use poem::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{
-            ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY,
+            ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY,
             STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
@@ -26,6 +26,7 @@ use crate::{
         spec,
     },
     app::{
+        ambiguous,
         cors::Cors,
         limits::{Limits, Visit},
     },
@@ -82,6 +83,11 @@ impl<E: Endpoint> Front<E> {
         visit: Option<Arc<Visit>>,
         request_id: &str,
     ) -> Response {
+        if let Err(problem) = ambiguous::refuse(&request) {
+            let answer = problem::finish(problem.into_response(), request_id, || None);
+            // What stands behind it may be a part of it.
+            return answer.with_header(CONNECTION, "close").into_response();
+        }
         let path = request.uri().path().to_owned();
         if let Some(preflight) = self.settings.cors.preflight(&request) {
             return preflight;

@@ -18,6 +18,7 @@ mod outage;
 #[path = "../support/process.rs"]
 mod process;
 mod settings;
+mod smuggling;
 mod start;
 mod story;
 mod verbs;

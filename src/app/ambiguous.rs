@@ -1,0 +1,46 @@
+//! Requests that another server on the way may have read differently, which is
+//! how requests are smuggled (RFC 9112, section 11.2). What the HTTP library
+//! lets through is refused here; the connection ends with the answer.
+
+use poem::{
+    Request,
+    http::{
+        HeaderName, HeaderValue,
+        header::{HOST, TRANSFER_ENCODING},
+    },
+};
+
+use crate::api::problem::Problem;
+
+/// Refuses a request whose host or framing has more than one reading.
+pub fn refuse(request: &Request) -> Result<(), Problem> {
+    let mut hosts = values(request, HOST);
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Problem::invalid_field("Host", "must be given once"));
+    }
+    // RFC 9112, section 3.2.2, has the address win; a cache may have had the
+    // header win.
+    if let (Some(host), Some(authority)) = (host, request.uri().authority()) {
+        let same = authority.as_str().as_bytes();
+        if !same.eq_ignore_ascii_case(host.as_bytes()) {
+            return Err(Problem::invalid_field(
+                "Host",
+                "must be that of the address",
+            ));
+        }
+    }
+    let mut codings = values(request, TRANSFER_ENCODING);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Problem::invalid_field(
+            "Transfer-Encoding",
+            "must be chunked, and that once",
+        )),
+    }
+}
+
+fn values(request: &Request, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
+    request.headers().get_all(name).into_iter()
+}

@@ -1,0 +1,113 @@
+//! Bytes that are no proper HTTP, on a real socket: refused or closed, never a
+//! fault of ours; and what comes behind them in the same bytes is not carried
+//! out. (An absent `Host` is the server's own test.)
+
+mod cases;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use self::cases::{
+    Case,
+    Ending::{Closed, Goes},
+    chunks, framing, headers, starts,
+};
+use crate::process::{SECRET, Service, client, token};
+
+/// Everything that comes back until the connection ends.
+async fn exchange(service: &Service, bytes: &[u8]) -> String {
+    let address = service.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // It may be closed before all is written: that is one way to refuse.
+    let _ = stream.write_all(bytes).await;
+    let mut answers = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = timeout(Duration::from_secs(20), stream.read(&mut buffer)).await;
+        match read.expect("the connection ends") {
+            Ok(0) | Err(_) => break,
+            Ok(length) => answers.extend_from_slice(&buffer[..length]),
+        }
+    }
+    String::from_utf8(answers).unwrap()
+}
+
+/// The statuses of the answers, each of which is whole: a problem where it is
+/// ours, nothing where the HTTP library refused the bytes.
+#[track_caller]
+fn statuses(name: &str, answers: &str) -> Vec<u16> {
+    let answers = answers.split("HTTP/1.1 ").skip(1);
+    let statuses = answers.map(|answer| {
+        let status: u16 = answer[..3].parse().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(status < 500, "{name}: {answer}");
+        if status >= 400 && head.contains("application/problem+json") {
+            let problem: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(problem["status"], status, "{name}");
+        } else if status >= 400 {
+            assert!(
+                head.contains("content-length: 0") && body.is_empty(),
+                "{name}: {answer}"
+            );
+        }
+        status
+    });
+    statuses.collect()
+}
+
+#[tokio::test]
+async fn what_is_no_proper_request_smuggles_none() {
+    let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    service.wait_until_ready().await;
+    let ana = token("ana").await;
+    let (mut next, mut wrong) = (Vec::new(), Vec::<String>::new());
+
+    let cases = starts().into_iter().chain(headers());
+    for each in cases.chain(framing(&ana)).chain(chunks(&ana)) {
+        let Case {
+            name,
+            bytes,
+            ending,
+        } = each;
+        let body = format!("{{\"title\": \"behind {name}\"}}");
+        let second = format!(
+            "POST /api/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {ana}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answers = exchange(&service, &[bytes, second.into_bytes()].concat()).await;
+
+        let expected = match ending {
+            Closed(status) => vec![status],
+            Goes(status) => vec![status, 201],
+        };
+        let statuses = statuses(name, &answers);
+        if statuses != expected {
+            wrong.push(format!("{name}: {statuses:?}, not {expected:?}"));
+        }
+        if let Goes(_) = ending {
+            next.push(format!("behind {name}"));
+        }
+    }
+
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let list = client().get(format!("{}/api/tasks", service.url));
+    let list = list.bearer_auth(&ana).send().await.unwrap();
+    let list: Vec<Value> = list.json().await.unwrap();
+    let titles = list
+        .iter()
+        .rev()
+        .map(|task| task["title"].as_str().unwrap());
+    assert_eq!(
+        titles.collect::<Vec<_>>(),
+        next,
+        "and nothing else was done"
+    );
+}
