@@ -51,12 +51,17 @@ fn is_json(content_type: &str) -> bool {
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-    if text(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+    let texts = |name| {
+        let values = headers.get_all(name).into_iter();
+        values.map(|value| value.to_str().unwrap_or(""))
+    };
+    if texts(CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::compressed());
     }
-    match text(CONTENT_TYPE) {
-        Some(content_type) if is_json(content_type) => Ok(()),
+    // One type: of two, others on the way may have believed the other.
+    let mut types = texts(CONTENT_TYPE);
+    match (types.next(), types.next()) {
+        (Some(content_type), None) if is_json(content_type) => Ok(()),
         _ => Err(Problem::not_json()),
     }
 }

@@ -110,7 +110,7 @@ async fn a_token_anywhere_but_in_the_header_is_not_looked_at() {
         .request(Method::GET, "/api/tasks")
         .header(
             "cookie",
-            &format!("token={token}; better-auth.session_token={token}"),
+            format!("token={token}; better-auth.session_token={token}"),
         )
         .send()
         .await;

@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod isolation;
 mod limits;
+mod malformed;
 mod problems;
 mod support;
 mod tasks;

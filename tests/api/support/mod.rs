@@ -12,7 +12,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use poem::{
     Body, Endpoint, EndpointExt, Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderMap, Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode},
 };
 use serde_json::{Value, json};
 use tasks_api::{
@@ -128,14 +128,14 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        let value = value.parse().expect("a header's value");
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("a header's value");
         self.request.headers_mut().append(name, value);
         self
     }
 
     pub fn bearer(self, token: &str) -> Self {
-        self.header("authorization", &format!("Bearer {token}"))
+        self.header("authorization", format!("Bearer {token}"))
     }
 
     pub fn json(self, body: &Value) -> Self {
