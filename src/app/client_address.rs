@@ -43,6 +43,21 @@ impl TrustedProxies {
         client
     }
 
+    /// Whether the request looks as if it came through a proxy that is not
+    /// trusted. Clients elsewhere on the internet send the header as well: it
+    /// says something where the peer is near.
+    #[must_use]
+    pub fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let peer = peer.to_canonical();
+        let near = match peer {
+            IpAddr::V4(peer) => peer.is_private() || peer.is_loopback() || peer.is_link_local(),
+            IpAddr::V6(peer) => {
+                peer.is_unique_local() || peer.is_loopback() || peer.is_unicast_link_local()
+            }
+        };
+        near && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer)
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }

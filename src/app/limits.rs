@@ -6,7 +6,7 @@
 //! each bad token, the limit of the address bounds.
 //!
 //! Answers say where the client stands in `RateLimit-Policy` and `RateLimit`
-//! (draft-ietf-httpapi-ratelimit-headers-10), lists of structured fields (RFC
+//! (draft-ietf-httpapi-ratelimit-headers), lists of structured fields (RFC
 //! 9651): `q` requests in a window of `w` seconds; `r` are left to be sent at
 //! once, and in `t` seconds there are more.
 
@@ -15,7 +15,10 @@ mod limit;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use poem::{
@@ -83,6 +86,7 @@ pub struct Limits(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     proxies: TrustedProxies,
+    warned: AtomicBool,
     user: Option<Limit<UserKey>>,
     address: Option<Limit<AddressKey>>,
     failed_auth: Option<Limit<AddressKey>>,
@@ -94,6 +98,7 @@ impl Limits {
     pub fn new(config: &LimitsConfig) -> Self {
         Self(Arc::new(Shared {
             proxies: TrustedProxies::new(&config.trusted_proxies),
+            warned: AtomicBool::new(false),
             user: config.per_user.map(|rate| Limit::new("user", rate)),
             address: config.per_address.map(|rate| Limit::new("address", rate)),
             failed_auth: config
@@ -106,23 +111,35 @@ impl Limits {
     /// `/api` alone is there anything to use up.
     #[must_use]
     pub fn visit(&self, request: &Request) -> Option<Arc<Visit>> {
-        let Shared {
-            proxies,
-            user,
-            address,
-            failed_auth,
-        } = &*self.0;
-        let limited = user.is_some() || address.is_some() || failed_auth.is_some();
+        let limits = &self.0;
+        let by_address = limits.address.is_some() || limits.failed_auth.is_some();
+        let limited = by_address || limits.user.is_some();
         let path = request.uri().path();
         let ours = path == "/api" || path.starts_with("/api/");
         (limited && ours).then(|| {
-            let address = proxies.client(peer(request), request.headers());
+            let peer = peer(request);
+            if by_address && limits.proxies.misses(peer, request.headers()) {
+                self.warn_of_a_proxy(peer);
+            }
+            let address = limits.proxies.client(peer, request.headers());
             Arc::new(Visit {
                 limits: self.clone(),
                 address: AddressKey::new(address),
                 standings: Mutex::default(),
             })
         })
+    }
+
+    /// Says once that what looks like a proxy is not trusted: then everyone
+    /// behind it counts on one address.
+    fn warn_of_a_proxy(&self, peer: IpAddr) {
+        if !self.0.warned.swap(true, Relaxed) {
+            tracing::warn!(
+                %peer,
+                "requests come with X-Forwarded-For from an address that TRUSTED_PROXIES does \
+                 not name: all of them count on that address"
+            );
+        }
     }
 }
 

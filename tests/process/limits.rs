@@ -39,6 +39,20 @@ async fn a_client_cannot_choose_the_address_it_is_counted_on() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_remarked_on_once() {
+    let limit = ("RATE_LIMIT_PER_ADDRESS", "9");
+    let (trusted, other) = ("127.0.0.0/8", "10.0.0.0/8");
+
+    for (proxies, expected) in [(other, 1), (trusted, 0)] {
+        let service = Service::start(&[limit, ("TRUSTED_PROXIES", proxies)]).await;
+        statuses(&service, &["203.0.113.7", "203.0.113.8"]).await;
+        service.signal("-TERM");
+        let (_, log) = service.end().await;
+        assert_eq!(log.matches("TRUSTED_PROXIES").count(), expected, "{log}");
+    }
+}
+
+#[tokio::test]
 async fn fifty_connections_at_once_get_the_quota_and_not_one_more() {
     let variables = [
         ("BETTER_AUTH_SECRET", SECRET),
