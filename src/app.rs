@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod front;
 pub mod health;
 pub mod limits;
+pub mod probe;
 
 use std::{sync::Arc, time::Duration};
 

@@ -126,20 +126,12 @@ impl std::error::Error for ConfigErrors {}
 impl Config {
     /// Reads the environment and `.env`.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        let file = read_env_file().map_err(|error| ConfigErrors(vec![error]))?;
-        Self::read(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        Self::read(environment_and_file()?)
     }
 
     /// Reads the variables that `lookup` knows. A blank value is none.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let lookup = |name: &str| {
-            let value = lookup(name)?.trim().to_owned();
-            (!value.is_empty()).then_some(value)
-        };
-        let mut reader = Reader {
-            lookup,
-            errors: Vec::new(),
-        };
+        let mut reader = Reader::new(lookup);
         let environment = reader.parse(
             "ENVIRONMENT",
             Environment::Development,
@@ -158,8 +150,8 @@ impl Config {
         }
         let config = Self {
             environment,
-            host: reader.text("HOST", "127.0.0.1"),
-            port: reader.parse("PORT", 8000, "a port number from 0 to 65535"),
+            host: reader.host(),
+            port: reader.port(),
             database_url: Sensitive(reader.text("DATABASE_URL", "sqlite://data/tasks.db")),
             better_auth_secret: reader.secret(environment),
             better_auth_origin: origin,
@@ -203,6 +195,23 @@ impl Config {
     }
 }
 
+/// `HOST` and `PORT` alone, for who only asks the running service: whatever else
+/// is set, or missing, is no matter then.
+pub fn address_from_env() -> Result<(String, u16), ConfigErrors> {
+    let mut reader = Reader::new(environment_and_file()?);
+    let address = (reader.host(), reader.port());
+    if reader.errors.is_empty() {
+        Ok(address)
+    } else {
+        Err(ConfigErrors(reader.errors))
+    }
+}
+
+fn environment_and_file() -> Result<impl Fn(&str) -> Option<String>, ConfigErrors> {
+    let file = read_env_file().map_err(|error| ConfigErrors(vec![error]))?;
+    Ok(move |name: &str| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+}
+
 /// The variables of `.env`; none where there is no such file.
 fn read_env_file() -> Result<HashMap<String, String>, ConfigError> {
     // The library's own words would repeat the line, and with it a secret.
@@ -234,17 +243,38 @@ struct Reader<L> {
 }
 
 impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    fn new(lookup: L) -> Self {
+        Self {
+            lookup,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The value, trimmed; a blank one is none.
+    fn value(&self, variable: &str) -> Option<String> {
+        let value = (self.lookup)(variable)?.trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn host(&self) -> String {
+        self.text("HOST", "127.0.0.1")
+    }
+
+    fn port(&mut self) -> u16 {
+        self.parse("PORT", 8000, "a port number from 0 to 65535")
+    }
+
     fn refuse(&mut self, variable: &'static str, message: impl Into<String>) {
         let message = message.into();
         self.errors.push(ConfigError { variable, message });
     }
 
     fn text(&self, variable: &str, default: &str) -> String {
-        (self.lookup)(variable).unwrap_or_else(|| default.to_owned())
+        self.value(variable).unwrap_or_else(|| default.to_owned())
     }
 
     fn parse<T: FromStr>(&mut self, variable: &'static str, default: T, wants: &str) -> T {
-        let Some(text) = (self.lookup)(variable) else {
+        let Some(text) = self.value(variable) else {
             return default;
         };
         text.parse().unwrap_or_else(|_| {
@@ -254,7 +284,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     fn list(&self, variable: &str) -> Vec<String> {
-        let text = (self.lookup)(variable).unwrap_or_default();
+        let text = self.value(variable).unwrap_or_default();
         let items = text.split(',').map(str::trim);
         items.filter(|i| !i.is_empty()).map(str::to_owned).collect()
     }
@@ -291,7 +321,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     fn secret(&mut self, environment: Environment) -> Option<Sensitive> {
-        let secret = (self.lookup)("BETTER_AUTH_SECRET")?;
+        let secret = self.value("BETTER_AUTH_SECRET")?;
         if environment != Environment::Development && secret.len() < SECRET_BYTES {
             let got = secret.len();
             self.refuse(

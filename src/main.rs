@@ -10,7 +10,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tasks_api::{
     api::spec,
-    app::{self, StartError, doctor},
+    app::{
+        self, StartError, doctor,
+        probe::{self, Question},
+    },
     config::Config,
     telemetry,
 };
@@ -51,6 +54,14 @@ enum Command {
         /// A token to judge as well.
         #[arg(long)]
         token: Option<String>,
+    },
+    /// Ask the running service whether it is ready; exits with 0 or 1.
+    ///
+    /// It asks at HOST and PORT and needs nothing else of the configuration.
+    Health {
+        /// Ask only whether the process runs.
+        #[arg(long)]
+        live: bool,
     },
 }
 
@@ -105,14 +116,20 @@ fn run(command: Command) -> Result<(), StartError> {
             Format::Json => &spec::JSON,
         });
     }
+    if let Command::Health { live } = command {
+        let question = if live {
+            Question::Live
+        } else {
+            Question::Ready
+        };
+        return runtime()?.block_on(probe::run(question));
+    }
     let config = Config::from_env()?;
     telemetry::start(&config);
     if let Command::Token(args) = command {
         return print_token(&config, &args);
     }
-    let runtime = tokio::runtime::Runtime::new();
-    let runtime = runtime.map_err(|error| StartError::Failed(error.to_string()))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match command {
             Command::Serve => {
                 telemetry::log_panics();
@@ -120,9 +137,14 @@ fn run(command: Command) -> Result<(), StartError> {
             }
             Command::Migrate { direction } => migrate(&config, direction).await,
             Command::Doctor { token } => doctor::run(config, token.as_deref()).await,
-            Command::Openapi { .. } | Command::Token(_) => Ok(()),
+            Command::Openapi { .. } | Command::Token(_) | Command::Health { .. } => Ok(()),
         }
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    let runtime = tokio::runtime::Runtime::new();
+    runtime.map_err(|error| StartError::Failed(error.to_string()))
 }
 
 fn print(text: &str) -> Result<(), StartError> {

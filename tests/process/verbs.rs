@@ -1,10 +1,10 @@
 //! The verbs of the command line.
 
-use std::process::Output;
+use std::{net::TcpListener, process::Output};
 
 use crate::{
     database::TestDatabase,
-    process::{SECRET, run, token},
+    process::{SECRET, Service, run, token},
 };
 
 fn stdout(output: &Output) -> String {
@@ -36,6 +36,7 @@ async fn help_and_version_are_everywhere_and_need_nothing() {
         &["migrate", "up"],
         &["token"],
         &["doctor"],
+        &["health"],
     ] {
         let help = run(&bad, &[verb, &["--help"]].concat()).await;
         let version = run(&bad, &[verb, &["--version"]].concat()).await;
@@ -153,4 +154,85 @@ async fn doctor_finds_what_is_away() {
         );
     }
     assert!(!text.contains("sesame"));
+}
+
+/// `health` of whatever listens on `port`: the exit code, and the line it says.
+async fn health(port: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let variables = [
+        ("PORT", port),
+        // None of these is its business.
+        ("ENVIRONMENT", "production"),
+        ("DATABASE_URL", "nonsense"),
+        ("http_proxy", "http://127.0.0.1:1"),
+    ];
+    let output = run(&variables, &[&["health"], arguments].concat()).await;
+    let said = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    (output.status.code(), said)
+}
+
+fn port(service: &Service) -> &str {
+    service.url.rsplit(':').next().unwrap()
+}
+
+#[tokio::test]
+async fn health_is_good_where_the_service_is_ready() {
+    let database = TestDatabase::create().await;
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+
+    let ready = health(port(&service), &[]).await;
+    let live = health(port(&service), &["--live"]).await;
+
+    let url = &service.url;
+    let said = |word: &str| format!("{word}: {url}/health/{word} answered 200\n");
+    assert_eq!(ready, (Some(0), said("ready")));
+    assert_eq!(live, (Some(0), said("live")));
+}
+
+#[tokio::test]
+async fn health_asks_a_service_on_every_address_at_the_loopback() {
+    let database = TestDatabase::create().await;
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+
+    let variables = [("HOST", "0.0.0.0"), ("PORT", port(&service))];
+    let output = run(&variables, &["health"]).await;
+
+    assert!(output.status.success());
+    assert!(stdout(&output).contains("http://127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn health_says_what_a_service_that_is_not_ready_lacks() {
+    let service = Service::on("postgres://ana:sesame@127.0.0.1:1/tasks").await;
+
+    let (code, said) = health(port(&service), &[]).await;
+    let (live, _) = health(port(&service), &["--live"]).await;
+
+    assert_eq!(code, Some(1));
+    assert!(said.contains("answered 503: The database is out of reach."));
+    assert_eq!(live, Some(0), "it runs all the same");
+}
+
+#[tokio::test]
+async fn health_is_bad_where_nothing_listens_or_nothing_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+
+    let silent = health(&port, &[]).await;
+    drop(listener);
+    let nobody = health(&port, &[]).await;
+    let unknown = health("0", &[]).await;
+    let nonsense = health("eighty", &[]).await;
+
+    for ((code, said), why) in [
+        (silent, "no answer in 3 seconds"),
+        (nobody, "refused"),
+        (unknown, "PORT is 0"),
+        (nonsense, "PORT: got \"eighty\""),
+    ] {
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("not ready: ") && said.contains(why), "{said}");
+    }
 }
