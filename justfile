@@ -93,11 +93,25 @@ spec-lint:
     npm ci --prefix tests/spec --no-audit --no-fund
     npm --prefix tests/spec run lint
 
+# A tool of Rust's, at a version that all share, in target/tools.
+[private]
+rust-tool name version:
+    target/tools/bin/{{ name }} --version 2>/dev/null | grep -qF '{{ version }}' || \
+        cargo install --quiet --locked --debug --root target/tools {{ name }}@{{ version }}
+
+# Licences, banned and duplicate dependencies, and where they come from: deny.toml.
+deny: (rust-tool "cargo-deny" "0.20.2")
+    target/tools/bin/cargo-deny --locked --log-level error check licenses bans sources
+
+# Dependencies with a known weakness; fetches RustSec's database, so not in `check`.
+advisories: (rust-tool "cargo-deny" "0.20.2")
+    target/tools/bin/cargo-deny --locked --log-level error check advisories
+
 # Formatting and lints.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint test-postgres e2e openapi spec-lint client example-test conformance
+check: lint deny test-postgres e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src
