@@ -116,11 +116,17 @@ sbom: (rust-tool "cargo-cyclonedx" "0.5.9")
     # The folder it was made in is nobody's business.
     sed 's|file://{{ justfile_directory() }}|file:///tasks-api|g' .sbom.json > target/tasks-api.cdx.json
 
+# deploy/ and the Dockerfile, by linters, and the numbers that must agree.
+deploy-check:
+    python3 -m venv target/deploy-check
+    target/deploy-check/bin/pip install --quiet -r tests/deploy/requirements.txt
+    target/deploy-check/bin/python -B tests/deploy/check.py
+
 # Formatting and lints.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint deny test-postgres e2e openapi spec-lint client example-test conformance
+check: lint deny deploy-check test-postgres e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src

@@ -1,0 +1,310 @@
+"""What can be known of deploy/ and the Dockerfile without deploying them.
+
+`just deploy-check` runs it. A tool that judges a file says so here; what no tool
+knows, that the numbers of different files agree, is checked by hand. A tool that
+this machine lacks is skipped, and the line says so.
+"""
+
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import citations
+import dashboard
+from files import (
+    ROOT,
+    compose,
+    connections,
+    constant,
+    dockerfile,
+    drain,
+    kubernetes,
+    pod,
+    read,
+    seconds,
+    unit_environment,
+    unit_values,
+)
+
+TOOLS = Path(sys.executable).parent
+# Between the end of the drain and the kill, in seconds: the last writes, and the
+# connections' farewell.
+MARGIN = 5
+# The older Kubernetes that the manifest is for, and the newest that the tool knows.
+KUBERNETES = ["1.30", "1.37"]
+
+
+class Skip(Exception):
+    """Why a check could not be made here."""
+
+
+def tool(*command, **options):
+    """A tool's exit code, and what it said."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
+    said = (done.stdout + done.stderr).strip()
+    return done.returncode, said
+
+
+def fails(*command, **options):
+    code, said = tool(*command, **options)
+    return [] if code == 0 else [said or f"exit code {code}"]
+
+
+def yaml_is_well_formed():
+    """yamllint"""
+    files = sorted(str(path) for path in ROOT.glob("deploy/*.yaml"))
+    return fails(TOOLS / "yamllint", "--strict", "-c", "tests/deploy/yamllint.yaml", *files)
+
+
+def the_dockerfile_is_sound():
+    """hadolint"""
+    return fails(TOOLS / "hadolint", "Dockerfile")
+
+
+def the_dockerfile_copies_what_is_there():
+    allowed = [line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")]
+    for line in dockerfile("COPY"):
+        *sources, _ = [word for word in line.split() if not word.startswith("--")]
+        if "--from=" in line:
+            continue
+        for source in sources:
+            if not (ROOT / source).exists():
+                yield f"COPY {source}: no such file"
+            if not any(fnmatch.fnmatch(source, pattern) for pattern in allowed):
+                yield f"COPY {source}: .dockerignore keeps it out"
+
+
+def the_dockerfile_builds_with_the_least_rust():
+    wanted = re.search(r'^rust-version = "(.*)"', read("Cargo.toml"), re.MULTILINE)[1]
+    base = dockerfile("FROM")[0]
+    if not base.startswith(f"rust:{wanted}-"):
+        yield f"FROM {base}, and Cargo.toml wants {wanted}"
+
+
+def compose_follows_its_schema():
+    """check-jsonschema"""
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    return fails(TOOLS / "check-jsonschema", *schema, "deploy/compose.yaml")
+
+
+def compose_config(environment):
+    if shutil.which("docker") and tool("docker", "compose", "version")[0] == 0:
+        command, text = ["docker", "compose"], read("deploy/compose.yaml")
+    elif shutil.which("docker-compose"):
+        # Version 1 does not know the project's name.
+        text = re.sub(r"^name:.*$", "", read("deploy/compose.yaml"), flags=re.MULTILINE)
+        command = ["docker-compose"]
+    else:
+        raise Skip("neither docker compose nor docker-compose is installed")
+    # No .env of this folder takes part.
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--project-directory", folder, "-f", "-", "config"]
+        return tool(*command, input=text, env={"PATH": os.environ["PATH"], **environment})
+
+
+def compose_resolves():
+    """docker compose config"""
+    needed = {"POSTGRES_PASSWORD": "p4ssw0rd", "CORS_ORIGINS": "https://app.example.com"}
+    code, said = compose_config(needed)
+    if code != 0:
+        yield said
+    for name in needed:
+        others = {key: value for key, value in needed.items() if key != name}
+        code, said = compose_config(others)
+        if code == 0 or "set it to" not in said:
+            yield f"it resolves without {name}: {said}"
+
+
+def compose_is_hardened():
+    for name, service in compose()["services"].items():
+        for key, value in [
+            ("read_only", True),
+            ("cap_drop", ["ALL"]),
+            ("security_opt", ["no-new-privileges:true"]),
+        ]:
+            if service.get(key) != value:
+                yield f"{name}: {key} is not {value}"
+        for key, value in service["environment"].items():
+            if "PASSWORD" in key and not value.startswith("${POSTGRES_PASSWORD:?"):
+                yield f"{name}: {key} is not taken from the environment"
+
+
+def the_manifest_follows_its_schema():
+    """kubernetes-validate"""
+    for version in KUBERNETES:
+        command = ["--strict", "--quiet", "-k", version, "deploy/kubernetes.yaml"]
+        yield from fails(TOOLS / "kubernetes-validate", *command)
+
+
+def the_manifest_is_restricted():
+    """The Pod Security Standard of that name, by its list."""
+    pod_context, (container,) = pod()["securityContext"], pod()["containers"]
+    context = container["securityContext"]
+    for says, rule in [
+        (pod_context.get("runAsNonRoot") is True, "runAsNonRoot"),
+        (pod_context.get("runAsUser", 0) > 0, "runAsUser"),
+        (pod_context.get("seccompProfile") == {"type": "RuntimeDefault"}, "seccompProfile"),
+        (context.get("allowPrivilegeEscalation") is False, "allowPrivilegeEscalation"),
+        (context.get("capabilities") == {"drop": ["ALL"]}, "capabilities"),
+        (context.get("readOnlyRootFilesystem") is True, "readOnlyRootFilesystem"),
+        (not any(key in pod() for key in ["hostNetwork", "hostPID", "hostIPC"]), "host"),
+        (not pod().get("volumes"), "volumes"),
+    ]:
+        if not says:
+            yield f"not restricted: {rule}"
+    if "Secret" in kubernetes():
+        yield "a Secret stands in the manifest: applying it would replace the real one"
+
+
+def the_unit_is_sound():
+    """systemd-analyze verify, and security"""
+    if not shutil.which("systemd-analyze"):
+        raise Skip("systemd-analyze is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        # It wants the program to be there.
+        unit = Path(folder) / "tasks-api.service"
+        text = read("deploy/tasks-api.service")
+        unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+        code, said = tool("systemd-analyze", "verify", unit)
+        if code != 0 or said:
+            yield said
+        code, said = tool("systemd-analyze", "security", "--offline=yes", "--threshold=15", unit)
+        if code != 0:
+            yield said.splitlines()[-1]
+
+
+def the_stop_fits_into_the_grace():
+    service = compose()["services"]["api"]
+    for where, delay, grace in [
+        ("compose.yaml", service["environment"]["STOP_DELAY"], service["stop_grace_period"]),
+        ("tasks-api.service", unit_environment()["STOP_DELAY"], unit_values("TimeoutStopSec")[0]),
+        (
+            "kubernetes.yaml",
+            kubernetes()["ConfigMap"]["data"]["STOP_DELAY"],
+            pod()["terminationGracePeriodSeconds"],
+        ),
+    ]:
+        needs = seconds(delay) + drain() + MARGIN
+        if seconds(grace) < needs:
+            yield f"{where}: {delay} + {drain()} + {MARGIN} s, and the grace is {grace}"
+
+
+def the_ports_agree():
+    (port,) = dockerfile("EXPOSE")
+    container, data = pod()["containers"][0], kubernetes()["ConfigMap"]["data"]
+    ports = {entry["name"]: str(entry["containerPort"]) for entry in container["ports"]}
+    service = compose()["services"]["api"]
+    annotations = kubernetes()["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    for where, found, wanted in [
+        ("Dockerfile, PORT", re.search(r"\bPORT=(\d+)", read("Dockerfile"))[1], port),
+        ("compose.yaml, PORT", service["environment"]["PORT"], port),
+        ("compose.yaml, ports", service["ports"][0].rsplit(":", 1)[1], port),
+        ("tasks-api.service, PORT", unit_environment()["PORT"], port),
+        ("kubernetes.yaml, PORT", data["PORT"], port),
+        ("kubernetes.yaml, http", ports["http"], port),
+        ("kubernetes.yaml, metrics", ports["metrics"], data["METRICS_PORT"]),
+        ("kubernetes.yaml, scrape", annotations["prometheus.io/port"], data["METRICS_PORT"]),
+    ]:
+        if found != wanted:
+            yield f"{where}: {found}, not {wanted}"
+
+
+def there_are_descriptors_for_every_connection():
+    wanted = 2 * connections()
+    nofile = compose()["services"]["api"]["ulimits"]["nofile"]
+    for where, found in [
+        ("compose.yaml, nofile", min(nofile["soft"], nofile["hard"])),
+        ("tasks-api.service, LimitNOFILE", int(unit_values("LimitNOFILE")[0])),
+    ]:
+        if found < wanted:
+            yield f"{where}: {found}, under twice the service's connections, {wanted}"
+
+
+def the_image_runs_as_one_user():
+    (user,) = dockerfile("USER")
+    context = pod()["securityContext"]
+    wanted = f"{context['runAsUser']}:{context['runAsGroup']}"
+    if user != wanted or f"--chown={user}" not in read("Dockerfile"):
+        yield f"Dockerfile: {user}; kubernetes.yaml: {wanted}"
+
+
+def nobody_gives_up_before_the_service_does():
+    """A time-out outside that is shorter would hide the reason."""
+    (health,) = dockerfile("HEALTHCHECK")
+    outside = int(re.search(r"--timeout=(\d+)s", health)[1])
+    asks = constant("src/app/probe.rs", "TIME_LIMIT")
+    if outside <= asks:
+        yield f"HEALTHCHECK: {outside} s, and `tasks-api health` takes {asks}"
+    if pod()["containers"][0]["readinessProbe"]["timeoutSeconds"] < asks:
+        yield f"kubernetes.yaml: the readiness probe has under {asks} s"
+
+
+def the_table_of_the_readme_is_true():
+    row = r"^\| `?([^`|]+?)`? \| (\d[\d,]*)"
+    rows = dict(re.findall(row, read("deploy/README.md"), re.MULTILINE))
+    service = compose()["services"]["api"]
+    for name, wanted in [
+        ("STOP_DELAY", unit_environment()["STOP_DELAY"]),
+        ("drain", drain()),
+        ("stop_grace_period", seconds(service["stop_grace_period"])),
+        ("TimeoutStopSec", unit_values("TimeoutStopSec")[0]),
+        ("terminationGracePeriodSeconds", pod()["terminationGracePeriodSeconds"]),
+        ("connections", connections()),
+        ("LimitNOFILE", unit_values("LimitNOFILE")[0]),
+        ("nofile", service["ulimits"]["nofile"]["soft"]),
+        ("PORT", dockerfile("EXPOSE")[0]),
+        ("METRICS_PORT", kubernetes()["ConfigMap"]["data"]["METRICS_PORT"]),
+    ]:
+        if rows.get(name, "none").replace(",", "") != str(wanted):
+            yield f"{name}: the README says {rows.get(name)}, the files {wanted}"
+
+
+CHECKS = [
+    yaml_is_well_formed,
+    the_dockerfile_is_sound,
+    the_dockerfile_copies_what_is_there,
+    the_dockerfile_builds_with_the_least_rust,
+    compose_follows_its_schema,
+    compose_resolves,
+    compose_is_hardened,
+    the_manifest_follows_its_schema,
+    the_manifest_is_restricted,
+    the_unit_is_sound,
+    dashboard.the_dashboard_asks_for_what_is_measured,
+    dashboard.the_dashboard_is_laid_out,
+    the_stop_fits_into_the_grace,
+    the_ports_agree,
+    there_are_descriptors_for_every_connection,
+    the_image_runs_as_one_user,
+    nobody_gives_up_before_the_service_does,
+    the_table_of_the_readme_is_true,
+    citations.what_is_linked_is_there,
+    citations.every_test_that_is_named_is_there,
+]
+
+
+def main():
+    failed = 0
+    for check in CHECKS:
+        name = check.__name__.replace("_", " ")
+        try:
+            problems = list(check())
+        except Skip as reason:
+            print(f"skip  {name}: {reason}")
+            continue
+        except (LookupError, OSError, TypeError, ValueError) as error:
+            problems = [f"{type(error).__name__}: {error}"]
+        print(f"{'FAIL' if problems else 'ok  '}  {name}")
+        for problem in problems:
+            print(f"      {problem}")
+        failed += bool(problems)
+    sys.exit(f"{failed} of {len(CHECKS)} checks failed" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

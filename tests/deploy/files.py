@@ -1,0 +1,63 @@
+"""What the files of deploy/ and the Dockerfile say, for check.py."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(path):
+    return (ROOT / path).read_text()
+
+
+def constant(path, name):
+    """A number of the service's own, from its source: seconds, or a count."""
+    pattern = rf"const {name}: \w+ = (?:Duration::from_secs\()?([\d_]+)"
+    found = re.search(pattern, read(path))
+    if not found:
+        raise LookupError(f"no constant {name} in {path}: where is it now?")
+    return int(found[1].replace("_", ""))
+
+
+def drain():
+    """How long requests in flight may take once the service stops."""
+    return constant("src/server.rs", "DRAIN")
+
+
+def connections():
+    """The most connections of clients at once."""
+    return constant("src/server.rs", "CONNECTIONS")
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"(\d+)(s|m)?", str(text)).groups()
+    return int(number) * (60 if unit == "m" else 1)
+
+
+def unit_values(name):
+    """Every value of a setting of the unit."""
+    return re.findall(rf"^{name}=(.*)$", read("deploy/tasks-api.service"), re.MULTILINE)
+
+
+def unit_environment():
+    return dict(pair.split("=", 1) for line in unit_values("Environment") for pair in line.split())
+
+
+def compose():
+    return yaml.safe_load(read("deploy/compose.yaml"))
+
+
+def kubernetes():
+    documents = yaml.safe_load_all(read("deploy/kubernetes.yaml"))
+    return {document["kind"]: document for document in documents if document}
+
+
+def pod():
+    return kubernetes()["Deployment"]["spec"]["template"]["spec"]
+
+
+def dockerfile(instruction):
+    text = re.sub(r"\\\n", " ", read("Dockerfile"))
+    return re.findall(rf"^{instruction}\s+(.*)$", text, re.MULTILINE)
