@@ -1,6 +1,9 @@
 //! The bearer scheme: from a request to a [`User`], the only way in.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use poem::{
     Body, Request, RequestBody,
@@ -56,11 +59,20 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim_matches(' '))
 }
 
-/// A short name for a user in the logs: it joins the lines of one user without
-/// saying who that is.
-fn log_name(user: &User) -> String {
-    let digest = Sha256::digest(user.subject().as_bytes());
-    hex::encode(&digest[..6])
+/// Who turned out to send a request: put with it empty, filled once its token is
+/// accepted, read for the log when it is answered.
+#[derive(Debug, Default)]
+pub struct Caller(OnceLock<User>);
+
+impl Caller {
+    /// A short name for the user in the logs: it joins the lines of one user
+    /// without saying who that is.
+    #[must_use]
+    pub fn log_name(&self) -> Option<String> {
+        let user = self.0.get()?;
+        let digest = Sha256::digest(user.subject().as_bytes());
+        Some(hex::encode(&digest[..6]))
+    }
 }
 
 async fn user(request: &Request) -> Result<User, Problem> {
@@ -126,7 +138,10 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     ) -> poem::Result<Self> {
         match user(request).await {
             Ok(user) => {
-                tracing::Span::current().record("user", log_name(&user));
+                if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
+                    // It is empty: a request is judged once.
+                    let _ = caller.0.set(user.clone());
+                }
                 Ok(Self(user))
             }
             Err(problem) => {

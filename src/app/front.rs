@@ -16,13 +16,13 @@ use poem::{
         },
     },
 };
-use tracing::{Instrument, field::Empty};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
     api::{
         problem::{self, Problem},
-        security::{self, Admission},
+        security::{self, Admission, Caller},
         spec,
     },
     app::{
@@ -130,8 +130,9 @@ impl<E: Endpoint> Endpoint for Front<E> {
             id = %request_id,
             method = %request.method(),
             route = route(request.uri().path()),
-            user = Empty,
         );
+        let caller = Arc::new(Caller::default());
+        request.extensions_mut().insert(Arc::clone(&caller));
         let origin = self.settings.cors.allowed_origin(request.headers());
         let visit = self.settings.limits.visit(&request);
         let answer = self.answer(request, visit.clone(), &request_id);
@@ -155,7 +156,7 @@ impl<E: Endpoint> Endpoint for Front<E> {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, id);
         }
-        span.in_scope(|| log(response.status(), started));
+        span.in_scope(|| log(response.status(), started, &caller));
         Ok(response)
     }
 }
@@ -164,13 +165,13 @@ impl<E: Endpoint> Endpoint for Front<E> {
 /// itself, so that only faults of ours have it unless it is asked for.
 const ACCESS: &str = "tasks_api::access";
 
-fn log(status: StatusCode, started: Instant) {
+fn log(status: StatusCode, started: Instant, caller: &Caller) {
     let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
     let status = status.as_u16();
     if status >= 500 {
-        tracing::warn!(target: ACCESS, status, latency_ms, "answered");
+        tracing::warn!(target: ACCESS, status, latency_ms, user = caller.log_name(), "answered");
     } else {
-        tracing::debug!(target: ACCESS, status, latency_ms, "answered");
+        tracing::debug!(target: ACCESS, status, latency_ms, user = caller.log_name(), "answered");
     }
 }
 
