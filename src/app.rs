@@ -155,7 +155,9 @@ fn readiness(store: &Store, verifier: &Verifier) -> Readiness {
     Readiness::new(vec![database, key_set])
 }
 
-/// Starts the service and serves until a signal ends it.
+/// Starts the service and serves until a signal ends it: readiness turns at once,
+/// requests are taken for the delay that is configured, and those in flight then
+/// are finished.
 pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let secret_is_random = banner::make_secret_where_none(&mut config)?;
     let url = database_url(&config)?;
@@ -171,10 +173,16 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let endpoint = routes(store.clone(), verifier, readiness.clone(), front);
 
     banner::show(&config, &url, address, secret_is_random)?;
+    let delay = config.stop_delay;
     let stop = async move {
         stop_signal().await;
-        tracing::info!("stopping");
         readiness.stop();
+        tracing::info!(delay_seconds = delay.as_secs(), "stopping");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            // Asked twice, it waits for no balancer.
+            () = stop_signal() => {}
+        }
     };
     server::serve(listener, endpoint, stop).await;
     store.close().await;

@@ -6,7 +6,7 @@
 
 mod limits;
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -96,6 +96,9 @@ pub struct Config {
     pub tasks_per_user: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub limits: LimitsConfig,
+    /// `STOP_DELAY`: how long requests are still taken once a stop was asked for and
+    /// readiness says no, so that a balancer can look elsewhere first.
+    pub stop_delay: Duration,
     /// `RUST_LOG`: a filter of `tracing-subscriber`.
     pub log_filter: String,
 }
@@ -165,6 +168,7 @@ impl Config {
                 "a whole number from 0 to 4294967295",
             ),
             limits: LimitsConfig::read(&mut reader, environment),
+            stop_delay: reader.stop_delay(environment),
             log_filter: reader.log_filter("RUST_LOG", "info"),
         };
         if environment != Environment::Development && !config.verifies_tokens() {
@@ -262,6 +266,19 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     fn port(&mut self) -> u16 {
         self.parse("PORT", 8000, "a port number from 0 to 65535")
+    }
+
+    fn stop_delay(&mut self, environment: Environment) -> Duration {
+        let default = match environment {
+            Environment::Development => 0,
+            Environment::Staging | Environment::Production => 5,
+        };
+        let wants = "whole seconds from 0 to 300";
+        let seconds: u64 = self.parse("STOP_DELAY", default, wants);
+        if seconds > 300 {
+            self.refuse("STOP_DELAY", format!("got \"{seconds}\", wants {wants}"));
+        }
+        Duration::from_secs(seconds)
     }
 
     fn refuse(&mut self, variable: &'static str, message: impl Into<String>) {

@@ -65,6 +65,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
         ("RATE_LIMIT_PER_ADDRESS", "-1"),
         ("RATE_LIMIT_FAILED_AUTH", "4294967296"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, proxy, 10.0.0.0/33"),
+        ("STOP_DELAY", "301"),
         ("RUST_LOG", "tasks_api=loud"),
     ])
     .unwrap_err();
@@ -85,6 +86,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
             "RATE_LIMIT_FAILED_AUTH",
             "TRUSTED_PROXIES",
             "TRUSTED_PROXIES",
+            "STOP_DELAY",
             "RUST_LOG"
         ]
     );
@@ -164,4 +166,14 @@ fn an_origin_is_normalised_as_a_browser_sends_it() {
     let config = read(&[("CORS_ORIGINS", "https://App.Example.com:443/")]).unwrap();
 
     assert_eq!(config.cors_origins, ["https://app.example.com"]);
+}
+
+#[test]
+fn a_stop_waits_for_balancers_where_there_are_some() {
+    let secret = ("BETTER_AUTH_SECRET", "0123456789abcdef0123456789abcdef");
+    let delay = |variables: &[_]| read(variables).unwrap().stop_delay.as_secs();
+
+    assert_eq!(delay(&[]), 0);
+    assert_eq!(delay(&[("ENVIRONMENT", "production"), secret]), 5);
+    assert_eq!(delay(&[("STOP_DELAY", "300")]), 300);
 }

@@ -20,5 +20,6 @@ mod process;
 mod settings;
 mod smuggling;
 mod start;
+mod stop;
 mod story;
 mod verbs;

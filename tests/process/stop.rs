@@ -1,0 +1,83 @@
+//! The three steps of a stop: readiness turns, requests are still taken, those in
+//! flight are finished.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
+
+use crate::process::{SECRET, Service, client, token};
+
+async fn service(stop_delay: &str) -> Service {
+    let variables = [("BETTER_AUTH_SECRET", SECRET), ("STOP_DELAY", stop_delay)];
+    let service = Service::start(&variables).await;
+    service.wait_until_ready().await;
+    service
+}
+
+/// Waits until readiness says no.
+async fn wait_until_not_ready(service: &Service) {
+    let url = format!("{}/health/ready", service.url);
+    for _ in 0..300 {
+        let answer = client().get(&url).send().await.expect("it still answers");
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("readiness did not turn");
+}
+
+#[tokio::test]
+async fn requests_are_taken_until_a_balancer_has_looked_elsewhere() {
+    let service = service("2").await;
+    let ana = token("ana").await;
+
+    service.signal("-TERM");
+    wait_until_not_ready(&service).await;
+
+    // On a new connection, as from a balancer that has not asked yet.
+    let url = format!("{}/api/tasks", service.url);
+    let answer = client().get(url).bearer_auth(ana).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(service.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait() {
+    let service = service("300").await;
+
+    service.signal("-TERM");
+    wait_until_not_ready(&service).await;
+    service.signal("-TERM");
+
+    assert_eq!(service.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered() {
+    let service = service("0").await;
+    let ana = token("ana").await;
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ana}\r\n\
+         Content-Type: application/json\r\nContent-Length: 16\r\n\r\n{{\"title\":"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The head has arrived, and half of the body.
+    sleep(Duration::from_millis(300)).await;
+
+    service.signal("-TERM");
+    sleep(Duration::from_millis(300)).await;
+    stream.write_all(b"\"Milk\"}").await.unwrap();
+
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(service.end().await.0, Some(0));
+}
