@@ -6,8 +6,10 @@
 )]
 
 mod jwks;
+#[path = "../support/key_server.rs"]
 mod key_server;
 mod key_set;
 mod matrix;
+#[path = "../support/signer.rs"]
 mod signer;
 mod sources;

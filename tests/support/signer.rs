@@ -1,4 +1,5 @@
 //! Makes keys and signs anything with them, well-formed or not.
+#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
 
 use std::{
     sync::OnceLock,

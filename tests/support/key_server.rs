@@ -1,5 +1,6 @@
 //! A key server on a free port, by hand on a socket, so that it can misbehave in
 //! every way. It counts its requests and changes its answer at any moment.
+#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
 
 use std::{
     sync::{
