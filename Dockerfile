@@ -9,6 +9,7 @@ WORKDIR /src
 # The dependencies, against empty sources: this layer stays until Cargo.lock or a
 # manifest moves. The manifest names tests/e2e/main.rs, so cargo wants it there.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY migration/Cargo.toml migration/
 RUN mkdir -p src migration/src tests/e2e \
  && touch src/lib.rs migration/src/lib.rs \

@@ -18,8 +18,9 @@ use tasks_api::{
     telemetry,
 };
 
+#[cfg(not(target_env = "msvc"))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A secure to-do backend for front ends that sign their users in elsewhere.
 ///
