@@ -4,6 +4,8 @@
 //! body for `null`, and builds a `Value` before it writes text. This one says
 //! which field is wrong, and writes straight to bytes.
 
+use std::time::Duration;
+
 use poem::{
     Body, IntoResponse, Request, RequestBody, Response,
     error::ReadBodyError,
@@ -22,6 +24,7 @@ use poem_openapi::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use crate::api::{
     fields::{Fields, FromFields},
@@ -31,6 +34,8 @@ use crate::api::{
 
 /// The most that a request body may hold, in bytes.
 pub const BODY_LIMIT: usize = 128 * 1024;
+/// How long it may take to arrive: the largest at five KiB a second.
+const BODY_TIMEOUT: Duration = Duration::from_secs(25);
 
 const JSON: &str = "application/json";
 
@@ -112,7 +117,8 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let body = body.take()?.into_bytes_limit(BODY_LIMIT).await;
+        let body = timeout(BODY_TIMEOUT, body.take()?.into_bytes_limit(BODY_LIMIT)).await;
+        let body = body.map_err(|_| Problem::request_timeout())?;
         let body = body.map_err(|error| match error {
             ReadBodyError::PayloadTooLarge => Problem::content_too_large(),
             _ => Problem::invalid_field("body", "must arrive whole"),

@@ -14,7 +14,7 @@ use poem::{
     Body, IntoResponse, Response,
     http::{
         HeaderValue, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use poem_openapi::{Object, types::Example};
@@ -190,6 +190,12 @@ impl Problem {
         }
     }
 
+    /// 408.
+    #[must_use]
+    pub fn request_timeout() -> Self {
+        Self::new(Kind::RequestTimeout, Kind::RequestTimeout.description())
+    }
+
     /// 413.
     #[must_use]
     pub fn content_too_large() -> Self {
@@ -305,6 +311,10 @@ impl Problem {
                     "Bearer"
                 }),
             );
+        }
+        if self.kind == Kind::RequestTimeout {
+            // RFC 9110, section 15.5.9: what is missing may still come.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

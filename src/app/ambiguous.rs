@@ -5,7 +5,7 @@
 use poem::{
     Request,
     http::{
-        HeaderName, HeaderValue,
+        HeaderName, HeaderValue, Version,
         header::{HOST, TRANSFER_ENCODING},
     },
 };
@@ -18,6 +18,10 @@ pub fn refuse(request: &Request) -> Result<(), Problem> {
     let host = hosts.next();
     if hosts.next().is_some() {
         return Err(Problem::invalid_field("Host", "must be given once"));
+    }
+    // RFC 9112, section 3.2: only HTTP/1.0 may leave it out.
+    if host.is_none() && request.version() == Version::HTTP_11 {
+        return Err(Problem::invalid_field("Host", "must be given"));
     }
     // RFC 9112, section 3.2.2, has the address win; a cache may have had the
     // header win.

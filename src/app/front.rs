@@ -2,7 +2,12 @@
 //! It gives each request an id and a span, keeps a panic from costing more than
 //! its own request, and makes every failure a problem with the right headers.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -16,6 +21,7 @@ use poem::{
         },
     },
 };
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -24,6 +30,7 @@ use crate::{
         problem::{self, Problem},
         security::{self, Admission, Caller},
         spec,
+        tasks::TaskError,
     },
     app::{
         ambiguous,
@@ -35,6 +42,10 @@ use crate::{
 
 /// The name of the header that names an answer in the logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a request may take in all. Each of its parts has a shorter limit of
+/// its own: this one is for what nobody thought of.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a page may load that an answer is mistaken for: nothing. The pages of
 /// `/docs` have a policy of their own.
@@ -109,11 +120,19 @@ impl<E: Endpoint> Front<E> {
             // Answered like GET; the server leaves the body away (RFC 9110, 9.3.2).
             request.set_method(Method::GET);
         }
-        let answer = AssertUnwindSafe(self.inner.get_response(request));
-        let response = answer.catch_unwind().await.unwrap_or_else(|_| {
+        let writes = !request.method().is_safe();
+        let answer = AssertUnwindSafe(self.inner.get_response(request)).catch_unwind();
+        let response = match timeout(REQUEST_TIMEOUT, answer).await {
+            Ok(Ok(response)) => response,
             // The hook of `telemetry` has logged what and where.
-            Problem::internal("a request handler panicked").into_response()
-        });
+            Ok(Err(_)) => Problem::internal("a request handler panicked").into_response(),
+            Err(_) => Problem::from(if writes {
+                TaskError::OutcomeUnknown("not done within the time of a request".to_owned())
+            } else {
+                TaskError::Unavailable("not done within the time of a request".to_owned())
+            })
+            .into_response(),
+        };
         problem::finish(response, request_id, || Some(allow(&path)))
     }
 }

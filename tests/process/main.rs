@@ -8,9 +8,11 @@
 )]
 
 mod connection;
+mod crowd;
 #[path = "../support/database.rs"]
 mod database;
 mod durability;
+mod http2;
 mod instances;
 mod limits;
 mod model;
@@ -18,6 +20,7 @@ mod outage;
 #[path = "../support/process.rs"]
 mod process;
 mod settings;
+mod slow;
 mod smuggling;
 mod start;
 mod stop;

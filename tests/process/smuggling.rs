@@ -1,6 +1,6 @@
 //! Bytes that are no proper HTTP, on a real socket: refused or closed, never a
 //! fault of ours; and what comes behind them in the same bytes is not carried
-//! out. (An absent `Host` is the server's own test.)
+//! out.
 
 mod cases;
 

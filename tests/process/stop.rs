@@ -10,7 +10,10 @@ use tokio::{
     time::sleep,
 };
 
-use crate::process::{SECRET, Service, client, token};
+use crate::{
+    process::{SECRET, Service, client, token},
+    slow::{Kind, SlowClient},
+};
 
 async fn service(stop_delay: &str) -> Service {
     let variables = [("BETTER_AUTH_SECRET", SECRET), ("STOP_DELAY", stop_delay)];
@@ -53,6 +56,20 @@ async fn a_second_signal_ends_the_wait() {
 
     service.signal("-TERM");
     wait_until_not_ready(&service).await;
+    service.signal("-TERM");
+
+    assert_eq!(service.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn clients_that_never_finish_cannot_hold_the_exit() {
+    let service = service("0").await;
+    let mut held = Vec::new();
+    for kind in Kind::ALL {
+        held.push(SlowClient::start(&service, kind, &token("ana").await).await);
+    }
+    sleep(Duration::from_millis(500)).await;
+
     service.signal("-TERM");
 
     assert_eq!(service.end().await.0, Some(0));

@@ -152,5 +152,9 @@ pub async fn token(subject: &str) -> String {
 
 /// A client that gives up rather than hang.
 pub fn client() -> Client {
-    Client::builder().timeout(PATIENCE).build().unwrap()
+    // The service shows a connection out on which nothing came for ten seconds. One that
+    // was made ahead must not be used in that very moment.
+    let kept = Duration::from_secs(5);
+    let client = Client::builder().timeout(PATIENCE).pool_idle_timeout(kept);
+    client.build().unwrap()
 }

@@ -12,7 +12,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use poem::{
     Body, Endpoint, EndpointExt, Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderMap, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
 };
 use serde_json::{Value, json};
 use tasks_api::{
@@ -91,12 +91,12 @@ impl App {
 
     /// A request, to be refined and sent.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+        let uri: Uri = path.parse().expect("a path");
+        let host = uri.authority().map_or("tasks.example.com", |a| a.as_str());
+        let request = Request::builder().method(method).header("host", host);
         Call {
             app: self,
-            request: Request::builder()
-                .method(method)
-                .uri(path.parse().expect("a path"))
-                .finish(),
+            request: request.uri(uri).finish(),
         }
     }
 

@@ -38,6 +38,7 @@ pub fn starts() -> Vec<Case> {
     let long_path = "a".repeat(80_000);
     vec![
         case("HTTP/0.9", "GET /health/live\r\n\r\n", Closed(400)),
+        case("no host", "GET /health/live HTTP/1.1\r\n\r\n", Closed(400)),
         case("HTTP/1.2", host("GET / HTTP/1.2"), Closed(400)),
         case("HTTP/2.0", host("GET / HTTP/2.0"), Closed(400)),
         case("HTTP/3.0", host("GET / HTTP/3.0"), Closed(400)),
@@ -64,7 +65,7 @@ pub fn starts() -> Vec<Case> {
         case(
             "80,000 letters of path",
             host(&format!("GET /{long_path} HTTP/1.1")),
-            Closed(414),
+            Closed(431),
         ),
         case(
             "1,000 letters of method",

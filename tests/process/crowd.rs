@@ -1,0 +1,60 @@
+//! More connections than the process may have files: it waits for some to go,
+//! and is itself again.
+
+#![cfg(target_os = "linux")]
+
+use std::{fs, process::Command, time::Duration};
+
+use reqwest::StatusCode;
+use tokio::{net::TcpStream, time::sleep};
+
+use crate::process::{SECRET, Service, client, token};
+
+/// The processor time that the process has had, in clock ticks: hundredths of a
+/// second everywhere.
+fn ticks(service: &Service) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", service.child.id().unwrap()));
+    let stat = stat.unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .map(|n| n.parse::<u64>().unwrap())
+        .sum()
+}
+
+#[tokio::test]
+async fn it_outlives_a_lack_of_file_descriptors() {
+    let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    service.wait_until_ready().await;
+    let ana = token("ana").await;
+    let tasks = format!("{}/api/tasks", service.url);
+    let warm = client().get(&tasks).bearer_auth(&ana).send().await.unwrap();
+    assert_eq!(warm.status(), StatusCode::OK);
+    let id = service.child.id().unwrap().to_string();
+    let limited = Command::new("prlimit")
+        .args(["--pid", &id, "--nofile=64:64"])
+        .status();
+    assert!(limited.expect("prlimit of util-linux").success());
+
+    let address = service.url.strip_prefix("http://").unwrap();
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        // The system completes them; those that it cannot hand over wait.
+        crowd.push(TcpStream::connect(address).await.unwrap());
+    }
+    sleep(Duration::from_millis(500)).await;
+    let before = ticks(&service);
+    sleep(Duration::from_secs(2)).await;
+    let spent = ticks(&service) - before;
+    drop(crowd);
+
+    let answer = client().get(&tasks).bearer_auth(&ana).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    // A loop that spins has 200 of them.
+    assert!(spent < 50, "{spent} hundredths of a second in two seconds");
+    service.signal("-TERM");
+    let (code, log) = service.end().await;
+    assert_eq!(code, Some(0));
+    assert!(log.contains("cannot accept connections"), "{log}");
+}
