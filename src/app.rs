@@ -26,7 +26,7 @@ use crate::{
     auth::{ClaimPolicy, KeySetTimes, Secret, TokenSources, Verifier, sign_hs256_for},
     config::{Config, ConfigError, ConfigErrors},
     server,
-    store::{DatabaseUrl, Store},
+    store::{DatabaseUrl, Store, StoreError},
 };
 
 /// Why the service did not start.
@@ -58,7 +58,16 @@ pub fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
 /// Opens the store. The error names `DATABASE_URL`.
 pub async fn open_store(config: &Config, url: &DatabaseUrl) -> Result<Store, StartError> {
     let store = Store::connect(url, config.tasks_per_user).await;
-    store.map_err(|error| StartError::Failed(format!("DATABASE_URL: {error}")))
+    store.map_err(|error| store_error(&error))
+}
+
+/// The error names `DATABASE_URL`.
+#[must_use]
+pub fn store_error(error: &StoreError) -> StartError {
+    if error.is_misconfigured() {
+        return StartError::config("DATABASE_URL", error);
+    }
+    StartError::Failed(format!("DATABASE_URL: {error}"))
 }
 
 /// What `JWT_ISSUER` and `JWT_AUDIENCE` ask of every token.
@@ -164,7 +173,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let verifier = verifier(&config)?;
     let store = open_store(&config, &url).await?;
     let migrated = store.migrate_when_reachable().await;
-    migrated.map_err(|error| StartError::Failed(format!("DATABASE_URL: {error}")))?;
+    migrated.map_err(|error| store_error(&error))?;
     let listener = listen(&config).await?;
     let address = listener.local_addr();
     let address = address.map_err(|error| StartError::Failed(error.to_string()))?;

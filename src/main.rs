@@ -162,8 +162,7 @@ fn print_token(config: &Config, args: &TokenArgs) -> Result<(), StartError> {
 async fn migrate(config: &Config, direction: Direction) -> Result<(), StartError> {
     let url = app::database_url(config)?;
     let store = app::open_store(config, &url).await?;
-    let failed =
-        |error: tasks_api::store::StoreError| StartError::Failed(format!("DATABASE_URL: {error}"));
+    let failed = |error: tasks_api::store::StoreError| app::store_error(&error);
     match direction {
         Direction::Up => store.migrate_up().await.map_err(failed)?,
         Direction::Down { steps } => store.migrate_down(steps).await.map_err(failed)?,

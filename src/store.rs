@@ -3,8 +3,9 @@
 //! A request's way: `tasks` puts it, marked with its owner ([`owned`]), into the
 //! queue of a `lane`; a worker there takes what waits, and `requests` (reads),
 //! `postgres` or `sqlite` (writes) run it as one statement of `sql` on the
-//! worker's own `link` to the database. Beside that way, `connect` opens the pools
-//! and `migrate` moves the tables. The entity is private to this room, which
+//! worker's own `link` to the database. Beside that way, `connect` opens the pools,
+//! `pooler` refuses what may lie before the database, and `migrate` moves the
+//! tables. The entity is private to this room, which
 //! imports `api` and `auth`, and must never be imported by them.
 //!
 //! [`TaskService`]: crate::api::tasks::TaskService
@@ -17,6 +18,7 @@ mod lane;
 mod link;
 mod migrate;
 mod owned;
+mod pooler;
 mod postgres;
 mod requests;
 mod sql;
@@ -47,6 +49,7 @@ use self::{
 pub use self::{
     error::StoreError,
     migrate::Migration,
+    pooler::Statements,
     url::{DatabaseKind, DatabaseUrl, DatabaseUrlError},
 };
 use crate::api::tasks::TaskError;
@@ -120,7 +123,17 @@ impl Store {
         if !self.inner.migrated.load(Ordering::Relaxed) {
             return Err(StoreError::not_migrated());
         }
+        self.check_statements().await?;
         self.ping().await
+    }
+
+    /// Why prepared statements can be relied on, or the error that says what to
+    /// change. Looks once, and again when what it found proved wrong.
+    pub async fn check_statements(&self) -> Result<Statements, StoreError> {
+        match self.inner.pools.statements.get() {
+            Some(found) => Ok(found),
+            None => pooler::check(&self.inner.pools).await,
+        }
     }
 
     /// Carries out what waits, at most for the time that a request may take, and

@@ -5,7 +5,7 @@ use crate::{
     app::{StartError, banner, database_url, open_store, verifier},
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
-    store::{Migration, Store},
+    store::{DatabaseKind, Migration, Store},
 };
 
 /// What was found: printed as it is found, and counted.
@@ -71,7 +71,17 @@ async fn check_database(config: &Config, findings: &mut Findings) {
         Ok(()) => findings.good("database", format!("{url} answers")),
         Err(error) => findings.bad("database", format!("{url}: {error}")),
     }
-    check_migrations(&store, findings).await;
+    match store.check_statements().await {
+        Ok(found) => {
+            if url.kind() == DatabaseKind::Postgres {
+                findings.good("prepared statements", found);
+            }
+            check_migrations(&store, findings).await;
+        }
+        Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
+        // Said above, in the words of the same failure.
+        Err(_) => check_migrations(&store, findings).await,
+    }
     store.close().await;
 }
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::{
     error::StoreError,
+    pooler::{Known, Statements},
     url::{DatabaseUrl, Target},
 };
 
@@ -33,11 +34,14 @@ const IDLE: Duration = Duration::from_mins(4);
 const SETTINGS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("statement_timeout", "2s"),
-    ("lock_timeout", "500ms"),
+    ("lock_timeout", LOCK_TIMEOUT),
     ("idle_in_transaction_session_timeout", "5s"),
 ];
+/// As the server writes it, too: so it tells whether it took the settings.
+pub const LOCK_TIMEOUT: &str = "500ms";
 
-/// Where connections come from.
+/// Where connections come from. A clone opens none.
+#[derive(Clone)]
 pub struct Pools {
     /// For migrations and health.
     pub control: DatabaseConnection,
@@ -45,6 +49,8 @@ pub struct Pools {
     pub lanes: DatabaseConnection,
     /// For lanes behind a pooler that refuses [`SETTINGS`].
     pub plain: DatabaseConnection,
+    /// What is known of prepared statements there.
+    pub statements: Known,
 }
 
 impl Pools {
@@ -60,20 +66,24 @@ impl Pools {
 
 /// Opens the pools.
 pub async fn open(url: &DatabaseUrl) -> Result<Pools, StoreError> {
+    let statements = Known::default();
     match &url.0 {
         Target::Sqlite(path) => {
+            statements.set(Some(Statements::Own));
             prepare(path)?;
             let pool = sqlite(path, LANES + CONTROL).await?;
             Ok(Pools {
                 control: pool.clone(),
                 lanes: pool.clone(),
                 plain: pool,
+                statements,
             })
         }
         Target::Postgres(url) => Ok(Pools {
             control: postgres(url.as_str(), CONTROL, &[]).await?,
             lanes: postgres(url.as_str(), LANES, &SETTINGS).await?,
             plain: postgres(url.as_str(), LANES, &[]).await?,
+            statements,
         }),
     }
 }
@@ -94,10 +104,13 @@ async fn postgres(
         .sqlx_logging(false)
         .set_application_name("tasks-api")
         .map_sqlx_postgres_opts(move |options| {
-            options
-                .options(settings.iter().copied())
-                // PgBouncer refuses the parameter; nothing here is a float.
-                .extra_float_digits(None)
+            // PgBouncer refuses the parameter; nothing here is a float.
+            let options = options.extra_float_digits(None);
+            if settings.is_empty() {
+                // No settings would be sent as an empty parameter, refused as well.
+                return options;
+            }
+            options.options(settings.iter().copied())
         });
     Ok(Database::connect(options).await?)
 }

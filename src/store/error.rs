@@ -11,7 +11,17 @@ use crate::api::tasks::TaskError;
 #[error("{message}")]
 pub struct StoreError {
     message: String,
-    unreachable: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The same may work later.
+    Unreachable,
+    /// The operator must change where `DATABASE_URL` leads.
+    Misconfigured,
+    /// Something else is wrong that time does not mend.
+    Broken,
 }
 
 impl StoreError {
@@ -19,7 +29,15 @@ impl StoreError {
     pub(super) fn broken(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            unreachable: false,
+            kind: Kind::Broken,
+        }
+    }
+
+    /// The operator must change where `DATABASE_URL` leads.
+    pub(super) fn misconfigured(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            kind: Kind::Misconfigured,
         }
     }
 
@@ -27,7 +45,7 @@ impl StoreError {
     pub(super) fn silent() -> Self {
         Self {
             message: "the database does not answer".to_owned(),
-            unreachable: true,
+            kind: Kind::Unreachable,
         }
     }
 
@@ -35,14 +53,20 @@ impl StoreError {
     pub(super) fn not_migrated() -> Self {
         Self {
             message: "the tables are not up to date yet".to_owned(),
-            unreachable: true,
+            kind: Kind::Unreachable,
         }
     }
 
     /// Whether the same may work later.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        self.unreachable
+        self.kind == Kind::Unreachable
+    }
+
+    /// Whether the operator must change where `DATABASE_URL` leads.
+    #[must_use]
+    pub fn is_misconfigured(&self) -> bool {
+        self.kind == Kind::Misconfigured
     }
 }
 
@@ -50,7 +74,10 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         Self {
             message: error.to_string(),
-            unreachable: !matches!(reach(&error), Reach::Answered),
+            kind: match reach(&error) {
+                Reach::Answered => Kind::Broken,
+                Reach::Undone | Reach::Lost => Kind::Unreachable,
+            },
         }
     }
 }
@@ -160,11 +187,12 @@ fn code(error: &DbErr) -> Option<String> {
 /// What the database's own code says of a statement.
 ///
 /// `PostgreSQL` (appendix A of its manual): in the classes 40 (rolled back), 53
-/// (resources) and with 25006 (read-only after a failover), 55P03 (locked),
-/// 57014 (time limit), 57P01, 57P03 and 57P05 (stopping, starting, idle) nothing
-/// was kept. Class 08 (a pooler's connection broke), 40003 and 57P02 (another
-/// process crashed) may come after the commit. `SQLite`: 5 and 6 (locked) and 13
-/// (disk full) were rolled back; 10 (input or output failed) is in doubt.
+/// (resources) and with 25006 (read-only after a failover), 26000 and 42P05 (a
+/// prepared statement's name, mixed up by a pooler), 55P03 (locked), 57014 (time
+/// limit), 57P01, 57P03 and 57P05 (stopping, starting, idle) nothing was kept. Class
+/// 08 (a pooler's connection broke), 40003 and 57P02 (another process crashed) may
+/// come after the commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were rolled
+/// back; 10 (input or output failed) is in doubt.
 fn said(code: &str) -> Reach {
     if code.len() < 5 {
         return match code.parse::<u32>().map(|code| code & 0xff) {
@@ -175,7 +203,7 @@ fn said(code: &str) -> Reach {
     }
     match code {
         "40003" | "57P02" => Reach::Lost,
-        "25006" | "55P03" | "57014" => Reach::Undone,
+        "25006" | "26000" | "42P05" | "55P03" | "57014" => Reach::Undone,
         _ if code.starts_with("08") => Reach::Lost,
         _ if ["40", "53", "57P"].iter().any(|c| code.starts_with(c)) => Reach::Undone,
         _ => Reach::Answered,

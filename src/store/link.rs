@@ -12,16 +12,21 @@
 
 use std::{
     future::Future,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr, Statement, sea_query::Values};
+use sea_orm::{DbErr, QueryResult, RuntimeErr, Statement, sea_query::Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Connection, Postgres, Sqlite, pool::PoolConnection};
 use tokio::time::timeout;
 
-use super::{DatabaseKind, connect::Pools};
+use super::{
+    DatabaseKind,
+    connect::Pools,
+    pooler::{self, Statements},
+};
 
 /// How long a batch may take. Less than a request's own limit, so that what is
 /// sent early is also answered.
@@ -36,9 +41,9 @@ const LIFETIME: Duration = Duration::from_mins(30);
 /// A connection, opened when it is first needed and again after it broke.
 pub struct Link {
     kind: DatabaseKind,
-    pool: DatabaseConnection,
-    /// The pool to take instead where a pooler refuses the settings of the first.
-    plain: Option<DatabaseConnection>,
+    pools: Pools,
+    /// Whether a pooler refused the settings of the lanes' own connections.
+    is_plain: bool,
     open: Option<Open>,
 }
 
@@ -69,8 +74,8 @@ impl Link {
     pub fn new(kind: DatabaseKind, pools: &Pools) -> Self {
         Self {
             kind,
-            pool: pools.lanes.clone(),
-            plain: Some(pools.plain.clone()),
+            pools: pools.clone(),
+            is_plain: false,
             open: None,
         }
     }
@@ -97,6 +102,11 @@ impl Link {
                 Ok(done)
             }
             Ok(Err(error)) => {
+                if is_about_names(&error) {
+                    // What was found of the pooler does not hold any more.
+                    self.pools.statements.set(None);
+                    self.drop_connection();
+                }
                 if self.kind == DatabaseKind::Sqlite || !is_answer(&error) {
                     self.drop_connection();
                 }
@@ -156,14 +166,23 @@ impl Link {
                 self.drop_connection();
             }
         }
+        if self.pools.statements.get().is_none() {
+            let check = pooler::check(&self.pools).await;
+            check.map_err(|error| connect_error(sqlx::Error::Io(io::Error::other(error))))?;
+        }
         let connection = match self.connect().await {
-            Err(error) if refuses_settings(&error) && self.plain.is_some() => {
-                self.pool = self.plain.take().unwrap_or_else(|| self.pool.clone());
+            Err(error) if refuses_settings(&error) && !self.is_plain => {
+                self.is_plain = true;
                 self.connect().await
             }
             connected => connected,
         };
-        let connection = connection.map_err(connect_error)?;
+        let mut connection = connection.map_err(connect_error)?;
+        if let Err(error) = connection.check(&self.pools).await {
+            // It may be in the middle of a transaction: not back into the pool.
+            connection.leave();
+            return Err(error);
+        }
         let now = Instant::now();
         self.open = Some(Open {
             connection,
@@ -174,13 +193,18 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Kept, sqlx::Error> {
+        let pool = if self.is_plain {
+            &self.pools.plain
+        } else {
+            &self.pools.lanes
+        };
         match self.kind {
             DatabaseKind::Postgres => {
-                let pool = self.pool.get_postgres_connection_pool();
+                let pool = pool.get_postgres_connection_pool();
                 pool.acquire().await.map(Kept::Postgres)
             }
             DatabaseKind::Sqlite => {
-                let pool = self.pool.get_sqlite_connection_pool();
+                let pool = pool.get_sqlite_connection_pool();
                 pool.acquire().await.map(Kept::Sqlite)
             }
         }
@@ -188,15 +212,20 @@ impl Link {
 
     /// Closes the connection without a word: it may be in the middle of anything.
     pub fn drop_connection(&mut self) {
-        match self.open.take().map(|open| open.connection) {
-            Some(Kept::Postgres(connection)) => drop(connection.detach()),
-            Some(Kept::Sqlite(connection)) => drop(connection.detach()),
-            None => {}
+        if let Some(open) = self.open.take() {
+            open.connection.leave();
         }
     }
 }
 
 impl Kept {
+    fn leave(self) {
+        match self {
+            Self::Postgres(connection) => drop(connection.detach()),
+            Self::Sqlite(connection) => drop(connection.detach()),
+        }
+    }
+
     async fn answers(&mut self) -> bool {
         let ping: std::pin::Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + '_>> =
             match self {
@@ -204,6 +233,21 @@ impl Kept {
                 Self::Sqlite(_) => return true,
             };
         matches!(timeout(QUIET, ping).await, Ok(Ok(())))
+    }
+
+    /// Fails where a pooler kept track of statements and no longer does: it may
+    /// have come back with other settings, or be another one.
+    async fn check(&mut self, pools: &Pools) -> Result<(), DbErr> {
+        let Self::Postgres(connection) = self else {
+            return Ok(());
+        };
+        if pools.statements.get() != Some(Statements::Tracked)
+            || pooler::is_tracked(connection).await?
+        {
+            return Ok(());
+        }
+        pools.statements.set(None);
+        Err(pooler::untracked())
     }
 }
 
@@ -223,19 +267,33 @@ fn is_answer(error: &DbErr) -> bool {
     }
 }
 
+/// Whether a name that we gave a statement is not ours to use: the server does
+/// not know it, or knows it as another one's.
+fn is_about_names(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("26000" | "42P05"))
+}
+
 /// Poolers refuse settings that are sent as the connection is made, with
 /// `protocol_violation` or `feature_not_supported`.
-fn refuses_settings(error: &sqlx::Error) -> bool {
+pub fn refuses_settings(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("08P01" | "0A000"))
 }
 
-fn query_error(error: sqlx::Error) -> DbErr {
+pub fn query_error(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-fn connect_error(error: sqlx::Error) -> DbErr {
+pub fn connect_error(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }

@@ -34,6 +34,7 @@ impl Store {
     /// Applies every migration that is pending. Where none is, this takes no lock
     /// and needs no right to create tables.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
+        self.check_statements().await?;
         if !self.is_up_to_date().await? {
             let transaction = self.lock().await?;
             let applied = applied_migrations(&transaction).await?;
@@ -77,6 +78,7 @@ impl Store {
 
     /// Takes back the last `steps` migrations.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
+        self.check_statements().await?;
         let transaction = self.lock().await?;
         Migrator::down(&transaction, Some(steps)).await?;
         transaction.commit().await?;
@@ -87,6 +89,7 @@ impl Store {
     /// Every migration, oldest first; those that only a newer program knows are
     /// listed as well.
     pub async fn migration_status(&self) -> Result<Vec<Migration>, StoreError> {
+        self.check_statements().await?;
         let transaction = self.lock().await?;
         let applied = applied_migrations(&transaction).await?;
         transaction.commit().await?;
@@ -117,12 +120,18 @@ impl Store {
     }
 
     async fn migrate_until_done(&self) {
+        let mut said = String::new();
         loop {
             sleep(RETRY).await;
             match self.migrate_up().await {
                 Ok(()) => return tracing::info!("the database is back, the tables are up to date"),
                 Err(error) if error.is_unreachable() => {}
-                Err(error) => tracing::error!(%error, "the tables cannot be moved"),
+                // Once, not with every try.
+                Err(error) if error.to_string() == said => {}
+                Err(error) => {
+                    said = error.to_string();
+                    tracing::error!(%error, "DATABASE_URL cannot be used; no request is served");
+                }
             }
         }
     }

@@ -10,6 +10,7 @@
 use sea_orm::{DbBackend, DbErr, Statement};
 
 pub mod postgres;
+pub mod probe;
 pub mod sqlite;
 
 use super::{DatabaseKind, owned::Owned};

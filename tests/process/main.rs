@@ -17,6 +17,9 @@ mod instances;
 mod limits;
 mod model;
 mod outage;
+#[path = "../support/pgbouncer.rs"]
+mod pgbouncer;
+mod pooler;
 #[path = "../support/process.rs"]
 mod process;
 mod settings;

@@ -142,6 +142,12 @@ impl Service {
     }
 }
 
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// A token of `subject`, from the binary itself.
 pub async fn token(subject: &str) -> String {
     let arguments = ["token", "--sub", subject];

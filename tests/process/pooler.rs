@@ -1,0 +1,372 @@
+//! Behind a real `PgBouncer`: served where prepared statements are safe, refused
+//! with what to set where they are not, and no password in any output.
+
+use std::{process::Output, time::Duration};
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    database::TestDatabase,
+    pgbouncer::{PASSWORD, Program, url},
+    process::{SECRET, Service, client, free_port, run, token},
+};
+
+const SESSION: &str = "pool_mode = session";
+const TRANSACTION: &str = "pool_mode = transaction";
+const TRACKING: &str = "max_prepared_statements = 100";
+const NO_TRACKING: &str = "max_prepared_statements = 0";
+
+impl Program {
+    /// Transaction mode without tracking: what older ones cannot do they must not
+    /// be told.
+    fn untracked(&self) -> Vec<&'static str> {
+        let off = self.tracks.then_some(NO_TRACKING);
+        [TRANSACTION].into_iter().chain(off).collect()
+    }
+}
+
+/// What it printed, without a password.
+fn said(output: &Output) -> String {
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    let said = said.concat();
+    assert!(!said.contains(PASSWORD), "{said}");
+    said
+}
+
+async fn statuses(service: &Service) -> [StatusCode; 2] {
+    let ana = token("ana").await;
+    let status = async |path: &str| {
+        let call = client().get(format!("{}{path}", service.url));
+        call.bearer_auth(&ana).send().await.unwrap().status()
+    };
+    [status("/health/ready").await, status("/api/tasks").await]
+}
+
+/// `count` users at once, each with a task of their own, and the right answers.
+async fn serve_in_parallel(service: &Service, count: usize) {
+    let client = client();
+    let users = join_all((0..8).map(async |user| token(&format!("user {user}")).await)).await;
+    let tasks = format!("{}/api/tasks", service.url);
+    let one = async |nth: usize| {
+        let user = &users[nth % users.len()];
+        let title = format!("task {nth}");
+        let create = client.post(&tasks).bearer_auth(user);
+        let created = create.json(&json!({"title": title})).send().await.unwrap();
+        assert_eq!(created.status(), StatusCode::CREATED);
+        let created: Value = created.json().await.unwrap();
+        assert_eq!(created["title"], title.as_str());
+        let url = format!("{tasks}/{}", created["id"]);
+        let complete = client.patch(format!("{url}/complete")).bearer_auth(user);
+        let completed = complete.json(&json!({"completed": true})).send();
+        let completed: Value = completed.await.unwrap().json().await.unwrap();
+        assert_eq!(completed["completed"], true);
+        let read = client.get(&url).bearer_auth(user).send().await.unwrap();
+        let read: Value = read.json().await.unwrap();
+        assert_eq!(read, completed);
+    };
+    join_all((0..count).map(one)).await;
+}
+
+#[tokio::test]
+async fn session_mode_serves() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    for settings in [
+        &[SESSION][..],
+        &[SESSION, "ignore_startup_parameters = options"],
+        &[SESSION, "server_round_robin = 1"],
+    ] {
+        let pooler = program.start(&database, settings);
+        let service = Service::on(&pooler.url).await;
+        service.wait_until_ready().await;
+
+        serve_in_parallel(&service, 16).await;
+
+        let doctor = run(&[("DATABASE_URL", &pooler.url)], &["doctor"]).await;
+        let said = said(&doctor);
+        assert!(said.contains("ok    prepared statements: each"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn session_mode_with_few_sessions_is_not_mistaken_for_another() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    // Fewer than are compared: the third connection waits for one of the first's.
+    let pooler = program.start(&database, &[SESSION, "default_pool_size = 2"]);
+
+    let output = run(&[("DATABASE_URL", &pooler.url)], &["migrate", "up"]).await;
+
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    for more in [
+        &[][..],
+        &["server_round_robin = 1"],
+        &["server_round_robin = 1", "min_pool_size = 5"],
+        &["default_pool_size = 1"],
+        &["ignore_startup_parameters = options"],
+    ] {
+        let settings = [&program.untracked(), more].concat();
+        let pooler = program.start(&database, &settings);
+        let variables = [
+            ("DATABASE_URL", pooler.url.as_str()),
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("PORT", "0"),
+        ];
+        for (verb, code) in [
+            (&["serve"][..], 2),
+            (&["migrate", "up"], 2),
+            (&["migrate", "status"], 2),
+            (&["migrate", "down"], 2),
+            (&["doctor"], 1),
+        ] {
+            let output = run(&variables, verb).await;
+
+            let said = said(&output);
+            assert_eq!(
+                output.status.code(),
+                Some(code),
+                "{settings:?} {verb:?}: {said}"
+            );
+            let named = ["DATABASE_URL", "FAIL  prepared statements"];
+            assert!(named.iter().any(|name| said.contains(name)), "{said}");
+            assert!(
+                said.contains("set max_prepared_statements above 0"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn traffic_of_others_hides_nothing() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    let pooler = program.start(&database, &program.untracked());
+    let mut options = sea_orm::ConnectOptions::new(&pooler.url);
+    options.map_sqlx_postgres_opts(|options| options.extra_float_digits(None));
+    let pool = sea_orm::Database::connect(options).await.unwrap();
+    let busy = (0..6).map(|nth| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            loop {
+                let sleep = format!("SELECT pg_sleep(0.00{nth})");
+                sea_orm::ConnectionTrait::execute_unprepared(&pool, &sleep)
+                    .await
+                    .unwrap();
+            }
+        })
+    });
+    let busy: Vec<_> = busy.collect();
+
+    for _ in 0..10 {
+        let output = run(&[("DATABASE_URL", &pooler.url)], &["migrate", "up"]).await;
+
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
+    for task in busy {
+        task.abort();
+    }
+}
+
+#[tokio::test]
+async fn two_poolers_behind_one_address_hide_nothing() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    let settings = [&program.untracked(), &["so_reuseport = 1"][..]].concat();
+    let port = free_port();
+    let first = program.start_on(port, &database, &settings);
+    let _second = program.start_on(port, &database, &settings);
+
+    for _ in 0..20 {
+        let output = run(&[("DATABASE_URL", &first.url)], &["migrate", "up"]).await;
+
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
+}
+
+#[tokio::test]
+async fn statement_mode_is_refused() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    let pooler = program.start(&database, &["pool_mode = statement"]);
+
+    let output = run(&[("DATABASE_URL", &pooler.url)], &["migrate", "up"]).await;
+
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("allows no transactions"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_behind_its_pooler_is_waited_for() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    let port = free_port();
+    let name = database.url().rsplit('/').next().unwrap();
+    let away = format!("{name} = host=127.0.0.1 port=1 user=postgres");
+    let pooler = program.start_on(port, &database, &["[databases]", &away]);
+    let service = Service::on(&pooler.url).await;
+    let unavailable = [StatusCode::SERVICE_UNAVAILABLE; 2];
+    for _ in 0..10 {
+        assert_eq!(statuses(&service).await, unavailable);
+        sleep(Duration::from_millis(200)).await;
+    }
+
+    drop(pooler);
+    let _pooler = program.start_on(port, &database, &[SESSION]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+}
+
+#[tokio::test]
+async fn a_pooler_that_comes_late_is_looked_at_before_anything_is_served() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database).await else {
+        return;
+    };
+    let port = free_port();
+    let service = Service::on(&url(port, &database)).await;
+    let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
+    assert_eq!(statuses(&service).await, refused, "away");
+
+    let pooler = program.start_on(port, &database, &program.untracked());
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(4) {
+        assert_eq!(statuses(&service).await, refused, "unsafe");
+        sleep(Duration::from_millis(200)).await;
+    }
+    drop(pooler);
+    let _pooler = program.start_on(port, &database, &[SESSION]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+
+    service.signal("-TERM");
+    let (code, log) = service.end().await;
+    assert_eq!(code, Some(0));
+    let told = log.matches("DATABASE_URL cannot be used").count();
+    assert_eq!(told, 1, "once, not with every try: {log}");
+    assert!(log.contains("max_prepared_statements above 0"), "{log}");
+    assert!(!log.contains(PASSWORD), "{log}");
+}
+
+#[tokio::test]
+async fn transaction_mode_with_tracking_serves() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database)
+        .await
+        .filter(|program| program.tracks)
+    else {
+        println!("nothing to do without PgBouncer 1.21 or later");
+        return;
+    };
+    for more in [&[][..], &["default_pool_size = 2"]] {
+        let pooler = program.start(&database, &[&[TRANSACTION, TRACKING], more].concat());
+        let service = Service::on(&pooler.url).await;
+        service.wait_until_ready().await;
+
+        serve_in_parallel(&service, 200).await;
+
+        let doctor = run(&[("DATABASE_URL", &pooler.url)], &["doctor"]).await;
+        let said = said(&doctor);
+        assert!(
+            said.contains("ok    prepared statements: a pooler"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database)
+        .await
+        .filter(|program| program.tracks)
+    else {
+        println!("nothing to do without PgBouncer 1.21 or later");
+        return;
+    };
+    let port = free_port();
+    let pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
+    let service = Service::on(&pooler.url).await;
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+
+    drop(pooler);
+    let pooler = program.start_on(port, &database, &[TRANSACTION, NO_TRACKING]);
+    let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
+    // The first readiness asks on the control connection alone.
+    let [_, list] = statuses(&service).await;
+    assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
+    for _ in 0..5 {
+        assert_eq!(statuses(&service).await, refused);
+        // Long enough that the writers test their connections before they use them.
+        sleep(Duration::from_millis(250)).await;
+    }
+
+    drop(pooler);
+    let _pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+}
+
+#[tokio::test]
+async fn tracking_that_is_turned_off_under_way_is_noticed() {
+    let database = TestDatabase::create().await;
+    let Some(program) = Program::find(&database)
+        .await
+        .filter(|program| program.tracks)
+    else {
+        println!("nothing to do without PgBouncer 1.21 or later");
+        return;
+    };
+    let pooler = program.start(&database, &[TRANSACTION, TRACKING]);
+    let service = Service::on(&pooler.url).await;
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+
+    pooler.reload(&database, &[TRANSACTION, NO_TRACKING]);
+    let (client, ana) = (client(), token("ana").await);
+    let tasks = format!("{}/api/tasks", service.url);
+    let unsafe_until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let create = client.post(&tasks).bearer_auth(&ana);
+        let create = create.json(&json!({"title": "Milk"})).send();
+        let read = client.get(format!("{tasks}/1")).bearer_auth(&ana).send();
+        let (created, read) = tokio::join!(create, read);
+        let statuses = [created.unwrap().status(), read.unwrap().status()];
+        assert!(!statuses.contains(&StatusCode::INTERNAL_SERVER_ERROR));
+        if statuses == [StatusCode::SERVICE_UNAVAILABLE; 2] {
+            break;
+        }
+        assert!(Instant::now() < unsafe_until, "it is not noticed");
+    }
+    let [ready, _] = statuses(&service).await;
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE);
+
+    pooler.reload(&database, &[TRANSACTION, TRACKING]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+}

@@ -1,0 +1,160 @@
+//! A `PgBouncer` of one test's, before the server of `TEST_DATABASE_URL`.
+
+use std::{
+    fs::{File, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+use url::Url;
+
+use crate::{database::TestDatabase, process::free_port};
+
+/// What a client gives as its password; the pooler asks for none.
+pub const PASSWORD: &str = "s3cr3t-p4ss";
+
+/// One test at a time puts a pooler before the server, which has so many
+/// connections and no more.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The program: of `PGBOUNCER`, or one that is installed.
+pub struct Program {
+    path: PathBuf,
+    /// Whether it can keep track of prepared statements.
+    pub tracks: bool,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A pooler that runs. It is killed when this is dropped.
+pub struct Pooler {
+    pub url: String,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Program {
+    /// Nothing where there is no server or no program; in CI there must be one.
+    pub async fn find(database: &TestDatabase) -> Option<Self> {
+        if !database.is_postgres() {
+            println!("nothing to do: TEST_DATABASE_URL names no server to put a pooler before");
+            return None;
+        }
+        let named = std::env::var_os("PGBOUNCER").map(PathBuf::from);
+        let installed = ["pgbouncer", "/usr/sbin/pgbouncer"].map(PathBuf::from);
+        let candidates = named.map_or(installed.to_vec(), |path| vec![path]);
+        let version = |path: &PathBuf| Command::new(path).arg("--version").output().ok();
+        let found = candidates.into_iter().find_map(|path| {
+            let output = version(&path)?;
+            Some((path, String::from_utf8_lossy(&output.stdout).into_owned()))
+        });
+        let Some((path, version)) = found else {
+            assert!(std::env::var_os("CI").is_none(), "no pgbouncer is found");
+            println!("nothing to do: no pgbouncer is found; PGBOUNCER may name one");
+            return None;
+        };
+        let mut numbers = version
+            .split(['.', ' ', '\n'])
+            .filter_map(|n| n.parse().ok());
+        let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
+        Some(Self {
+            path,
+            tracks: version >= (1, 21),
+            _turn: TURN.lock().await,
+        })
+    }
+
+    /// Starts it before `database` on a free port, with these lines in its
+    /// configuration.
+    pub fn start(&self, database: &TestDatabase, settings: &[&str]) -> Pooler {
+        self.start_on(free_port(), database, settings)
+    }
+
+    /// The same on `port`.
+    pub fn start_on(&self, port: u16, database: &TestDatabase, settings: &[&str]) -> Pooler {
+        let folder = tempfile::tempdir().unwrap();
+        // Whoever it runs as reads its configuration again.
+        let all = Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), all).unwrap();
+        let configuration = folder.path().join("pgbouncer.ini");
+        write(&configuration, port, database, settings);
+        let log = File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(&self.path)
+            .arg(&configuration)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("pgbouncer starts");
+        let pooler = Pooler {
+            url: url(port, database),
+            child,
+            folder,
+        };
+        pooler.wait_until_it_listens(port);
+        pooler
+    }
+}
+
+fn write(path: &Path, port: u16, database: &TestDatabase, settings: &[&str]) {
+    let server = Url::parse(database.url()).unwrap();
+    let (host, to) = (server.host_str().unwrap(), server.port().unwrap_or(5432));
+    let user = server.username();
+    let name = server.path().trim_start_matches('/');
+    let password = server
+        .password()
+        .map(|password| format!(" password='{password}'"));
+    let password = password.unwrap_or_default();
+    let mut lines = vec![
+        "[databases]".to_owned(),
+        format!("{name} = host={host} port={to} user={user}{password}"),
+        "[pgbouncer]".to_owned(),
+        "listen_addr = 127.0.0.1".to_owned(),
+        format!("listen_port = {port}"),
+        "unix_socket_dir =".to_owned(),
+        "auth_type = any".to_owned(),
+    ];
+    if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
+        // It refuses to run as root.
+        lines.push("user = nobody".to_owned());
+    }
+    lines.extend(settings.iter().map(|&setting| setting.to_owned()));
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+/// The URL of a pooler on `port`.
+pub fn url(port: u16, database: &TestDatabase) -> String {
+    let name = Url::parse(database.url()).unwrap().path().to_owned();
+    format!("postgres://ana:{PASSWORD}@127.0.0.1:{port}{name}")
+}
+
+impl Pooler {
+    /// Gives it other settings, and leaves its connections open.
+    pub fn reload(&self, database: &TestDatabase, settings: &[&str]) {
+        let port = Url::parse(&self.url).unwrap().port().unwrap();
+        let configuration = self.folder.path().join("pgbouncer.ini");
+        write(&configuration, port, database, settings);
+        let kill = format!("kill -HUP {}", self.child.id());
+        let told = Command::new("sh").args(["-c", &kill]).status();
+        assert!(told.unwrap().success());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+
+    fn wait_until_it_listens(&self, port: u16) {
+        let started = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(started.elapsed() < Duration::from_secs(10), "{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
