@@ -8,6 +8,7 @@ use std::{fs, path::Path, time::Duration};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::sleep;
+use url::Url;
 
 use super::{
     error::StoreError,
@@ -39,6 +40,10 @@ const SETTINGS: [(&str, &str); 4] = [
 ];
 /// As the server writes it, too: so it tells whether it took the settings.
 pub const LOCK_TIMEOUT: &str = "500ms";
+
+/// How a certificate begins, and how a key does too.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+const PEM: &str = "-----BEGIN ";
 
 /// Where connections come from. A clone opens none.
 #[derive(Clone)]
@@ -79,13 +84,39 @@ pub async fn open(url: &DatabaseUrl) -> Result<Pools, StoreError> {
                 statements,
             })
         }
-        Target::Postgres(url) => Ok(Pools {
-            control: postgres(url.as_str(), CONTROL, &[]).await?,
-            lanes: postgres(url.as_str(), LANES, &SETTINGS).await?,
-            plain: postgres(url.as_str(), LANES, &[]).await?,
-            statements,
-        }),
+        Target::Postgres(url) => {
+            check_files(url)?;
+            Ok(Pools {
+                control: postgres(url.as_str(), CONTROL, &[]).await?,
+                lanes: postgres(url.as_str(), LANES, &SETTINGS).await?,
+                plain: postgres(url.as_str(), LANES, &[]).await?,
+                statements,
+            })
+        }
     }
+}
+
+/// The driver reads them with each connection: a wrong one would look as if the
+/// server were away.
+fn check_files(url: &Url) -> Result<(), StoreError> {
+    for (key, value) in url.query_pairs() {
+        match &*key {
+            // The certificate itself may stand there instead.
+            "sslrootcert" | "sslcert" if value.starts_with(CERTIFICATE) => {}
+            "sslrootcert" | "sslcert" | "sslkey" => {
+                // Where it stands is not shown: it may be a key and no file's name.
+                let wrong = |what: &str| StoreError::misconfigured(format!("{key}: {what}"));
+                let text = fs::read(&*value);
+                let text =
+                    text.map_err(|error| wrong(&format!("the file cannot be read: {error}")))?;
+                if !text.windows(PEM.len()).any(|part| part == PEM.as_bytes()) {
+                    return Err(wrong("the file holds no PEM"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn postgres(

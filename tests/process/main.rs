@@ -28,4 +28,5 @@ mod smuggling;
 mod start;
 mod stop;
 mod story;
+mod urls;
 mod verbs;

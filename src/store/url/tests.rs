@@ -1,0 +1,112 @@
+//! The forms of `DATABASE_URL`, and what becomes of each: as the page says.
+
+use std::str::FromStr;
+
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+
+use super::*;
+
+const PAGE: &str = include_str!("../../../docs/database-urls.md");
+/// Every password on the page holds it.
+const PASSWORD: &str = "s3cr3t-p4ss";
+
+/// The rows of the page: a form, and what is said of it.
+fn rows() -> Vec<(&'static str, &'static str)> {
+    let cells = |line: &'static str| {
+        let (form, result) = line.strip_prefix("| `")?.split_once("` | ")?;
+        Some((form, result.trim_end_matches(" |")))
+    };
+    PAGE.lines()
+        .filter(|line| !line.starts_with("| `DATABASE_URL`"))
+        .filter_map(cells)
+        .collect()
+}
+
+/// What stands in the first pair of backticks.
+fn quoted(text: &str) -> &str {
+    text.split('`').nth(1).unwrap()
+}
+
+#[test]
+fn each_form_comes_to_what_the_page_says_and_shows_no_password() {
+    let rows = rows();
+
+    for (form, result) in &rows {
+        let shown = match DatabaseUrl::parse(form) {
+            Ok(url) => {
+                assert!(!result.starts_with("refused"), "{form}: is accepted");
+                assert_eq!(url.to_string(), quoted(result), "{form}");
+                format!("{url} {url:?}")
+            }
+            Err(error) => {
+                assert!(result.starts_with("refused"), "{form}: {error}");
+                let said = error.to_string();
+                assert!(said.contains(quoted(result)), "{form}: {said}");
+                format!("{error} {error:?}")
+            }
+        };
+        for piece in [PASSWORD, "s3cr3t", "p4ss", "more"] {
+            assert!(!shown.contains(piece), "{form}: {shown}");
+        }
+    }
+
+    assert!(rows.len() > 60, "the page is read: {}", rows.len());
+}
+
+fn driver(text: &str) -> PgConnectOptions {
+    match DatabaseUrl::parse(text).unwrap().0 {
+        Target::Postgres(url) => PgConnectOptions::from_str(url.as_str()).unwrap(),
+        Target::Sqlite(_) => panic!("a file"),
+    }
+}
+
+#[test]
+fn the_driver_reads_every_form_that_is_accepted() {
+    let accepted = rows()
+        .into_iter()
+        .filter(|(_, result)| !result.starts_with("refused"));
+    let servers = accepted.filter(|(form, _)| form.to_lowercase().starts_with("postgres"));
+
+    for (form, _) in servers {
+        let _ = driver(form);
+    }
+}
+
+#[test]
+fn the_driver_gets_what_is_meant() {
+    let pooled = driver(
+        "postgresql://ana:sesame@ep-x-1-pooler.aws.neon.tech/neondb\
+         ?sslmode=require&channel_binding=require&options=endpoint%3Dep-x-1",
+    );
+    assert_eq!(pooled.get_host(), "ep-x-1-pooler.aws.neon.tech");
+    assert_eq!(pooled.get_username(), "ana");
+    assert_eq!(pooled.get_database(), Some("neondb"));
+    assert_eq!(pooled.get_options(), None);
+    assert!(matches!(pooled.get_ssl_mode(), PgSslMode::Require));
+
+    let pythons = driver("postgresql+asyncpg://ana:sesame@db:6543/tasks?ssl=true");
+    assert_eq!((pythons.get_host(), pythons.get_port()), ("db", 6543));
+    assert!(matches!(pythons.get_ssl_mode(), PgSslMode::Require));
+
+    let socket = driver("postgres:///tasks?host=/var/run/postgresql&user=ana");
+    let folder = socket.get_socket().map(std::path::PathBuf::as_path);
+    assert_eq!(folder, Some(std::path::Path::new("/var/run/postgresql")));
+    assert_eq!(socket.get_username(), "ana");
+
+    let encoded = driver("postgres://ana:a%2Fb%40c@db/tasks").to_url_lossy();
+    assert_eq!(encoded.password(), Some("a%2Fb%40c"));
+
+    let system = driver("postgres://db/tasks?sslmode=verify-full&sslrootcert=system");
+    assert!(matches!(system.get_ssl_mode(), PgSslMode::VerifyFull));
+}
+
+#[test]
+fn a_port_and_a_host_may_stand_among_the_parameters() {
+    let url = driver("postgres://one:1111/tasks?host=two&port=2222&dbname=other");
+
+    assert_eq!((url.get_host(), url.get_port()), ("two", 2222));
+    assert_eq!(url.get_database(), Some("other"));
+}

@@ -1,0 +1,165 @@
+//! Forms of `DATABASE_URL` in the real process: each does what
+//! `docs/database-urls.md` says, and the password is in no output, whatever is
+//! logged.
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, run, run_in, token},
+};
+
+const PASSWORD: &str = "s3cr3t-p4ss";
+
+/// The exit codes of `serve`, `migrate status` and `doctor`, and all they said.
+async fn try_verbs(url: &str) -> ([Option<i32>; 3], String) {
+    let variables = [
+        ("DATABASE_URL", url),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("PORT", "0"),
+        ("RUST_LOG", "trace"),
+    ];
+    let mut codes = [None; 3];
+    let mut said = String::new();
+    let verbs = [&["serve"][..], &["migrate", "status"], &["doctor"]];
+    for (code, verb) in codes.iter_mut().zip(verbs) {
+        let output = run(&variables, verb).await;
+        *code = output.status.code();
+        said += &String::from_utf8_lossy(&output.stdout);
+        said += &String::from_utf8_lossy(&output.stderr);
+    }
+    for piece in ["s3cr3t", "p4ss"] {
+        assert!(!said.contains(piece), "{url}: {said}");
+    }
+    (codes, said)
+}
+
+#[tokio::test]
+async fn what_is_refused_is_refused_by_every_verb_without_the_password() {
+    for (url, why) in [
+        ("mysql://ana:s3cr3t-p4ss@db/tasks", "mysql is not supported"),
+        ("ana:s3cr3t-p4ss@db", "unknown scheme"),
+        ("host=db password=s3cr3t-p4ss", "is not a URL"),
+        ("\"postgres://ana:s3cr3t-p4ss@db/tasks\"", "quotation marks"),
+        ("postgres://ana:1#s3cr3t-p4ss@db/tasks", "percent-encoded"),
+        (
+            "postgres://ana:s3cr3t-p4ss@db/tasks?s3cr3t-p4ss",
+            "is not known",
+        ),
+        ("postgres://ana:s3cr3t-p4ss%FF@db/tasks", "not UTF-8"),
+        ("postgres://ana:s3cr3t-p4ss@db:0/tasks", "1 to 65535"),
+        (
+            "postgres://ana:s3cr3t-p4ss@db/tasks?sslmode=maybe",
+            "sslmode",
+        ),
+        (
+            "postgres://ana:s3cr3t-p4ss@db/tasks?sslmode=verify-full&sslrootcert=/none.pem",
+            "sslrootcert: the file cannot be read",
+        ),
+        (
+            "postgres://ana:s3cr3t-p4ss@db/tasks?sslkey=s3cr3t-p4ss",
+            "sslkey: the file cannot be read",
+        ),
+        ("sqlite://ana:s3cr3t-p4ss@db/tasks", "names a host"),
+    ] {
+        let (codes, said) = try_verbs(url).await;
+
+        assert_eq!(codes, [Some(2), Some(2), Some(1)], "{url}: {said}");
+        assert_eq!(said.matches("DATABASE_URL").count(), 3, "{url}: {said}");
+        assert!(said.contains(why), "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_named_without_the_password() {
+    for url in [
+        "postgres://ana:s3cr3t-p4ss@127.0.0.1:1/tasks",
+        "postgresql+asyncpg://ana:s3cr3t-p4ss@localhost:1/tasks?ssl=require",
+        "postgres://127.0.0.1:1/tasks?user=ana&password=s3cr3t-p4ss",
+        "postgres://ana:s3cr3t-p4ss@[::1]:1/tasks",
+        "postgres://ana:s3cr3t-p4ss@none.invalid/tasks?sslmode=verify-full",
+        "postgres:///tasks?host=/none&user=ana&password=s3cr3t-p4ss",
+    ] {
+        let variables = [
+            ("DATABASE_URL", url),
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("RUST_LOG", "trace"),
+        ];
+        let status = run(&variables, &["migrate", "status"]).await;
+        let doctor = run(&variables, &["doctor"]).await;
+        let service = Service::start(&variables).await;
+        let call = client().get(format!("{}/api/tasks", service.url));
+        let answer = call.bearer_auth(token("ana").await).send().await.unwrap();
+
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let problem: Value = answer.json().await.unwrap();
+        let mut said = format!("{problem}{}", service.banner);
+        service.signal("-TERM");
+        said += &service.end().await.1;
+        assert_eq!(status.status.code(), Some(1), "{url}");
+        assert_eq!(doctor.status.code(), Some(1), "{url}");
+        for output in [status, doctor] {
+            said += &String::from_utf8_lossy(&output.stdout);
+            said += &String::from_utf8_lossy(&output.stderr);
+        }
+        assert!(!said.contains(PASSWORD), "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_forms_of_other_programs_lead_to_the_same_server() {
+    let database = TestDatabase::create().await;
+    if !database.is_postgres() {
+        return;
+    }
+    let url = Url::parse(database.url()).unwrap();
+    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let name = url.path().trim_start_matches('/');
+    let user = url.username();
+    let password = url.password().unwrap_or(PASSWORD);
+    for url in [
+        format!("postgresql://{user}:{password}@{host}:{port}/{name}"),
+        format!("POSTGRES://{user}:{password}@{host}:{port}/{name}?sslmode=prefer"),
+        format!("postgresql+psycopg2://{user}:{password}@{host}:{port}/{name}?sslmode=disable"),
+        format!("postgresql+asyncpg://{user}:{password}@{host}:{port}/{name}?ssl=false"),
+        format!("postgres://{host}:{port}/{name}?user={user}&password={password}"),
+        format!("postgres://{user}:{password}@{host}:{port}/other?dbname={name}"),
+        format!("postgres:///{name}?host={host}&port={port}&user={user}&password={password}"),
+        format!("  postgres://{user}:{password}@{host}:{port}/{name}\n"),
+    ] {
+        let variables = [("DATABASE_URL", url.as_str()), ("RUST_LOG", "trace")];
+
+        let output = run(&variables, &["migrate", "up"]).await;
+
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success(), "{url}: {said}");
+        assert!(!said.contains(PASSWORD), "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_where_each_form_says() {
+    for (url, file) in [
+        ("sqlite://a/tasks.db", "a/tasks.db"),
+        ("sqlite:b.db", "b.db"),
+        ("sqlite:///./c.db", "c.db"),
+        ("sqlite+aiosqlite:///d/tasks.db", "d/tasks.db"),
+        ("sqlite+pysqlite:///./e.db?mode=rwc", "e.db"),
+        (" sqlite://f%20g.db ", "f g.db"),
+        ("", "data/tasks.db"),
+        ("  ", "data/tasks.db"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+
+        let output = run_in(folder.path(), &[("DATABASE_URL", url)], &["migrate", "up"]).await;
+
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{url}: {said}");
+        assert!(folder.path().join(file).is_file(), "{url}");
+    }
+    let directory = run(&[("DATABASE_URL", "sqlite:///")], &["migrate", "up"]).await;
+    assert_eq!(directory.status.code(), Some(1));
+}
