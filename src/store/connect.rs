@@ -31,12 +31,18 @@ const IDLE: Duration = Duration::from_mins(4);
 /// Settings of a lane's connection to `PostgreSQL`, sent as it is made. A plan is
 /// made once for each statement, not again for each batch. A statement that the
 /// service no longer waits for ends, and so does its lock; a batch that meets a
-/// locked row fails soon, so that its other members can go on without it.
-const SETTINGS: [(&str, &str); 4] = [
+/// locked row fails soon, so that its other members can go on without it. And the
+/// server asks after two minutes whether an instance is still there, not after its
+/// system's two hours: one that vanished holds connections until then. (The driver
+/// sets no keep-alive on this side, where each use of a connection has a limit.)
+const SETTINGS: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("statement_timeout", "2s"),
     ("lock_timeout", LOCK_TIMEOUT),
     ("idle_in_transaction_session_timeout", "5s"),
+    ("tcp_keepalives_idle", "60s"),
+    ("tcp_keepalives_interval", "15s"),
+    ("tcp_keepalives_count", "4"),
 ];
 /// As the server writes it, too: so it tells whether it took the settings.
 pub const LOCK_TIMEOUT: &str = "500ms";

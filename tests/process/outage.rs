@@ -185,3 +185,60 @@ async fn the_service_starts_without_its_issuer_and_says_so() {
         assert!(away.headers().contains_key("retry-after"));
     }
 }
+
+/// The time until the system asks whether the other side of a server's connection
+/// is still there, for each connection of this process to that server.
+#[cfg(target_os = "linux")]
+fn keep_alives(process: u32, server: u16) -> Vec<Duration> {
+    let sockets = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let inodes: Vec<_> = sockets
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.replace(']', "")))
+        .collect();
+    // The table of proc(5): 1 is the local address, 2 the other's, 5 the timer and when
+    // it fires, in hundredths of a second, 9 the inode.
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows: Vec<Vec<_>> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let is_server = |address: &str| address.ends_with(&format!(":{server:04X}"));
+    let ours = rows
+        .iter()
+        .filter(|row| inodes.contains(&row[9].to_owned()));
+    let ours = ours.filter(|row| is_server(row[2]));
+    let of_server = ours.filter_map(|ours| rows.iter().find(|row| row[2] == ours[1]));
+    let keep_alive = of_server.filter_map(|row| row[5].strip_prefix("02:"));
+    keep_alive
+        .map(|when| Duration::from_millis(u64::from_str_radix(when, 16).unwrap() * 10))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_server_soon_asks_after_an_instance_that_is_silent() {
+    let database = TestDatabase::create().await;
+    let server = Url::parse(database.url()).unwrap();
+    let is_near = server.host_str() == Some("127.0.0.1");
+    if !(database.is_postgres() && is_near) {
+        return println!("nothing to do without a server on this machine");
+    }
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+    let list = client().get(format!("{}/api/tasks", service.url));
+    let answer = list.bearer_auth(token("ana").await).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+
+    let process = service.child.id().unwrap();
+    let soon = timeout(BOUND, async {
+        loop {
+            let waits = keep_alives(process, server.port().unwrap_or(5432));
+            if waits.iter().any(|wait| *wait <= Duration::from_mins(1)) {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    soon.await.expect("a keep-alive of a minute");
+}
