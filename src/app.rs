@@ -9,9 +9,10 @@ pub mod doctor;
 pub mod front;
 pub mod health;
 pub mod limits;
+pub mod metrics;
 pub mod probe;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::AddData};
 use poem_openapi::OpenApiService;
@@ -174,14 +175,25 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let store = open_store(&config, &url).await?;
     let migrated = store.migrate_when_reachable().await;
     migrated.map_err(|error| store_error(&error))?;
-    let listener = listen(&config).await?;
-    let address = listener.local_addr();
-    let address = address.map_err(|error| StartError::Failed(error.to_string()))?;
+    let (listener, address) = listen("PORT", &config.host, config.port).await?;
     let readiness = readiness(&store, &verifier);
     let front = Settings::new(&config);
     let endpoint = routes(store.clone(), verifier, readiness.clone(), front);
 
+    let measured = match config.metrics_port {
+        Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),
+        None => None,
+    };
+
     banner::show(&config, &url, address, secret_is_random)?;
+    let measuring = measured.map(|(listener, address)| {
+        tracing::info!(%address, "metrics");
+        tokio::spawn(server::serve(
+            listener,
+            metrics::endpoint(),
+            std::future::pending(),
+        ))
+    });
     let delay = config.stop_delay;
     let stop = async move {
         stop_signal().await;
@@ -195,18 +207,30 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     };
     server::serve(listener, endpoint, stop).await;
     store.close().await;
+    // To the last, so that the end can be seen.
+    if let Some(measuring) = measuring {
+        measuring.abort();
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    let (host, port) = (config.host.as_str(), config.port);
-    let listener = TcpListener::bind((host, port)).await;
-    listener.map_err(|error| {
+/// Listens on the port that `variable` names, and says where that is.
+async fn listen(
+    variable: &str,
+    host: &str,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listening = async {
+        let listener = TcpListener::bind((host, port)).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    listening.await.map_err(|error: io::Error| {
         let (variable, why) = match error.kind() {
-            std::io::ErrorKind::AddrInUse => ("PORT", "another program listens there".to_owned()),
-            std::io::ErrorKind::PermissionDenied => {
-                ("PORT", "this user may not listen there".to_owned())
+            io::ErrorKind::AddrInUse => (variable, "another program listens there".to_owned()),
+            io::ErrorKind::PermissionDenied => {
+                (variable, "this user may not listen there".to_owned())
             }
             _ => ("HOST", error.to_string()),
         };

@@ -99,6 +99,8 @@ pub struct Config {
     /// `STOP_DELAY`: how long requests are still taken once a stop was asked for and
     /// readiness says no, so that a balancer can look elsewhere first.
     pub stop_delay: Duration,
+    /// `METRICS_PORT`: where the metrics are read, on `HOST`; 0 takes a free one.
+    pub metrics_port: Option<u16>,
     /// `RUST_LOG`: a filter of `tracing-subscriber`.
     pub log_filter: String,
 }
@@ -169,8 +171,15 @@ impl Config {
             ),
             limits: LimitsConfig::read(&mut reader, environment),
             stop_delay: reader.stop_delay(environment),
+            metrics_port: reader.metrics_port(),
             log_filter: reader.log_filter("RUST_LOG", "info"),
         };
+        if config
+            .metrics_port
+            .is_some_and(|port| port != 0 && port == config.port)
+        {
+            reader.refuse("METRICS_PORT", "wants another port than PORT");
+        }
         if environment != Environment::Development && !config.verifies_tokens() {
             reader.refuse(
                 "BETTER_AUTH_URL",
@@ -266,6 +275,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     fn port(&mut self) -> u16 {
         self.parse("PORT", 8000, "a port number from 0 to 65535")
+    }
+
+    fn metrics_port(&mut self) -> Option<u16> {
+        self.value("METRICS_PORT")?;
+        Some(self.parse("METRICS_PORT", 0, "a port number from 0 to 65535"))
     }
 
     fn stop_delay(&mut self, environment: Environment) -> Duration {

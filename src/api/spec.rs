@@ -75,6 +75,26 @@ pub static PATHS: LazyLock<BTreeMap<String, Vec<Method>>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The `operationId` of each method of each path.
+static OPERATIONS: LazyLock<BTreeMap<String, Vec<(Method, &'static str)>>> = LazyLock::new(|| {
+    let paths = Declarations::meta().into_iter().flat_map(|api| api.paths);
+    paths
+        .map(|path| {
+            let operations = path.operations.into_iter();
+            let named = operations.filter_map(|o| Some((o.method, o.operation_id?)));
+            (path.path, named.collect())
+        })
+        .collect()
+});
+
+/// The `operationId` of a method of a path of the document.
+#[must_use]
+pub fn operation(path: &str, method: &Method) -> Option<&'static str> {
+    let operations = OPERATIONS.get(path)?.iter();
+    let mut found = operations.filter(|(known, _)| known == method);
+    found.next().map(|(_, operation)| *operation)
+}
+
 /// Makes the framework's document what its readers expect.
 fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");

@@ -38,6 +38,7 @@ use crate::{
         limits::{Limits, Visit},
     },
     config::{Config, Environment},
+    metrics,
 };
 
 /// The name of the header that names an answer in the logs.
@@ -144,11 +145,14 @@ impl<E: Endpoint> Endpoint for Front<E> {
         let started = Instant::now();
         let request_id = request_id(request.headers());
         make_canonical(&mut request);
+        let route = route(request.uri().path());
+        let operation = operation(route, request.method());
+        let measured = metrics::Request::begin(operation);
         let span = tracing::info_span!(
             "request",
             id = %request_id,
             method = %request.method(),
-            route = route(request.uri().path()),
+            route,
         );
         let caller = Arc::new(Caller::default());
         request.extensions_mut().insert(Arc::clone(&caller));
@@ -176,6 +180,7 @@ impl<E: Endpoint> Endpoint for Front<E> {
             headers.insert(REQUEST_ID, id);
         }
         span.in_scope(|| log(response.status(), started, &caller));
+        measured.answered(response.status().as_u16());
         Ok(response)
     }
 }
@@ -261,6 +266,17 @@ fn route(path: &str) -> &'static str {
         .find(|template| matches(template, path))
         .or_else(|| OTHER_PATHS.into_iter().find(|t| matches(t, path)))
         .unwrap_or("unknown")
+}
+
+/// What a request counts as: the operation's own name in the contract, or a word
+/// for what lies beside it.
+fn operation(route: &'static str, method: &Method) -> &'static str {
+    spec::operation(route, method).unwrap_or(match route {
+        "/health/live" | "/health/ready" => "health",
+        "/" | "/docs" | "/docs/{file}" | "/problems/{kind}" => "docs",
+        "/openapi.json" | "/openapi.yaml" => "document",
+        _ => "other",
+    })
 }
 
 fn allowed_methods(path: &str) -> Vec<Method> {

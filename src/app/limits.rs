@@ -36,6 +36,7 @@ use crate::{
     app::client_address::{TrustedProxies, counted, neighbourhood, peer},
     auth::User,
     config::LimitsConfig,
+    metrics,
 };
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -186,6 +187,7 @@ impl Visit {
             None => Ok(()),
             Some(wait) => {
                 tracing::debug!(limit = name, "one request too many");
+                metrics::limit_hit(name);
                 Err(Problem::rate_limited(wait))
             }
         }

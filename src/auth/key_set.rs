@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{fetch::FetchError, jwk::Key, keys::Keys};
+use crate::metrics;
 
 /// How long key sets are kept and how often an issuer is asked. The default is
 /// the contract's; tests shorten it.
@@ -210,6 +211,7 @@ impl Shared {
     fn land(&self, began: Instant, outcome: Result<Vec<Key>, FetchError>) {
         let now = Instant::now();
         let mut state = self.state(now);
+        metrics::key_set_fetched(&self.url, outcome.is_ok());
         match outcome {
             Ok(keys) => {
                 if state.good.is_none() || state.failures > 0 {

@@ -26,7 +26,7 @@ use tokio::{
 
 use self::worker::Worker;
 use super::{DatabaseKind, TIME_LIMIT, error::Work, link::Link};
-use crate::api::tasks::TaskError;
+use crate::{api::tasks::TaskError, metrics};
 
 /// The most requests that wait. At a thousand batches a second it is emptied
 /// long before their time is up; more than that would wait in vain.
@@ -67,6 +67,7 @@ pub enum Outcome<A> {
 #[derive(Clone)]
 pub struct Lane<R: Request> {
     queue: mpsc::Sender<Ticket<R>>,
+    measured: metrics::Lane,
 }
 
 struct Ticket<R: Request> {
@@ -89,10 +90,16 @@ const GIVEN_UP: u8 = 2;
 impl<R: Request> Lane<R> {
     /// A lane on these connections, until `closing` turns true or the lane is
     /// dropped; what waits then is still carried out.
-    pub fn open(links: Vec<Link>, closing: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
+    pub fn open(
+        name: &'static str,
+        links: Vec<Link>,
+        closing: watch::Receiver<bool>,
+    ) -> (Self, JoinHandle<()>) {
+        let measured = metrics::Lane::new(name);
         let (queue, queued) = mpsc::channel(QUEUE);
-        let worker = Worker::new(queued, links, closing);
-        (Self { queue }, tokio::spawn(worker.work()))
+        let worker = Worker::new(queued, links, closing, measured.clone());
+        let lane = Self { queue, measured };
+        (lane, tokio::spawn(worker.work()))
     }
 
     /// Waits for the answer, at most [`TIME_LIMIT`].
@@ -105,7 +112,9 @@ impl<R: Request> Lane<R> {
             stage: Arc::clone(&stage),
         };
         let ticket = Ticket { request, reply };
+        self.measured.waits();
         self.queue.try_send(ticket).map_err(|refused| {
+            self.measured.left(1);
             TaskError::Unavailable(match refused {
                 mpsc::error::TrySendError::Full(_) => "too many requests wait".to_owned(),
                 mpsc::error::TrySendError::Closed(_) => "the store is closed".to_owned(),

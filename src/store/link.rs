@@ -27,6 +27,7 @@ use super::{
     connect::Pools,
     pooler::{self, Statements},
 };
+use crate::metrics;
 
 /// How long a batch may take. Less than a request's own limit, so that what is
 /// sent early is also answered.
@@ -49,6 +50,7 @@ pub struct Link {
 
 struct Open {
     connection: Kept,
+    _counted: metrics::Connection,
     since: Instant,
     used: Instant,
 }
@@ -92,8 +94,11 @@ impl Link {
         &mut self,
         work: impl AsyncFnOnce(&mut Self) -> Result<T, DbErr>,
     ) -> Result<T, Broken> {
-        let opened = self.open().await;
-        opened.map_err(Broken::NotConnected)?;
+        if let Err(error) = self.open().await {
+            metrics::database_error("not_connected");
+            return Err(Broken::NotConnected(error));
+        }
+        let _busy = metrics::Connection::busy();
         match timeout(BATCH, work(self)).await {
             Ok(Ok(done)) => {
                 if let Some(open) = &mut self.open {
@@ -107,12 +112,15 @@ impl Link {
                     self.pools.statements.set(None);
                     self.drop_connection();
                 }
-                if self.kind == DatabaseKind::Sqlite || !is_answer(&error) {
+                let refused = is_answer(&error);
+                metrics::database_error(if refused { "refused" } else { "lost" });
+                if self.kind == DatabaseKind::Sqlite || !refused {
                     self.drop_connection();
                 }
                 Err(Broken::Failed(error))
             }
             Err(_) => {
+                metrics::database_error("too_slow");
                 self.drop_connection();
                 Err(Broken::Silent)
             }
@@ -186,6 +194,7 @@ impl Link {
         let now = Instant::now();
         self.open = Some(Open {
             connection,
+            _counted: metrics::Connection::open(),
             since: now,
             used: now,
         });

@@ -15,6 +15,7 @@ mod durability;
 mod http2;
 mod instances;
 mod limits;
+mod metrics;
 mod model;
 mod outage;
 #[path = "../support/pgbouncer.rs"]

@@ -16,6 +16,7 @@ use tokio::{
 use super::{Outcome, Reply, Request, Ticket};
 use crate::{
     api::tasks::TaskError,
+    metrics,
     store::{
         error::{Work, is_fault_of_one},
         link::{Broken, Link},
@@ -43,6 +44,7 @@ pub(super) struct Worker<R: Request> {
     youngest: Instant,
     /// What the batches under way write.
     rows: HashSet<i64>,
+    measured: metrics::Lane,
 }
 
 /// A batch that was carried out: its connection, and what it wrote.
@@ -53,6 +55,7 @@ impl<R: Request> Worker<R> {
         queue: mpsc::Receiver<Ticket<R>>,
         links: Vec<Link>,
         closing: watch::Receiver<bool>,
+        measured: metrics::Lane,
     ) -> Self {
         Self {
             queue,
@@ -62,6 +65,7 @@ impl<R: Request> Worker<R> {
             running: FuturesUnordered::new(),
             youngest: Instant::now(),
             rows: HashSet::new(),
+            measured,
         }
     }
 
@@ -156,6 +160,8 @@ impl<R: Request> Worker<R> {
             self.free.push(link);
             return false;
         }
+        self.measured.left(batch.len());
+        self.measured.batch(batch.len());
         self.rows.extend(&rows);
         self.youngest = Instant::now();
         self.running.push(Box::pin(async move {

@@ -1,0 +1,213 @@
+//! The operator's numbers: on a port of their own, right, and without a word that
+//! a client chose.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, free_port, run, token},
+};
+
+struct Measured {
+    service: Service,
+    port: String,
+    _database: TestDatabase,
+}
+
+impl Measured {
+    async fn start(more: &[(&str, &str)]) -> Self {
+        let (database, port) = (TestDatabase::create().await, free_port().to_string());
+        let mut variables = vec![
+            ("DATABASE_URL", database.url()),
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("METRICS_PORT", &port),
+        ];
+        variables.extend(more);
+        let service = Service::start(&variables).await;
+        service.wait_until_ready().await;
+        Self {
+            service,
+            port,
+            _database: database,
+        }
+    }
+
+    async fn text(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        let answer = client().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let kind = answer.headers()["content-type"].to_str().unwrap();
+        assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+        answer.text().await.unwrap()
+    }
+
+    /// The value of a line, by what it begins with.
+    async fn value(&self, name: &str) -> Option<f64> {
+        let text = self.text().await;
+        let mut lines = text.lines();
+        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.map(|value| value.parse().unwrap())
+    }
+
+    async fn call(&self, method: &str, path: &str, token: &str) -> StatusCode {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let call = client().request(method, format!("{}{path}", self.service.url));
+        let call = call.bearer_auth(token).json(&json!({"title": "Milk"}));
+        call.send().await.unwrap().status()
+    }
+}
+
+fn requests(operation: &str, status: u16) -> String {
+    format!("tasks_api_requests_total{{operation=\"{operation}\",status=\"{status}\"}}")
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_operation_and_status() {
+    let measured = Measured::start(&[]).await;
+    let ana = token("ana").await;
+
+    for _ in 0..3 {
+        assert_eq!(measured.call("POST", "/api/tasks", &ana).await, 201);
+    }
+    assert_eq!(
+        measured
+            .call("GET", "/api/tasks/424242424242424242", &ana)
+            .await,
+        404
+    );
+    assert_eq!(measured.call("GET", "/api/tasks", "no token").await, 401);
+    assert_eq!(measured.call("GET", "/wp-login.php", &ana).await, 404);
+    assert_eq!(measured.call("BREW", "/api/tasks", &ana).await, 405);
+
+    for (operation, status, count) in [
+        ("createTask", 201, 3.0),
+        ("getTask", 404, 1.0),
+        ("listTasks", 401, 1.0),
+        ("other", 404, 1.0),
+        ("other", 405, 1.0),
+    ] {
+        let counted = measured.value(&requests(operation, status)).await;
+        assert_eq!(counted, Some(count), "{operation} {status}");
+    }
+    let seconds = "tasks_api_request_duration_seconds_count{operation=\"createTask\"}";
+    assert_eq!(measured.value(seconds).await, Some(3.0));
+    let batches = "tasks_api_batch_size_count{lane=\"write\"}";
+    assert!(measured.value(batches).await >= Some(1.0));
+    let queued = "tasks_api_queue_depth{lane=\"write\"}";
+    assert_eq!(measured.value(queued).await, Some(0.0));
+    let open = "tasks_api_database_connections{state=\"open\"}";
+    assert!(measured.value(open).await >= Some(1.0));
+    let text = measured.text().await;
+    assert!(text.contains("tasks_api_build_info{version=\""), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+    for chosen in ["ana", "424242424242424242", "wp-login", "BREW", "Milk"] {
+        assert!(!text.contains(chosen), "{chosen} was the client's word");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_broken_off_is_under_way_no_more() {
+    let measured = Measured::start(&[]).await;
+    let ana = token("ana").await;
+    let url = format!("{}/api/tasks", measured.service.url);
+
+    let (client, task) = (client(), json!({"title": "Milk"}));
+    let calls = (0..50).map(|n| {
+        let call = client.post(&url).bearer_auth(&ana).json(&task).send();
+        timeout(Duration::from_micros(n * 40), call)
+    });
+    join_all(calls).await;
+
+    for _ in 0..100 {
+        if measured.value("tasks_api_requests_in_flight").await == Some(0.0) {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{}", measured.text().await);
+}
+
+#[tokio::test]
+async fn limits_that_are_hit_are_counted() {
+    let measured = Measured::start(&[("RATE_LIMIT_PER_USER", "2")]).await;
+    let ana = token("ana").await;
+
+    let mut refused = 0.0;
+    for _ in 0..5 {
+        let status = measured.call("GET", "/api/tasks", &ana).await;
+        refused += f64::from(u8::from(status == StatusCode::TOO_MANY_REQUESTS));
+    }
+
+    let hit = "tasks_api_limits_hit_total{limit=\"user\"}";
+    assert!(refused > 0.0);
+    assert_eq!(measured.value(hit).await, Some(refused));
+}
+
+#[tokio::test]
+async fn a_database_and_a_key_set_that_are_away_are_seen() {
+    let port = free_port().to_string();
+    let service = Service::start(&[
+        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/tasks"),
+        ("BETTER_AUTH_URL", "http://127.0.0.1:1"),
+        ("METRICS_PORT", &port),
+    ])
+    .await;
+    // Its header and claims could be good; only a key could tell.
+    let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
+    for path in ["health/ready", "api/tasks"] {
+        let call = client().get(format!("{}/{path}", service.url));
+        let answer = call.bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 503);
+    }
+
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let text = client()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let failed = "tasks_api_key_set_fetches_total{outcome=\"failure\"} ";
+    assert!(text.contains(failed), "{text}");
+    assert!(
+        !text.contains("key_set_age_seconds "),
+        "there is none: {text}"
+    );
+    assert!(
+        text.contains(&format!("{} 1\n", requests("health", 503))),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn they_are_on_a_port_of_their_own_or_nowhere() {
+    let measured = Measured::start(&[]).await;
+    let port = free_port().to_string();
+
+    assert_eq!(measured.call("GET", "/metrics", "").await, 404);
+    for path in ["/", "/api/tasks", "/health/live"] {
+        let url = format!("http://127.0.0.1:{}{path}", measured.port);
+        let answer = client().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    for (value, says) in [
+        (
+            "ninety",
+            "METRICS_PORT: got \"ninety\", wants a port number",
+        ),
+        (&*port, "METRICS_PORT: wants another port than PORT"),
+    ] {
+        let variables = [("PORT", &*port), ("METRICS_PORT", value)];
+        let output = run(&variables, &["serve"]).await;
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+    }
+}
