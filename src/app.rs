@@ -28,6 +28,7 @@ use crate::{
     config::{Config, ConfigError, ConfigErrors},
     server,
     store::{DatabaseUrl, Store, StoreError},
+    traces,
 };
 
 /// Why the service did not start.
@@ -212,6 +213,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         measuring.abort();
     }
     tracing::info!("stopped");
+    traces::finish().await;
     Ok(())
 }
 

@@ -5,13 +5,17 @@
 //! what it wants, and all errors come at once.
 
 mod limits;
+mod traces;
 
 use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-pub use self::limits::LimitsConfig;
+pub use self::{
+    limits::LimitsConfig,
+    traces::{Sampling, TracesConfig},
+};
 
 /// The least length of `BETTER_AUTH_SECRET` outside development, in bytes: as
 /// long as the output of the hash (RFC 7518, section 3.2).
@@ -101,6 +105,8 @@ pub struct Config {
     pub stop_delay: Duration,
     /// `METRICS_PORT`: where the metrics are read, on `HOST`; 0 takes a free one.
     pub metrics_port: Option<u16>,
+    /// `OTEL_…`: where traces go, if anywhere.
+    pub traces: Option<TracesConfig>,
     /// `RUST_LOG`: a filter of `tracing-subscriber`.
     pub log_filter: String,
 }
@@ -172,6 +178,7 @@ impl Config {
             limits: LimitsConfig::read(&mut reader, environment),
             stop_delay: reader.stop_delay(environment),
             metrics_port: reader.metrics_port(),
+            traces: TracesConfig::read(&mut reader),
             log_filter: reader.log_filter("RUST_LOG", "info"),
         };
         if config

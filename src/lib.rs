@@ -10,9 +10,9 @@
 //! - [`app`] joins them: routes, middleware, start and stop.
 //!
 //! Beside them stand [`config`] (what the operator sets), [`telemetry`] (logs),
-//! [`metrics`] (numbers, counted by all rooms) and [`server`] (the accept loop).
-//! `main.rs` holds the verbs of the command line, and the `migration` crate the
-//! tables.
+//! [`metrics`] and [`traces`] (numbers and spans, made by all rooms) and [`server`]
+//! (the accept loop). `main.rs` holds the verbs of the command line, and the
+//! `migration` crate the tables.
 //!
 //! Arrows go one way: `main -> app -> {api, auth, store}`, `store -> api, auth,
 //! migration`, `api -> auth`. Never `api -> store`: the contract does not know
@@ -33,3 +33,4 @@ pub mod metrics;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod traces;

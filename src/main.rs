@@ -126,7 +126,12 @@ fn run(command: Command) -> Result<(), StartError> {
         return runtime()?.block_on(probe::run(question));
     }
     let config = Config::from_env()?;
-    telemetry::start(&config);
+    if matches!(command, Command::Serve) {
+        let started = telemetry::start_with_traces(&config);
+        started.map_err(|error| StartError::Failed(error.to_string()))?;
+    } else {
+        telemetry::start(&config);
+    }
     if let Command::Token(args) = command {
         return print_token(&config, &args);
     }

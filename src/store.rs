@@ -93,8 +93,8 @@ impl Store {
         };
         let (closing, closed) = watch::channel(false);
         let links = |count| (0..count).map(|_| Link::new(kind, &pools)).collect();
-        let (reads, reading) = Lane::open("read", links(READERS), closed.clone());
-        let (writes, worker) = Lane::open("write", links(for_writes), closed);
+        let (reads, reading) = Lane::open("read", kind, links(READERS), closed.clone());
+        let (writes, worker) = Lane::open("write", kind, links(for_writes), closed);
         Ok(Self {
             inner: Arc::new(Inner {
                 kind,

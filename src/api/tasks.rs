@@ -95,6 +95,17 @@ pub enum TaskError {
     Internal(String),
 }
 
+impl TaskError {
+    /// Whether the fault is not the user's.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::NotFound { .. } | Self::QuotaExceeded { .. } => false,
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => true,
+        }
+    }
+}
+
 /// A task, as every operation answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(example)]

@@ -22,7 +22,7 @@ use poem::{
     },
 };
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::{
@@ -38,7 +38,7 @@ use crate::{
         limits::{Limits, Visit},
     },
     config::{Config, Environment},
-    metrics,
+    metrics, traces,
 };
 
 /// The name of the header that names an answer in the logs.
@@ -148,6 +148,13 @@ impl<E: Endpoint> Endpoint for Front<E> {
         let route = route(request.uri().path());
         let operation = operation(route, request.method());
         let measured = metrics::Request::begin(operation);
+        let trace = if operation == HEALTH {
+            // Of a quiet service, that would be nearly all.
+            Span::none()
+        } else {
+            let route = Some(route).filter(|route| *route != UNKNOWN);
+            traces::request(request.method(), route, &request_id, request.headers())
+        };
         let span = tracing::info_span!(
             "request",
             id = %request_id,
@@ -159,7 +166,8 @@ impl<E: Endpoint> Endpoint for Front<E> {
         let origin = self.settings.cors.allowed_origin(request.headers());
         let visit = self.settings.limits.visit(&request);
         let answer = self.answer(request, visit.clone(), &request_id);
-        let mut response = answer.instrument(span.clone()).await;
+        let answer = answer.instrument(span.clone());
+        let mut response = answer.instrument(trace.clone()).await;
 
         Cors::decorate(origin, &mut response);
         let headers = response.headers_mut();
@@ -181,6 +189,7 @@ impl<E: Endpoint> Endpoint for Front<E> {
         }
         span.in_scope(|| log(response.status(), started, &caller));
         measured.answered(response.status().as_u16());
+        traces::answered(&trace, response.status().as_u16(), || caller.log_name());
         Ok(response)
     }
 }
@@ -258,6 +267,11 @@ const OTHER_PATHS: [&str; 8] = [
     "/problems/{kind}",
 ];
 
+/// What stands in logs for a path that is none of these.
+const UNKNOWN: &str = "unknown";
+/// What the questions of balancers count as.
+const HEALTH: &str = "health";
+
 /// The template that `path` is an instance of, for logs: never the path itself,
 /// which holds what a client chose.
 fn route(path: &str) -> &'static str {
@@ -265,14 +279,14 @@ fn route(path: &str) -> &'static str {
     contract
         .find(|template| matches(template, path))
         .or_else(|| OTHER_PATHS.into_iter().find(|t| matches(t, path)))
-        .unwrap_or("unknown")
+        .unwrap_or(UNKNOWN)
 }
 
 /// What a request counts as: the operation's own name in the contract, or a word
 /// for what lies beside it.
 fn operation(route: &'static str, method: &Method) -> &'static str {
     spec::operation(route, method).unwrap_or(match route {
-        "/health/live" | "/health/ready" => "health",
+        "/health/live" | "/health/ready" => HEALTH,
         "/" | "/docs" | "/docs/{file}" | "/problems/{kind}" => "docs",
         "/openapi.json" | "/openapi.yaml" => "document",
         _ => "other",

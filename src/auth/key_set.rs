@@ -12,9 +12,10 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
+use tracing::{Instrument, Span};
 
 use super::{fetch::FetchError, jwk::Key, keys::Keys};
-use crate::metrics;
+use crate::{metrics, traces};
 
 /// How long key sets are kept and how often an issuer is asked. The default is
 /// the contract's; tests shorten it.
@@ -198,13 +199,18 @@ impl Shared {
         let (done, flight) = watch::channel(());
         state.flight = Some(flight.clone());
         let shared = Arc::clone(self);
-        tokio::spawn(async move {
+        let span = traces::download();
+        let download = async move {
             let outcome = timeout(shared.times.timeout, (shared.fetch)())
                 .await
                 .unwrap_or(Err(FetchError::TimedOut));
+            if outcome.is_err() {
+                traces::failed(&Span::current());
+            }
             shared.land(now, outcome);
             drop(done);
-        });
+        };
+        tokio::spawn(download.instrument(span));
         Some(flight)
     }
 

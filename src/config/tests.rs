@@ -177,3 +177,98 @@ fn a_stop_waits_for_balancers_where_there_are_some() {
     assert_eq!(delay(&[("ENVIRONMENT", "production"), secret]), 5);
     assert_eq!(delay(&[("STOP_DELAY", "300")]), 300);
 }
+
+const COLLECTOR: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
+
+#[test]
+fn traces_go_nowhere_unless_an_endpoint_is_set() {
+    let nowhere = read(&[("OTEL_TRACES_SAMPLER", "now and then")]).unwrap();
+    let somewhere = read(&[COLLECTOR]).unwrap().traces.unwrap();
+
+    assert!(nowhere.traces.is_none());
+    assert_eq!(
+        somewhere.endpoint.as_str(),
+        "http://collector:4318/v1/traces"
+    );
+    assert_eq!(somewhere.service_name, "tasks-api");
+    assert!(somewhere.headers.is_empty());
+}
+
+#[test]
+fn each_sampler_of_opentelemetry_is_understood() {
+    let table = [
+        ("always_on", false, 1.0),
+        ("always_off", false, 0.0),
+        ("traceidratio", false, 0.25),
+        ("parentbased_always_on", true, 1.0),
+        ("parentbased_always_off", true, 0.0),
+        ("parentbased_traceidratio", true, 0.25),
+    ];
+
+    for (sampler, follows_parent, share) in table {
+        let config = read(&[
+            COLLECTOR,
+            ("OTEL_TRACES_SAMPLER", sampler),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+        ]);
+        let expected = Sampling {
+            follows_parent,
+            share,
+        };
+        assert_eq!(config.unwrap().traces.unwrap().sampling, expected);
+    }
+}
+
+#[test]
+fn the_headers_for_a_collector_are_read_and_never_shown() {
+    let config = read(&[
+        COLLECTOR,
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "api-key=sesame, authorization=Basic%20b3Blbg==",
+        ),
+    ])
+    .unwrap();
+    let wrong = ["sesame", "api key=sesame", "=sesame", "key=sesame%00"];
+
+    let headers = config.traces.as_ref().unwrap().headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.reveal()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("api-key", "sesame"), ("authorization", "Basic b3Blbg==")]
+    );
+    assert!(!format!("{config:?}").contains("sesame"));
+    for text in wrong {
+        let errors = read(&[COLLECTOR, ("OTEL_EXPORTER_OTLP_HEADERS", text)]);
+        let errors = errors.unwrap_err().to_string();
+        assert!(errors.contains("OTEL_EXPORTER_OTLP_HEADERS"), "{errors}");
+        assert!(!errors.contains("sesame"), "{errors}");
+    }
+}
+
+#[test]
+fn what_is_wrong_about_traces_is_named() {
+    let table = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ana:sesame@collector"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?key=sesame"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+        ("OTEL_TRACES_SAMPLER_ARG", "NaN"),
+        ("OTEL_TRACES_SAMPLER_ARG", "half"),
+    ];
+
+    for (variable, value) in table {
+        let errors = read(&[
+            COLLECTOR,
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
+            (variable, value),
+        ]);
+        let errors = errors.unwrap_err();
+        assert_eq!(errors.0[0].variable, variable, "{value}");
+        assert!(!errors.to_string().contains("sesame"), "{errors}");
+    }
+}

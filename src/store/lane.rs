@@ -23,10 +23,11 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
+use tracing::Span;
 
 use self::worker::Worker;
 use super::{DatabaseKind, TIME_LIMIT, error::Work, link::Link};
-use crate::{api::tasks::TaskError, metrics};
+use crate::{api::tasks::TaskError, metrics, traces};
 
 /// The most requests that wait. At a thousand batches a second it is emptied
 /// long before their time is up; more than that would wait in vain.
@@ -68,11 +69,15 @@ pub enum Outcome<A> {
 pub struct Lane<R: Request> {
     queue: mpsc::Sender<Ticket<R>>,
     measured: metrics::Lane,
+    name: &'static str,
+    kind: DatabaseKind,
 }
 
 struct Ticket<R: Request> {
     request: R,
     reply: Reply<R::Answer>,
+    /// Where the trace tells when it was sent.
+    span: Span,
 }
 
 struct Reply<A> {
@@ -92,18 +97,33 @@ impl<R: Request> Lane<R> {
     /// dropped; what waits then is still carried out.
     pub fn open(
         name: &'static str,
+        kind: DatabaseKind,
         links: Vec<Link>,
         closing: watch::Receiver<bool>,
     ) -> (Self, JoinHandle<()>) {
         let measured = metrics::Lane::new(name);
         let (queue, queued) = mpsc::channel(QUEUE);
         let worker = Worker::new(queued, links, closing, measured.clone());
-        let lane = Self { queue, measured };
+        let lane = Self {
+            queue,
+            measured,
+            name,
+            kind,
+        };
         (lane, tokio::spawn(worker.work()))
     }
 
     /// Waits for the answer, at most [`TIME_LIMIT`].
     pub async fn ask(&self, request: R) -> Result<R::Answer, TaskError> {
+        let span = traces::query(self.kind.name(), self.name);
+        let answer = self.answer(request, span.clone()).await;
+        if answer.as_ref().is_err_and(TaskError::is_fault) {
+            traces::failed(&span);
+        }
+        answer
+    }
+
+    async fn answer(&self, request: R, span: Span) -> Result<R::Answer, TaskError> {
         let deadline = Instant::now() + TIME_LIMIT;
         let stage = Arc::new(AtomicU8::new(WAITING));
         let (answer, answered) = oneshot::channel();
@@ -111,7 +131,11 @@ impl<R: Request> Lane<R> {
             answer,
             stage: Arc::clone(&stage),
         };
-        let ticket = Ticket { request, reply };
+        let ticket = Ticket {
+            request,
+            reply,
+            span,
+        };
         self.measured.waits();
         self.queue.try_send(ticket).map_err(|refused| {
             self.measured.left(1);

@@ -20,6 +20,17 @@ pub enum DatabaseKind {
     Postgres,
 }
 
+impl DatabaseKind {
+    /// Its name in OpenTelemetry's semantic conventions.
+    #[must_use]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
 /// Where the tasks are. `Display` and `Debug` leave out the password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(super) Target);

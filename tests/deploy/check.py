@@ -32,8 +32,8 @@ from files import (
 )
 
 TOOLS = Path(sys.executable).parent
-# Between the end of the drain and the kill, in seconds: the last writes, and the
-# connections' farewell.
+# Between the end of the drain and the kill, in seconds: the last writes, the
+# connections' farewell, and the last traces.
 MARGIN = 5
 # The older Kubernetes that the manifest is for, and the newest that the tool knows.
 KUBERNETES = ["1.30", "1.37"]

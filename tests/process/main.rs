@@ -14,6 +14,8 @@ mod database;
 mod durability;
 mod http2;
 mod instances;
+#[path = "../support/key_server.rs"]
+mod key_server;
 mod limits;
 mod metrics;
 mod model;
@@ -24,10 +26,13 @@ mod pooler;
 #[path = "../support/process.rs"]
 mod process;
 mod settings;
+#[path = "../support/signer.rs"]
+mod signer;
 mod slow;
 mod smuggling;
 mod start;
 mod stop;
 mod story;
+mod traces;
 mod urls;
 mod verbs;

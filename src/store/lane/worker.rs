@@ -21,6 +21,7 @@ use crate::{
         error::{Work, is_fault_of_one},
         link::{Broken, Link},
     },
+    traces,
 };
 
 /// The most requests in one statement: beyond it a larger batch gains nothing,
@@ -162,6 +163,9 @@ impl<R: Request> Worker<R> {
         }
         self.measured.left(batch.len());
         self.measured.batch(batch.len());
+        for ticket in &batch {
+            traces::sent(&ticket.span, batch.len());
+        }
         self.rows.extend(&rows);
         self.youngest = Instant::now();
         self.running.push(Box::pin(async move {
