@@ -268,10 +268,11 @@ fn is_answer(error: &DbErr) -> bool {
         return false;
     };
     match &**error {
-        // Classes 08 and 57P end the connection.
-        sqlx::Error::Database(error) => !error
-            .code()
-            .is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        // Classes 08 and 57P end the connection. Where the server is read-only,
+        // another may have taken its place: a new connection finds it.
+        sqlx::Error::Database(error) => !error.code().is_some_and(|code| {
+            code.starts_with("08") || code.starts_with("57P") || code == "25006"
+        }),
         _ => false,
     }
 }

@@ -7,11 +7,13 @@
     reason = "a test fails where its setting does"
 )]
 
+mod cluster;
 mod connection;
 mod crowd;
 #[path = "../support/database.rs"]
 mod database;
 mod durability;
+mod failures;
 mod http2;
 mod instances;
 #[path = "../support/key_server.rs"]

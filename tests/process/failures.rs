@@ -1,0 +1,258 @@
+//! Everything that can happen to a `PostgreSQL` server happens to one, under load:
+//! clients get their answer or 503, in time; what was acknowledged is there, once;
+//! what was refused is not. `FAULT_ROUNDS` times, once unless said otherwise; it
+//! needs the server's programs, and so a `TEST_DATABASE_URL` to say that they
+//! are there.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use reqwest::{Client, StatusCode};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{
+    cluster::Cluster,
+    process::{SECRET, Service, client, free_port, token},
+};
+
+const CLIENTS: usize = 16;
+/// How long the server is away.
+const AWAY: Duration = Duration::from_secs(3);
+/// When good answers must be back, with room for a slow machine.
+const BOUND: Duration = Duration::from_secs(15);
+
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Stop,
+    PowerCut,
+    CrashedProcess,
+    Freeze,
+    LockedTable,
+    ReadOnly,
+    NoConnections,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Stop,
+    Fault::PowerCut,
+    Fault::CrashedProcess,
+    Fault::Freeze,
+    Fault::LockedTable,
+    Fault::ReadOnly,
+    Fault::NoConnections,
+];
+
+impl Fault {
+    /// Lets it happen, and makes it good again.
+    async fn happen(self, cluster: &Cluster) {
+        match self {
+            Self::Stop | Self::PowerCut => {
+                let fast = matches!(self, Self::Stop);
+                cluster.down(if fast { "fast" } else { "immediate" });
+                sleep(AWAY).await;
+                cluster.up();
+            }
+            Self::CrashedProcess => cluster.crash_a_process().await,
+            Self::Freeze => {
+                cluster.signal_all("-STOP");
+                sleep(AWAY).await;
+                cluster.signal_all("-CONT");
+            }
+            Self::LockedTable => {
+                let admin = cluster.admin().await;
+                let lock = "BEGIN; LOCK TABLE tasks; SELECT pg_sleep(3); COMMIT";
+                // Who waits for it gives up sooner than who holds it.
+                admin.execute_unprepared(lock).await.unwrap();
+            }
+            Self::ReadOnly => {
+                cluster.set("default_transaction_read_only = on").await;
+                sleep(AWAY).await;
+                cluster.set("default_transaction_read_only = off").await;
+            }
+            Self::NoConnections => {
+                let taken = cluster.crowd().await;
+                sleep(AWAY).await;
+                join_all(
+                    taken
+                        .into_iter()
+                        .map(|one| async { one.close().await.unwrap() }),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+/// What a client was told of a creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Created,
+    NotDone,
+    Unknown,
+}
+
+/// One client, which creates tasks with titles of its own, and reads.
+struct Writer {
+    client: Client,
+    url: String,
+    token: String,
+    name: usize,
+    told: BTreeMap<String, Told>,
+    longest: Duration,
+}
+
+impl Writer {
+    async fn work(&mut self, over: &AtomicBool) {
+        while !over.load(Relaxed) {
+            let title = format!("{} {}", self.name, self.told.len());
+            let began = Instant::now();
+            let told = self.create(&title).await;
+            self.longest = self.longest.max(began.elapsed());
+            self.told.insert(title, told);
+
+            let began = Instant::now();
+            let get = self.client.get(format!("{}/1", self.url));
+            let answer = get
+                .bearer_auth(&self.token)
+                .send()
+                .await
+                .expect("an answer");
+            assert!(
+                matches!(answer.status().as_u16(), 200 | 404 | 503),
+                "{answer:?}"
+            );
+            self.longest = self.longest.max(began.elapsed());
+            if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    async fn create(&self, title: &str) -> Told {
+        let post = self.client.post(&self.url).bearer_auth(&self.token);
+        let answer = post.json(&json!({"title": title})).send().await;
+        let answer = answer.expect("an answer");
+        match answer.status() {
+            StatusCode::CREATED => Told::Created,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                assert!(answer.headers().contains_key("retry-after"));
+                let problem: Value = answer.json().await.unwrap();
+                match problem["type"].as_str().unwrap() {
+                    "/problems/service-unavailable" => Told::NotDone,
+                    "/problems/outcome-unknown" => Told::Unknown,
+                    other => panic!("{other}"),
+                }
+            }
+            status => panic!("{status}: {}", answer.text().await.unwrap()),
+        }
+    }
+}
+
+/// How long until a creation and a list go well.
+async fn back(service: &Service, token: &str) -> Duration {
+    let (client, url) = (client(), format!("{}/api/tasks", service.url));
+    let began = Instant::now();
+    while began.elapsed() < BOUND {
+        let post = client.post(&url).json(&json!({"title": "A probe"}));
+        let created = post.bearer_auth(token).send().await.unwrap().status();
+        let listed = client
+            .get(&url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .status();
+        if created == StatusCode::CREATED && listed == StatusCode::OK {
+            return began.elapsed();
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not come back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
+    if std::env::var_os("TEST_DATABASE_URL").is_none() {
+        return;
+    }
+    let rounds: usize = std::env::var("FAULT_ROUNDS").map_or(1, |n| n.parse().unwrap());
+    let cluster = Cluster::start().await;
+    let metrics = free_port().to_string();
+    let variables = [
+        ("METRICS_PORT", &*metrics),
+        ("DATABASE_URL", &*cluster.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TASKS_PER_USER", "10000000"),
+    ];
+    let service = Service::start(&variables).await;
+    service.wait_until_ready().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let probe = token("probe").await;
+    let mut writers = Vec::new();
+    for name in 0..CLIENTS {
+        let mut writer = Writer {
+            client: client(),
+            url: format!("{}/api/tasks", service.url),
+            token: token(&format!("writer {name}")).await,
+            name,
+            told: BTreeMap::new(),
+            longest: Duration::ZERO,
+        };
+        let over = Arc::clone(&over);
+        writers.push(tokio::spawn(async move {
+            writer.work(&over).await;
+            writer
+        }));
+    }
+
+    for fault in FAULTS.into_iter().cycle().take(FAULTS.len() * rounds) {
+        sleep(Duration::from_secs(1)).await;
+        fault.happen(&cluster).await;
+        let back = back(&service, &probe).await;
+        println!("{fault:?}: good answers again after {back:.2?}");
+    }
+    over.store(true, Relaxed);
+    let numbers = client().get(format!("http://127.0.0.1:{metrics}/metrics"));
+    let numbers = numbers.send().await.unwrap().text().await.unwrap();
+    for kind in ["not_connected", "refused", "lost", "too_slow"] {
+        let line = format!("tasks_api_database_errors_total{{kind=\"{kind}\"}}");
+        assert!(numbers.contains(&line), "{kind}: {numbers}");
+    }
+
+    let mut counts = BTreeMap::<_, usize>::new();
+    let mut longest = Duration::ZERO;
+    for writer in join_all(writers).await {
+        let writer = writer.expect("nothing but 2xx, 404 and 503");
+        longest = longest.max(writer.longest);
+        let list = writer.client.get(&writer.url).bearer_auth(&writer.token);
+        let list: Vec<Value> = list.send().await.unwrap().json().await.unwrap();
+        let mut stored = BTreeMap::<_, usize>::new();
+        for task in &list {
+            *stored.entry(task["title"].as_str().unwrap()).or_default() += 1;
+        }
+        for (title, told) in &writer.told {
+            *counts.entry(*told).or_default() += 1;
+            let times = stored.remove(&**title).unwrap_or(0);
+            let right = match told {
+                Told::Created => times == 1,
+                Told::NotDone => times == 0,
+                Told::Unknown => times <= 1,
+            };
+            assert!(right, "{title:?}, {told:?}, is there {times} times");
+        }
+        assert!(stored.is_empty(), "nobody asked for {stored:?}");
+    }
+    println!("{counts:?}; the longest wait for an answer: {longest:.2?}");
+    assert!(counts[&Told::Created] > 100, "{counts:?}");
+    assert!(longest < BOUND);
+}
