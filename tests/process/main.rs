@@ -12,10 +12,12 @@ mod connection;
 mod crowd;
 #[path = "../support/database.rs"]
 mod database;
+mod dice;
 mod durability;
 mod failures;
 mod http2;
 mod instances;
+mod isolation;
 #[path = "../support/key_server.rs"]
 mod key_server;
 mod limits;

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::{
     database::TestDatabase,
+    dice::Dice,
     process::{SECRET, Service, client, token},
 };
 
@@ -25,19 +26,6 @@ const CLIENTS: usize = 64;
 
 /// What a task may be: `None` is gone.
 type State = Option<(String, Option<String>, bool)>;
-
-/// `SplitMix64`: repeatable, and no dependency.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) >> 33).unwrap() % limit
-    }
-}
 
 /// One client: it alone writes its tasks; others of its user see them in lists.
 struct Player {

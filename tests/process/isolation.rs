@@ -1,0 +1,155 @@
+//! Another user's task answers like none, and as soon; and no request of a crowd
+//! reads or writes one. `REQUESTS` of them: 2,000 unless said otherwise.
+
+use std::{sync::Arc, time::Instant};
+
+use futures_util::future::join_all;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    database::TestDatabase,
+    dice::Dice,
+    process::{Service, client, token},
+};
+
+/// How many requests of each kind.
+const ROUNDS: usize = 1000;
+
+/// The quarter, half and three quarters of the sorted times, in microseconds.
+fn quartiles(mut times: Vec<f64>) -> [f64; 3] {
+    times.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| times[times.len() * quarter / 4])
+}
+
+#[tokio::test]
+async fn a_foreign_task_takes_as_long_as_none() {
+    let database = TestDatabase::create().await;
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+    let (ana, bob, client) = (token("ana").await, token("bob").await, client());
+    let tasks = format!("{}/api/tasks", service.url);
+    let post = client.post(&tasks).bearer_auth(&bob);
+    let task = post.json(&json!({"title": "Bob's"})).send().await.unwrap();
+    let foreign = task.json::<Value>().await.unwrap()["id"].as_i64().unwrap();
+    let ids = [foreign, foreign + 1_000_000];
+
+    let mut times = [const { Vec::new() }; 2];
+    for round in 0..2 * ROUNDS {
+        let which = round % 2;
+        let get = client
+            .get(format!("{tasks}/{}", ids[which]))
+            .bearer_auth(&ana);
+        let began = Instant::now();
+        let answer = get.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let text = answer.text().await.unwrap();
+        times[which].push(began.elapsed().as_secs_f64() * 1e6);
+        let like = text.replace(&ids[which].to_string(), "{id}");
+        assert!(like.contains("No task has the id {id}."), "{text}");
+    }
+
+    let [foreign, none] = times.map(quartiles);
+    let (difference, noise) = ((foreign[1] - none[1]).abs(), none[2] - none[0]);
+    println!("foreign {foreign:.0?} µs, none {none:.0?} µs");
+    assert!(
+        difference < noise,
+        "{foreign:?} and {none:?} can be told apart"
+    );
+}
+
+/// A user with ten tasks, whose titles begin with its name.
+struct Owner {
+    name: &'static str,
+    token: String,
+    tasks: Vec<i64>,
+}
+
+impl Owner {
+    async fn new(url: &str, name: &'static str) -> Self {
+        let token = token(name).await;
+        let mut tasks = Vec::new();
+        for number in 0..10 {
+            let post = client().post(url).bearer_auth(&token);
+            let title = format!("{name} {number}");
+            let made = post.json(&json!({"title": title})).send().await.unwrap();
+            let task: Value = made.json().await.unwrap();
+            tasks.push(task["id"].as_i64().unwrap());
+        }
+        Self { name, token, tasks }
+    }
+
+    fn owns(&self, task: &Value) -> bool {
+        let title = task["title"].as_str().unwrap();
+        task["user_id"] == self.name && title.starts_with(self.name)
+    }
+}
+
+/// One random request of `me`, every third of them aimed at a task of `other`.
+async fn request(client: &Client, url: &str, dice: &mut Dice, me: &Owner, other: &Owner) {
+    let trespasses = dice.below(3) == 0;
+    let whose = if trespasses { other } else { me };
+    let id = whose.tasks[dice.below(whose.tasks.len())];
+    let title = json!({"title": format!("{} was here", me.name)});
+    let (method, path, body) = match dice.below(4) {
+        0 => (Method::GET, format!("/{id}"), None),
+        1 => (Method::PUT, format!("/{id}"), Some(title)),
+        2 => (
+            Method::PATCH,
+            format!("/{id}/complete"),
+            Some(json!({"completed": true})),
+        ),
+        _ if trespasses => (Method::DELETE, format!("/{id}"), None),
+        _ => (Method::GET, String::new(), None),
+    };
+    let call = client.request(method.clone(), format!("{url}{path}"));
+    let call = body
+        .iter()
+        .fold(call.bearer_auth(&me.token), reqwest::RequestBuilder::json);
+    let answer = call.send().await.unwrap();
+    let (status, body): (_, Value) = (answer.status(), answer.json().await.unwrap());
+    if trespasses {
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}: {body}");
+        assert_eq!(body["type"], "/problems/not-found", "{body}");
+        return;
+    }
+    assert!(status.is_success(), "{method} {path}: {status} {body}");
+    match body.get("tasks").unwrap_or(&body) {
+        Value::Array(tasks) => assert!(tasks.iter().all(|task| me.owns(task)), "{body}"),
+        task => assert!(me.owns(task), "{body}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_of_a_crowd_touches_what_is_anothers() {
+    let requests: usize = std::env::var("REQUESTS").map_or(2000, |n| n.parse().unwrap());
+    let database = TestDatabase::create().await;
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+    let url = format!("{}/api/tasks", service.url);
+    let owners = [Owner::new(&url, "ana").await, Owner::new(&url, "bob").await];
+    let owners = Arc::new(owners);
+
+    let crowd = (0..32).map(|number| {
+        let (url, owners) = (url.clone(), Arc::clone(&owners));
+        tokio::spawn(async move {
+            let (client, mut dice) = (client(), Dice(number));
+            let me = usize::try_from(number).unwrap() % 2;
+            for _ in 0..requests / 32 {
+                request(&client, &url, &mut dice, &owners[me], &owners[1 - me]).await;
+            }
+        })
+    });
+    for one in join_all(crowd.collect::<Vec<_>>()).await {
+        one.expect("no trespass");
+    }
+
+    for owner in &*owners {
+        let get = client().get(&url).bearer_auth(&owner.token);
+        let list: Value = get.send().await.unwrap().json().await.unwrap();
+        let tasks = list.as_array().unwrap();
+        assert!(tasks.iter().all(|task| owner.owns(task)), "{list}");
+        let ids = tasks.iter().rev().map(|task| task["id"].as_i64().unwrap());
+        assert!(ids.eq(owner.tasks.iter().copied()), "{list}");
+    }
+}
