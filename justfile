@@ -28,6 +28,20 @@ model:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
         TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
 
+# Everything bad that can happen, in full: some 6 minutes. In brief it is a part of
+# the tests.
+faults:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release
+    export TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api
+    export TEST_DATABASE_URL={{ postgres }}
+    export SLOW_CLIENTS=500 ABORTS=25000 FAULT_ROUNDS=3 RESTARTS=20 KILLS=100
+    export REQUESTS=20000 UNKNOWN_KEYS=10000
+    for fault in slow aborts failures rolling durability crowd isolation flood pooler; do
+        cargo test --test process $fault:: -- --nocapture
+    done
+
 # What needs Node and Chromium: a real Better Auth server, /docs in a browser.
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund

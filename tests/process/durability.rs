@@ -1,4 +1,5 @@
-//! What was acknowledged is there after kill -9.
+//! What was acknowledged is there after kill -9, `KILLS` of them: 20 unless said
+//! otherwise.
 
 use std::{
     collections::BTreeSet,
@@ -15,11 +16,11 @@ use crate::{
     process::{SECRET, Service, client, token},
 };
 
-const ROUNDS: u64 = 20;
 const WRITERS: usize = 8;
 
 #[tokio::test]
 async fn every_acknowledged_task_survives_kill_9() {
+    let kills: u64 = std::env::var("KILLS").map_or(20, |n| n.parse().unwrap());
     let database = TestDatabase::create().await;
     let variables = [
         ("DATABASE_URL", database.url()),
@@ -30,7 +31,7 @@ async fn every_acknowledged_task_survives_kill_9() {
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let client = client();
 
-    for round in 0..ROUNDS {
+    for round in 0..kills {
         let mut service = Service::start(&variables).await;
         let writers = (0..WRITERS).map(|_| {
             let (url, token) = (format!("{}/api/tasks", service.url), ana.clone());
@@ -50,7 +51,7 @@ async fn every_acknowledged_task_survives_kill_9() {
             })
         });
         let writers: Vec<_> = writers.collect();
-        tokio::time::sleep(Duration::from_millis(50 + 10 * round)).await;
+        tokio::time::sleep(Duration::from_millis(50 + 10 * (round % 20))).await;
         service.child.kill().await.unwrap();
         for writer in join_all(writers).await {
             writer.unwrap();
@@ -71,6 +72,7 @@ async fn every_acknowledged_task_survives_kill_9() {
         "only {} writes",
         acknowledged.len()
     );
+    println!("{kills} kills, {} acknowledged", acknowledged.len());
     let missing: Vec<_> = acknowledged.difference(&stored).collect();
     assert!(missing.is_empty(), "lost: {missing:?}");
 }

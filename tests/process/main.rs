@@ -7,6 +7,7 @@
     reason = "a test fails where its setting does"
 )]
 
+mod aborts;
 mod cluster;
 mod connection;
 mod crowd;
@@ -15,6 +16,7 @@ mod database;
 mod dice;
 mod durability;
 mod failures;
+mod flood;
 mod http2;
 mod instances;
 mod isolation;
@@ -29,6 +31,7 @@ mod pgbouncer;
 mod pooler;
 #[path = "../support/process.rs"]
 mod process;
+mod rolling;
 mod settings;
 #[path = "../support/signer.rs"]
 mod signer;

@@ -1,0 +1,79 @@
+//! A flood of tokens that name keys nobody has. `UNKNOWN_KEYS` of them: 1,000
+//! unless said otherwise.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+
+use crate::{
+    database::TestDatabase,
+    key_server::{Answer, KeyServer},
+    process::{Service, client},
+    signer::{Kind, Signer},
+};
+
+/// How often an issuer may be asked for keys that it did not have, in seconds.
+const REFETCH: usize = 30;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_unknown_keys_cost_one_download_and_no_good_user() {
+    let flood: usize = std::env::var("UNKNOWN_KEYS").map_or(1000, |n| n.parse().unwrap());
+    let signer = Arc::new(Signer::new(Kind::EdDsa, "known"));
+    let issuer = KeyServer::start(Answer::of(&[&signer])).await;
+    let database = TestDatabase::create().await;
+    let service = Service::start(&[
+        ("DATABASE_URL", database.url()),
+        ("JWKS_URL", issuer.url.as_str()),
+    ])
+    .await;
+    service.wait_until_ready().await;
+    let url = format!("{}/api/tasks", service.url);
+    assert_eq!(issuer.requests(), 1);
+    let began = Instant::now();
+
+    let over = Arc::new(AtomicBool::new(false));
+    let good = {
+        let (url, token, over) = (url.clone(), signer.token(), Arc::clone(&over));
+        tokio::spawn(async move {
+            let (client, mut answers) = (client(), 0);
+            while !over.load(Relaxed) {
+                let answer = client.get(&url).bearer_auth(&token).send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::OK);
+                answers += 1;
+            }
+            answers
+        })
+    };
+    let senders = (0..32).map(|sender| {
+        let (url, signer) = (url.clone(), Arc::clone(&signer));
+        tokio::spawn(async move {
+            let client = client();
+            for number in (sender..flood).step_by(32) {
+                let token = signer.with_header("kid", format!("unknown {number}"));
+                let answer = client.get(&url).bearer_auth(token).send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            }
+        })
+    });
+    for sender in join_all(senders.collect::<Vec<_>>()).await {
+        sender.expect("each token is refused");
+    }
+    over.store(true, Relaxed);
+    let answers: usize = good.await.expect("the good user is served");
+
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    let downloads = issuer.requests() - 1;
+    println!("{flood} unknown keys in {seconds} s: {downloads} downloads, {answers} good answers");
+    assert!(
+        (1..=1 + seconds / REFETCH).contains(&downloads),
+        "{downloads}"
+    );
+    assert!(answers > 0);
+}

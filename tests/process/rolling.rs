@@ -1,0 +1,119 @@
+//! Two instances behind a balancer that asks each whether it is ready, and which
+//! are restarted in turns: nobody notices. `RESTARTS` of them: 4 unless said
+//! otherwise.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
+
+/// How often the balancer asks.
+const PROBE: Duration = Duration::from_millis(200);
+
+/// Where requests may go now.
+type Ready = Arc<Mutex<Vec<String>>>;
+
+/// Asks the instances that there are, on and on.
+async fn probe(instances: Ready, ready: Ready, over: Arc<AtomicBool>) {
+    let client = Client::builder().timeout(PROBE * 5).build().unwrap();
+    while !over.load(Relaxed) {
+        let all = instances.lock().unwrap().clone();
+        let mut found = Vec::new();
+        for url in all {
+            let answer = client.get(format!("{url}/health/ready")).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                found.push(url);
+            }
+        }
+        *ready.lock().unwrap() = found;
+        sleep(PROBE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_when_instances_are_restarted() {
+    let restarts: usize = std::env::var("RESTARTS").map_or(4, |n| n.parse().unwrap());
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("STOP_DELAY", "2"),
+        ("TASKS_PER_USER", "10000000"),
+    ];
+    let mut services = Vec::new();
+    for _ in 0..2 {
+        let service = Service::start(&variables).await;
+        service.wait_until_ready().await;
+        services.push(service);
+    }
+    let urls = services.iter().map(|one| one.url.clone()).collect();
+    let instances: Ready = Arc::new(Mutex::new(urls));
+    let ready: Ready = Arc::new(Mutex::new(instances.lock().unwrap().clone()));
+    let (over, served) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let prober = tokio::spawn(probe(instances.clone(), ready.clone(), over.clone()));
+    let ana = token("ana").await;
+    let clients = (0..8).map(|number| {
+        let (ready, over, served) = (ready.clone(), over.clone(), served.clone());
+        let (client, ana) = (client(), ana.clone());
+        tokio::spawn(async move {
+            for n in number.. {
+                if over.load(Relaxed) {
+                    break;
+                }
+                let url = {
+                    let ready = ready.lock().unwrap();
+                    assert!(!ready.is_empty(), "one of the two is always there");
+                    format!("{}/api/tasks", ready[n % ready.len()])
+                };
+                let post = client.post(url).bearer_auth(&ana);
+                let answer = post.json(&json!({"title": "Milk"})).send().await;
+                let answer = answer.expect("an answer");
+                assert_eq!(answer.status(), 201);
+                served.fetch_add(1, Relaxed);
+            }
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+
+    for _ in 0..restarts {
+        sleep(PROBE * 2).await;
+        let old = services.remove(0);
+        let before = served.load(Relaxed);
+        old.signal("-TERM");
+        let url = old.url.clone();
+        assert_eq!(old.end().await.0, Some(0));
+        assert!(served.load(Relaxed) > before, "nobody was served meanwhile");
+        let new = Service::start(&variables).await;
+        new.wait_until_ready().await;
+        let mut instances = instances.lock().unwrap();
+        instances.retain(|one| *one != url);
+        instances.push(new.url.clone());
+        services.push(new);
+    }
+    over.store(true, Relaxed);
+
+    for client in join_all(clients).await {
+        client.expect("201 alone");
+    }
+    prober.await.unwrap();
+    println!(
+        "{restarts} restarts, {} requests, none failed",
+        served.load(Relaxed)
+    );
+}
