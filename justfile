@@ -42,6 +42,12 @@ faults:
         cargo test --test process $fault:: -- --nocapture
     done
 
+# Twenty minutes of checked load, and whether memory or files grow.
+soak:
+    cargo build --release
+    TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=1200 \
+        TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
+
 # What needs Node and Chromium: a real Better Auth server, /docs in a browser.
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund

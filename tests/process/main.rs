@@ -43,3 +43,5 @@ mod story;
 mod traces;
 mod urls;
 mod verbs;
+#[cfg(target_os = "linux")]
+mod watch;

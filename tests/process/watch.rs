@@ -1,0 +1,36 @@
+//! What a process uses while it works.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// The resident memory in KiB and the open files of a process.
+fn usage(process: u32) -> (u64, usize) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB").parse();
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    (kib.unwrap(), files.count())
+}
+
+/// Looks at the process a hundred times; in a run of ten minutes and more, what it
+/// used at most in the second and in the last quarter must be much the same.
+pub async fn watch(process: u32, seconds: u64) {
+    let mut quarters = [(0, 0); 4];
+    for sample in 0..100 {
+        sleep(Duration::from_millis(seconds * 10)).await;
+        let (memory, files) = usage(process);
+        let most = &mut quarters[sample / 25];
+        *most = (memory.max(most.0), files.max(most.1));
+    }
+    println!("KiB and files, at most, of each quarter: {quarters:?}");
+    if seconds < 600 {
+        return;
+    }
+    let ((memory, files), (then_memory, then_files)) = (quarters[1], quarters[3]);
+    assert!(
+        then_memory <= memory + memory / 4,
+        "memory grows: {quarters:?}"
+    );
+    assert!(then_files <= files + 16, "files stay open: {quarters:?}");
+}
