@@ -1,0 +1,306 @@
+//! Input that nobody thought of: requests, tokens, configuration and database
+//! URLs made at random, for `FUZZ_SECONDS` each (2 unless said otherwise), and
+//! made small where one fails.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails where its setting does"
+)]
+
+#[path = "../api/support/mod.rs"]
+#[allow(dead_code, reason = "a part of it is for other tests")]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use poem::http::{HeaderValue, Method};
+use proptest::{
+    collection::vec,
+    prelude::{Just, Strategy, any, prop_oneof},
+    prop_assert,
+    sample::select,
+    test_runner::{Config as Cases, TestCaseError, TestRunner},
+};
+use serde_json::{Map, Value, json};
+use tasks_api::{
+    auth::{Secret, TokenSources, Verifier},
+    config::Config,
+    store::DatabaseUrl,
+};
+use tokio::runtime::Runtime;
+
+use self::support::{App, SECRET, token};
+
+/// Tries values of `strategy` until the time is up.
+fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(2, |text| text.parse().unwrap());
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let cases = Cases {
+        cases: 64,
+        failure_persistence: None,
+        ..Cases::default()
+    };
+    let mut tried = 0;
+    while Instant::now() < end {
+        let mut runner = TestRunner::new(cases.clone());
+        if let Err(failure) = runner.run(&strategy, &test) {
+            panic!("{failure}");
+        }
+        tried += cases.cases;
+    }
+    println!("{tried} tried");
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Any JSON, deep and wide in bounds.
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((any::<String>(), inner), 0..4)
+                .prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// A body: of the right shape with anything in it, any JSON, or any bytes.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let title = prop_oneof![any::<String>().prop_map(Value::from), json_value()];
+    let fields = (title, json_value(), json_value());
+    let shaped = fields.prop_map(|(title, description, completed)| {
+        json!({"title": title, "description": description, "completed": completed})
+    });
+    prop_oneof![
+        shaped.prop_map(|value| value.to_string().into_bytes()),
+        json_value().prop_map(|value| value.to_string().into_bytes()),
+        vec(any::<u8>(), 0..300),
+    ]
+}
+
+#[test]
+fn any_request_has_an_answer_that_the_document_has() {
+    let runtime = runtime();
+    let app = runtime.block_on(App::start());
+    let bearer = token("ana");
+    let known = runtime.block_on(app.create("ana", "Milk"))["id"].to_string();
+    let methods = select(vec![
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW",
+    ]);
+    let paths = prop_oneof![
+        Just("/api/tasks".to_owned()),
+        Just(format!("/api/tasks/{known}")),
+        Just(format!("/api/tasks/{known}/complete")),
+        vec(any::<u8>(), 0..40)
+            .prop_map(|id| { format!("/api/tasks/{}", percent_encode(&id, NON_ALPHANUMERIC)) }),
+        vec(any::<u8>(), 0..40)
+            .prop_map(|path| format!("/{}", percent_encode(&path, NON_ALPHANUMERIC))),
+    ];
+    let queries = prop_oneof![
+        Just(String::new()),
+        vec(any::<u8>(), 0..40)
+            .prop_map(|text| { format!("?status={}", percent_encode(&text, NON_ALPHANUMERIC)) }),
+    ];
+    let names = select(vec![
+        "content-type",
+        "authorization",
+        "origin",
+        "x-request-id",
+        "accept",
+        "content-encoding",
+        "x-forwarded-for",
+        "if-match",
+    ]);
+    let headers = vec((names, vec(any::<u8>(), 0..60)), 0..3);
+    let all = (methods, paths, queries, headers, body(), any::<bool>());
+
+    fuzz(all, |(method, path, query, headers, body, signed_in)| {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut call = app
+            .request(method.clone(), &format!("{path}{query}"))
+            .body(body);
+        if signed_in {
+            call = call
+                .bearer(&bearer)
+                .header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            if HeaderValue::from_bytes(&value).is_ok() {
+                call = call.header(name, value);
+            }
+        }
+        let answer = runtime.block_on(call.send());
+        prop_assert!(answer.status.as_u16() < 500, "{method} {path}: {answer:?}");
+        prop_assert!(answer.status.as_u16() != 200 || signed_in || !path.starts_with("/api"));
+        Ok(())
+    });
+}
+
+#[test]
+fn no_token_is_accepted_but_the_one_that_was_signed() {
+    let runtime = runtime();
+    let sources = TokenSources {
+        secret: Some(Secret::new(SECRET)),
+        ..TokenSources::default()
+    };
+    let verifier = Verifier::new(sources).unwrap();
+    let good = token("ana");
+    assert!(runtime.block_on(verifier.verify(&good)).is_ok());
+    let length = good.len();
+    let changes = vec((0..length, any::<char>(), 0..3_u8), 1..4);
+    let mutated = changes.prop_map({
+        let good = good.clone();
+        move |changes| {
+            let mut text: Vec<_> = good.chars().collect();
+            for (at, letter, kind) in changes {
+                let at = at.min(text.len().saturating_sub(1));
+                match kind {
+                    0 => text[at] = letter,
+                    1 => text.insert(at, letter),
+                    _ => text.truncate(at.max(1)),
+                }
+            }
+            text.into_iter().collect::<String>()
+        }
+    });
+    // Letters of the alphabet of tokens: these decode.
+    let alphabet: Vec<_> = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .chain(['-', '_', '.'])
+        .collect();
+    let replaced = vec((0..length, select(alphabet)), 1..3).prop_map({
+        let good = good.clone();
+        move |changes| {
+            let mut text: Vec<_> = good.chars().collect();
+            for (at, letter) in changes {
+                text[at] = letter;
+            }
+            text.into_iter().collect::<String>()
+        }
+    });
+
+    fuzz(prop_oneof![any::<String>(), mutated, replaced], |text| {
+        let judged = runtime.block_on(verifier.verify(&text));
+        prop_assert!(judged.is_err() || text == good, "{text:?}");
+        Ok(())
+    });
+}
+
+const MARK: &str = "s3cr3t-m4rk";
+
+#[test]
+fn any_configuration_is_read_or_refused_and_shows_no_secret() {
+    let names = [
+        "ENVIRONMENT",
+        "HOST",
+        "PORT",
+        "METRICS_PORT",
+        "DATABASE_URL",
+        "BETTER_AUTH_SECRET",
+        "BETTER_AUTH_URL",
+        "JWKS_URL",
+        "JWT_ISSUER",
+        "JWT_AUDIENCE",
+        "CORS_ORIGINS",
+        "TASKS_PER_USER",
+        "RATE_LIMIT_PER_USER",
+        "RATE_LIMIT_PER_ADDRESS",
+        "RATE_LIMIT_FAILED_AUTH",
+        "TRUSTED_PROXIES",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_SERVICE_NAME",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+        "STOP_DELAY",
+        "RUST_LOG",
+    ];
+    let values = prop_oneof![
+        any::<String>(),
+        Just("production".to_owned()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<String>().prop_map(|text| format!("https://a.example.com/{text}")),
+        any::<String>().prop_map(|text| format!("http://user:{MARK}@{text}")),
+        any::<String>().prop_map(|text| format!("key={MARK}{text}")),
+        any::<[u8; 4]>().prop_map(|a| format!("{}.{}.{}.{}/{}", a[0], a[1], a[2], a[3], a[0])),
+    ];
+
+    fuzz(vec((select(names.to_vec()), values), 0..6), |variables| {
+        let read = Config::read(|name| {
+            if name == "BETTER_AUTH_SECRET" && variables.len() % 2 == 0 {
+                return Some(MARK.to_owned());
+            }
+            let mut all = variables.iter();
+            let found = all.find(|(known, _)| *known == name);
+            found.map(|(_, value)| {
+                // A secret is expected, and hidden, in what is a URL or a key by nature.
+                let natures: &[&str] = if value.starts_with("key=") {
+                    &["_HEADERS"]
+                } else {
+                    &["_URL", "_ENDPOINT", "_ORIGINS", "_HEADERS"]
+                };
+                let may_hold_it = natures.iter().any(|nature| name.ends_with(nature));
+                value.replace(MARK, if may_hold_it { MARK } else { "x" })
+            })
+        });
+        let shown = match read {
+            Ok(config) => format!("{config:?}"),
+            Err(errors) => errors.to_string(),
+        };
+        prop_assert!(!shown.contains(MARK), "{shown}");
+        Ok(())
+    });
+}
+
+#[test]
+fn any_database_url_is_read_or_refused_and_shows_no_password() {
+    let schemes = select(vec![
+        "postgres://",
+        "postgresql://",
+        "postgresql+psycopg2://",
+        "postgresql+asyncpg://",
+        "sqlite://",
+        "sqlite:",
+        "mysql://",
+        "",
+    ]);
+    let hosts = prop_oneof![
+        Just("localhost".to_owned()),
+        Just("[::1]:5432".to_owned()),
+        any::<String>(),
+    ];
+    let rests = prop_oneof![
+        Just("/tasks".to_owned()),
+        Just("/tasks?sslmode=require&channel_binding=require".to_owned()),
+        any::<String>().prop_map(|text| format!("/tasks?{text}")),
+        any::<String>(),
+    ];
+
+    fuzz((schemes, hosts, rests), |(scheme, host, rest)| {
+        let text = format!("{scheme}user:{MARK}@{host}{rest}");
+        let shown = match DatabaseUrl::parse(&text) {
+            // A file may have any name.
+            Ok(_) if text.starts_with("sqlite") => return Ok(()),
+            Ok(url) => format!("{url} {url:?}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        prop_assert!(!shown.contains(MARK), "{shown}");
+        Ok(())
+    });
+}
