@@ -33,21 +33,32 @@ class Candidate:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     cwd: Path | None = None
-    port: int = 0
-    process: subprocess.Popen | None = None
+    # How many of it share the connections, as behind a balancer.
+    instances: int = 1
+    ports: list[int] = field(default_factory=list)
+    processes: list[subprocess.Popen] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         return LABELS.get(self.name, self.name)
 
+    @property
+    def port(self) -> int:
+        return self.ports[0]
+
     def start(self, folder: Path, database_url: str, secret: str) -> None:
-        self.port = processes.free_port()
-        log = str(folder / f"{self.name}.log")
+        self.ports, self.processes = [], []
+        for number in range(self.instances):
+            log = str(folder / f"{self.name}-{number}.log")
+            self._start_one(folder, log, database_url, secret)
+
+    def _start_one(self, folder: Path, log: str, database_url: str, secret: str) -> None:
+        port = processes.free_port()
         # Nothing of the caller's environment: it might hold another database.
         environment = {
             "PATH": os.environ["PATH"],
             "HOST": "127.0.0.1",
-            "PORT": str(self.port),
+            "PORT": str(port),
             "DATABASE_URL": database_url,
             "BETTER_AUTH_SECRET": secret,
             "ENVIRONMENT": "production",
@@ -56,22 +67,27 @@ class Candidate:
             "RATE_LIMIT_PER_ADDRESS": "off",
             "RATE_LIMIT_FAILED_AUTH": "off",
         }
-        command = [part.replace("{port}", str(self.port)) for part in self.command]
-        self.process = processes.start(
+        command = [part.replace("{port}", str(port)) for part in self.command]
+        process = processes.start(
             command, log, env=environment | self.environment, cwd=self.cwd or folder
         )
-        processes.wait_for_port(self.process, self.port, log, self.label)
+        processes.wait_for_port(process, port, log, self.label)
+        self.ports.append(port)
+        self.processes.append(process)
 
     def stop(self) -> None:
-        if self.process:
-            processes.stop(self.process)
-            self.process = None
+        for process in self.processes:
+            processes.stop(process)
+        self.processes = []
+
+    def has_ended(self) -> bool:
+        return any(process.poll() is not None for process in self.processes)
 
     def cpu_seconds(self) -> float:
-        return processes.cpu_seconds(self.process.pid)
+        return sum(processes.cpu_seconds(process.pid) for process in self.processes)
 
     def resident_mib(self) -> float:
-        return processes.resident_mib(self.process.pid)
+        return sum(processes.resident_mib(process.pid) for process in self.processes)
 
 
 def _cargo(folder: Path, *options: str) -> str:

@@ -90,23 +90,37 @@ def drive(
     seed: int,
     database_cpu=lambda: 0.0,
 ) -> Sample:
-    """wrk against one candidate. Any answer that is not a success is a `Failure`."""
-    command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s"]
-    command += ["--timeout", "10s", "-s", str(BENCH / "load.lua")]
-    command += [f"http://127.0.0.1:{candidate.port}", "--", workload, str(seed), str(tokens)]
+    """wrk against one candidate, one for each of its instances. Any answer that is
+    not a success is a `Failure`."""
+    each = max(1, connections // candidate.instances)
+    threads = max(1, min(2, connections) // candidate.instances)
     server, database = candidate.cpu_seconds(), database_cpu()
     with Highest(candidate) as resident:
-        done = subprocess.run(command, capture_output=True, text=True)
+        running = []
+        for number, port in enumerate(candidate.ports):
+            command = ["wrk", f"-t{threads}", f"-c{each}", f"-d{seconds}s"]
+            command += ["--timeout", "10s", "-s", str(BENCH / "load.lua")]
+            # Each sends requests of its own.
+            command += [f"http://127.0.0.1:{port}", "--", workload]
+            command += [str(seed + 32 * number), str(tokens)]
+            piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            running.append(subprocess.Popen(command, **piped))
+        done = [one.communicate() for one in running]
     server, database = candidate.cpu_seconds() - server, database_cpu() - database
-    try:
-        told = json.loads(done.stderr.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        raise Failure(f"wrk failed: {done.stderr.strip() or done.stdout}") from None
+    parts = []
+    for out, error in done:
+        try:
+            parts.append(json.loads(error.strip().splitlines()[-1]))
+        except (ValueError, IndexError):
+            raise Failure(f"wrk failed: {error.strip() or out}") from None
+    told = {key: sum(part[key] for part in parts) for key in parts[0]}
+    # Of several, the worst: the requests of all are not known one by one.
+    told |= {key: max(part[key] for part in parts) for key in ("seconds", "p50", "p99")}
     what = f"{candidate.label}, {workload}, {connections} connections"
     failed = {key: told[key] for key in ("failed_status", "failed_socket", "timeouts") if told[key]}
     if failed or not told["requests"]:
         raise Failure(f"{what}: {told['requests']} answers, and of them {failed}")
-    if candidate.process.poll() is not None:
+    if candidate.has_ended():
         raise Failure(f"{what}: it has stopped")
     thousands = told["requests"] / 1000
     return Sample(

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+# A process that ended: before its file was opened, or before it was read.
+GONE = (FileNotFoundError, ProcessLookupError)
 TICKS = os.sysconf("SC_CLK_TCK")
 _running: list[subprocess.Popen] = []
 
@@ -101,7 +103,7 @@ def tree(root: int) -> list[int]:
                 with open(f"/proc/{pid}/task/{task}/children") as children:
                     parents += (new := [int(child) for child in children.read().split()])
                     found += new
-        except FileNotFoundError:
+        except GONE:
             pass
     return found
 
@@ -114,7 +116,7 @@ def cpu_seconds(root: int) -> float:
         try:
             with open(f"/proc/{pid}/stat") as stat:
                 fields = stat.read().rpartition(")")[2].split()
-        except FileNotFoundError:
+        except GONE:
             continue
         ticks += sum(int(field) for field in fields[11:15])
     return ticks / TICKS
@@ -127,7 +129,7 @@ def resident_mib(root: int) -> float:
         try:
             with open(f"/proc/{pid}/status") as status:
                 line = next((line for line in status if line.startswith("VmRSS:")), None)
-        except FileNotFoundError:
+        except GONE:
             continue
         kib += int(line.split()[1]) if line else 0
     return kib / 1024

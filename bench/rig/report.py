@@ -42,7 +42,9 @@ class Cell:
         return mean(values) if values and None not in values else None
 
     def ratio(self, name: str) -> float | None:
-        own, other = self.mean(name, "rate"), self.mean(YARDSTICK, "rate")
+        # Where the yardstick is not measured, the first of them is it.
+        yardstick = YARDSTICK if YARDSTICK in self.samples else next(iter(self.samples))
+        own, other = self.mean(name, "rate"), self.mean(yardstick, "rate")
         return own / other if own and other else None
 
     def spread(self, name: str) -> str:
