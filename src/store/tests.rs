@@ -21,6 +21,7 @@ use crate::{
 
 #[path = "../../tests/support/database.rs"]
 mod database;
+mod plans;
 
 struct Rig {
     store: Store,
@@ -368,37 +369,4 @@ async fn a_migration_waits_for_another_one_a_bounded_time() {
     let error = rig.store.migrate_up().await.unwrap_err();
 
     assert!(error.is_unreachable(), "{error}");
-}
-
-#[tokio::test]
-async fn lists_and_tasks_are_read_from_an_index() {
-    let rig = Rig::start().await;
-    if rig.database.is_postgres() {
-        // Its planner goes by the number of rows: `docs/performance.md`.
-        return;
-    }
-    let plan = async |mut ask: Statement| {
-        ask.sql = format!("EXPLAIN QUERY PLAN {}", ask.sql);
-        let plan = rig.outside.query_all_raw(ask).await.unwrap();
-        let lines = plan.iter().map(|row| row.try_get::<String>("", "detail"));
-        lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
-    };
-    let kind = DatabaseKind::Sqlite;
-
-    for completed in [None, Some(true), Some(false)] {
-        let plan = plan(sql::list(kind, &["ana"], completed).unwrap()).await;
-        let search = "SEARCH t USING INDEX tasks_by_user (user_id=?)";
-        assert!(plan.contains(search), "{plan}");
-    }
-    for ask in [
-        sql::sqlite::find([(1, "ana")]),
-        sql::sqlite::update([]),
-        sql::sqlite::delete([]),
-    ] {
-        let plan = plan(ask.unwrap()).await;
-        assert!(
-            plan.contains("SEARCH t") && !plan.contains("SCAN t"),
-            "{plan}"
-        );
-    }
 }
