@@ -28,6 +28,15 @@ model:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
         TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
 
+# Behind a PgBouncer that keeps track of prepared statements, built where the installed
+# one is too old for it. `test-postgres` takes the installed one.
+test-pgbouncer:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    PGBOUNCER=$(tests/process/build-pgbouncer)
+    export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
+    cargo test --test process pooler::
+
 # Everything bad that can happen, in full: some 6 minutes. In brief it is a part of
 # the tests.
 faults:
@@ -153,5 +162,5 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Everything that must hold before a change lands, beside `cargo test`.
-check: lint deny deploy-check test-postgres e2e openapi spec-lint client example-test conformance
+check: lint deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src
