@@ -73,7 +73,14 @@ impl Kinds {
             return send(create, changes, link).await;
         }
         link.query(sql::begin()).await?;
-        let sent = send(create, changes, link).await;
+        let sent = async {
+            if !self.deletes.is_empty() {
+                link.query(sql::lock_counts(&self.creates, &self.deletes))
+                    .await?;
+            }
+            send(create, changes, link).await
+        };
+        let sent = sent.await;
         let end = if sent.is_ok() {
             sql::commit()
         } else {

@@ -21,6 +21,7 @@ use crate::{
 
 #[path = "../../tests/support/database.rs"]
 mod database;
+mod locks;
 mod plans;
 
 struct Rig {

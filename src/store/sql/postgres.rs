@@ -133,16 +133,34 @@ pub fn update(batch: &[Owned<Update>], now: DateTime<Utc>) -> Statement {
 }
 
 /// Removes the tasks and returns them. The counts follow what was removed,
-/// whether or not the count is there.
+/// whether or not the count is there; they are locked before anything else is, in
+/// the order of [`create`].
 pub fn delete(batch: &[Owned<Delete>]) -> Statement {
     statement(
-        "WITH gone AS (DELETE FROM tasks AS t \
+        "WITH locked AS (SELECT user_id FROM task_counts \
+         WHERE user_id = ANY($2::text[]) ORDER BY user_id FOR UPDATE), \
+         gone AS (DELETE FROM tasks AS t \
          USING unnest($1::bigint[], $2::text[]) AS a(id, owner) \
-         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE RETURNING t.*), \
+         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE \
+         AND (SELECT count(*) FROM locked) >= 0 RETURNING t.*), \
          freed AS (SELECT user_id, count(*) AS tasks FROM gone GROUP BY user_id), \
          counted AS (UPDATE task_counts AS held SET tasks = held.tasks - freed.tasks \
          FROM freed WHERE held.user_id = freed.user_id) SELECT * FROM gone",
         [array(batch, |delete| delete.what.id), owners(batch)],
+    )
+}
+
+/// Locks the counts of all who create or delete in a transaction, in the order of
+/// [`create`], until it ends. One that came to its counts twice, or to its tasks first,
+/// would wait for another in a ring, and both until the time limit of a lock.
+pub fn lock_counts(creates: &[Owned<Create>], deletes: &[Owned<Delete>]) -> Statement {
+    let creators = creates.iter().map(Owned::owner);
+    let owners = creators.chain(deletes.iter().map(Owned::owner));
+    let owners: Vec<_> = owners.map(str::to_owned).collect();
+    statement(
+        "SELECT user_id FROM task_counts WHERE user_id = ANY($1::text[]) \
+         ORDER BY user_id FOR UPDATE",
+        [owners.into()],
     )
 }
 
