@@ -28,7 +28,7 @@ use crate::{
     config::{Config, ConfigError, ConfigErrors},
     server,
     store::{DatabaseUrl, Store, StoreError},
-    traces,
+    telemetry::traces,
 };
 
 /// Why the service did not start.

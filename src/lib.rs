@@ -9,9 +9,8 @@
 //! - [`store`] keeps the tasks, in `SQLite` or `PostgreSQL`.
 //! - [`app`] joins them: routes, middleware, start and stop.
 //!
-//! Beside them stand [`config`] (what the operator sets), [`telemetry`] (logs),
-//! [`metrics`] and [`traces`] (numbers and spans, made by all rooms) and [`server`]
-//! (the accept loop). `main.rs` holds the verbs of the command line, and the
+//! Beside them stand [`config`] (what the operator sets), [`telemetry`] (logs,
+//! metrics and traces, made by all rooms) and [`server`] (the accept loop). `main.rs` holds the verbs of the command line, and the
 //! `migration` crate the tables.
 //!
 //! Arrows go one way: `main -> app -> {api, auth, store}`, `store -> api, auth,
@@ -29,8 +28,6 @@ pub mod api;
 pub mod app;
 pub mod auth;
 pub mod config;
-pub mod metrics;
 pub mod server;
 pub mod store;
 pub mod telemetry;
-pub mod traces;

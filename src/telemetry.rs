@@ -1,16 +1,17 @@
 //! Logs, and traces beside them: set up once, at the start. A log is text for a
 //! person in development, one JSON object a line elsewhere.
 
+pub mod metrics;
+pub mod traces;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
 };
 
-use crate::{
-    config::{Config, Environment},
-    traces::{self, SetupError},
-};
+use self::traces::SetupError;
+use crate::config::{Config, Environment};
 
 /// Sends log lines to standard error, so that standard output is the command's.
 pub fn start(config: &Config) {

@@ -38,7 +38,7 @@ use crate::{
         limits::{Limits, Visit},
     },
     config::{Config, Environment},
-    metrics, traces,
+    telemetry::{metrics, traces},
 };
 
 /// The name of the header that names an answer in the logs.

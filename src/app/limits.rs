@@ -36,7 +36,7 @@ use crate::{
     app::client_address::{TrustedProxies, counted, neighbourhood, peer},
     auth::User,
     config::LimitsConfig,
-    metrics,
+    telemetry::metrics,
 };
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -2,7 +2,7 @@
 
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler, http::header::CONTENT_TYPE};
 
-use crate::metrics;
+use crate::telemetry::metrics;
 
 #[handler]
 fn read() -> Response {

@@ -15,7 +15,7 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{fetch::FetchError, jwk::Key, keys::Keys};
-use crate::{metrics, traces};
+use crate::telemetry::{metrics, traces};
 
 /// How long key sets are kept and how often an issuer is asked. The default is
 /// the contract's; tests shorten it.

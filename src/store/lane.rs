@@ -27,7 +27,10 @@ use tracing::Span;
 
 use self::worker::Worker;
 use super::{DatabaseKind, TIME_LIMIT, error::Work, link::Link};
-use crate::{api::tasks::TaskError, metrics, traces};
+use crate::{
+    api::tasks::TaskError,
+    telemetry::{metrics, traces},
+};
 
 /// The most requests that wait. At a thousand batches a second it is emptied
 /// long before their time is up; more than that would wait in vain.

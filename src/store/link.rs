@@ -27,7 +27,7 @@ use super::{
     connect::Pools,
     pooler::{self, Statements},
 };
-use crate::metrics;
+use crate::telemetry::metrics;
 
 /// How long a batch may take. Less than a request's own limit, so that what is
 /// sent early is also answered.

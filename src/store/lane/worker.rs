@@ -16,12 +16,11 @@ use tokio::{
 use super::{Outcome, Reply, Request, Ticket};
 use crate::{
     api::tasks::TaskError,
-    metrics,
     store::{
         error::{Work, is_fault_of_one},
         link::{Broken, Link},
     },
-    traces,
+    telemetry::{metrics, traces},
 };
 
 /// The most requests in one statement: beyond it a larger batch gains nothing,
