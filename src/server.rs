@@ -6,7 +6,7 @@
 //! It speaks HTTP/1.1, and HTTP/2 without TLS to clients that begin with it
 //! (RFC 9113, section 3.3), as balancers do.
 
-mod patience;
+mod timeouts;
 
 use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::patience::{Expired, Patience, Watched};
+use self::timeouts::{Expired, Patience, Watched};
 
 /// The most connections at once; more wait in the listener's backlog.
 const CONNECTIONS: u32 = 10_000;
