@@ -1,16 +1,8 @@
 //! Joins the rooms: the only file that knows `api`, `auth` and `store`. Start,
 //! routes, stop.
 
-pub mod ambiguous;
 pub mod banner;
-pub mod client_address;
-pub mod cors;
-pub mod doctor;
-pub mod front;
-pub mod health;
-pub mod limits;
 pub mod metrics;
-pub mod probe;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,12 +12,12 @@ use tokio::net::TcpListener;
 
 use crate::{
     api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
-    app::{
-        front::{Front, Settings},
-        health::{Check, Readiness},
-    },
     auth::{ClaimPolicy, KeySetTimes, Secret, TokenSources, Verifier, sign_hs256_for},
     config::{Config, ConfigError, ConfigErrors},
+    middleware::{
+        Front, Settings, health,
+        health::{Check, Readiness},
+    },
     server,
     store::{DatabaseUrl, Store, StoreError},
     telemetry::traces,

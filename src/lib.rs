@@ -19,7 +19,7 @@
 //! replaced.
 //!
 //! One request, room by room: `PATCH /api/tasks/7/complete` passes [`server`]
-//! (time-outs), [`app::front`] (span, request id, CORS, rate limits, problems),
+//! (time-outs), [`middleware`] (span, request id, CORS, rate limits, problems),
 //! [`api::security`] (token to user), [`api::tasks`] (path and body, one call)
 //! and [`store`] (one statement, the owner part of it). A bad token stops at
 //! [`api::security`]: no user exists, so nothing below can be entered.
@@ -27,7 +27,9 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod middleware;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use poem::http::{Method, StatusCode};
 use tasks_api::{
-    app::health::{Check, Readiness},
+    middleware::health::{Check, Readiness},
     store::{DatabaseUrl, Store},
 };
 

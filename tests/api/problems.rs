@@ -7,7 +7,7 @@ use poem::{
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
-    app::health::Readiness,
+    middleware::health::Readiness,
     auth::User,
 };
 

@@ -17,9 +17,10 @@ use poem::{
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::TaskService,
-    app::{front::Settings, health::Readiness, routes},
+    app::routes,
     auth::{Secret, TokenSources, Verifier},
     config::Config,
+    middleware::{Settings, health::Readiness},
     store::{DatabaseUrl, Store},
 };
 

@@ -33,7 +33,7 @@ use self::{
 };
 use crate::{
     api::{problem::Problem, security::Admission},
-    app::client_address::{TrustedProxies, counted, neighbourhood, peer},
+    middleware::client_address::{TrustedProxies, counted, neighbourhood, peer},
     auth::User,
     config::LimitsConfig,
     telemetry::metrics,

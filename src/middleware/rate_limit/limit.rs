@@ -147,7 +147,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
-    use crate::app::limits::{
+    use crate::middleware::rate_limit::{
         AddressKey,
         bounded::{KEYS, NEIGHBOURHOODS},
     };

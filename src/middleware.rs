@@ -2,6 +2,12 @@
 //! It gives each request an id and a span, keeps a panic from costing more than
 //! its own request, and makes every failure a problem with the right headers.
 
+pub mod client_address;
+pub mod cors;
+pub mod framing;
+pub mod health;
+pub mod rate_limit;
+
 use std::{
     borrow::Cow,
     panic::AssertUnwindSafe,
@@ -25,17 +31,16 @@ use tokio::time::timeout;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use self::{
+    cors::Cors,
+    rate_limit::{Limits, Visit},
+};
 use crate::{
     api::{
         problem::{self, Problem},
         security::{self, Admission, Caller},
         spec,
         tasks::TaskError,
-    },
-    app::{
-        ambiguous,
-        cors::Cors,
-        limits::{Limits, Visit},
     },
     config::{Config, Environment},
     telemetry::{metrics, traces},
@@ -95,7 +100,7 @@ impl<E: Endpoint> Front<E> {
         visit: Option<Arc<Visit>>,
         request_id: &str,
     ) -> Response {
-        if let Err(problem) = ambiguous::refuse(&request) {
+        if let Err(problem) = framing::refuse(&request) {
             let answer = problem::finish(problem.into_response(), request_id, || None);
             // What stands behind it may be a part of it.
             return answer.with_header(CONNECTION, "close").into_response();
