@@ -6,11 +6,7 @@
 
 pub mod docs;
 mod examples;
-pub mod fields;
-pub mod json;
-pub mod problem;
-pub mod query;
+pub mod rest;
 pub mod security;
 pub mod spec;
-pub mod task_id;
 pub mod tasks;

@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     api::{
-        problem::{self, Problem},
+        rest::problem::{self, Problem},
         security::{self, Admission, Caller},
         spec,
         tasks::TaskError,

@@ -11,7 +11,7 @@ use poem::{
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
-    problem::{Kind, Problem},
+    rest::problem::{Kind, Problem},
     spec,
 };
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::types::{Example, MaybeUndefined};
 
 use crate::api::{
-    fields::{Nullable, Text, Timestamp},
+    rest::fields::{Nullable, Text, Timestamp},
     tasks::{CompleteTask, CreateTask, Deleted, Task, UpdateTask},
 };
 

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use crate::{
-    api::{json::BODY_LIMIT, problem::Problem},
+    api::rest::{json::BODY_LIMIT, problem::Problem},
     auth::{AuthError, User, Verifier},
 };
 

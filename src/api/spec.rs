@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     api::{
-        problem::{Kind, PROBLEM_JSON, Problem},
+        rest::problem::{Kind, PROBLEM_JSON, Problem},
         tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, TasksApi, UpdateTask},
     },
     auth::User,

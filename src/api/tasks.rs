@@ -12,12 +12,14 @@ use serde::Serialize;
 
 use crate::{
     api::{
-        fields::{Description, Fields, FromFields, Nullable, Timestamp, Title},
-        json::{Answer, Created, Json},
-        problem::{Filter, Id, Input, Quota, Refused},
-        query::{Choice, Query},
+        rest::{
+            fields::{Description, Fields, FromFields, Nullable, Timestamp, Title},
+            json::{Answer, Created, Json},
+            path::TaskId,
+            problem::{Filter, Id, Input, Quota, Refused},
+            query::{Choice, Query},
+        },
         security::SignedIn,
-        task_id::TaskId,
     },
     auth::User,
 };

@@ -10,7 +10,7 @@ use poem::{
     },
 };
 
-use crate::api::problem::Problem;
+use crate::api::rest::problem::Problem;
 
 /// Refuses a request whose host or framing has more than one reading.
 pub fn refuse(request: &Request) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use std::{
 
 use poem::{Response, handler, http::header::CACHE_CONTROL, web::Data};
 
-use crate::api::problem::Problem;
+use crate::api::rest::problem::Problem;
 
 /// A check of what requests need; the error says what is missing, in words that
 /// anyone may read.

@@ -32,10 +32,10 @@ use self::{
     limit::{Limit, Standing},
 };
 use crate::{
-    api::{problem::Problem, security::Admission},
-    middleware::client_address::{TrustedProxies, counted, neighbourhood, peer},
+    api::{rest::problem::Problem, security::Admission},
     auth::User,
     config::LimitsConfig,
+    middleware::client_address::{TrustedProxies, counted, neighbourhood, peer},
     telemetry::metrics,
 };
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::{
-        fields::{Description, Nullable, Timestamp},
+        rest::fields::{Description, Nullable, Timestamp},
         tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
     },
     auth::User,

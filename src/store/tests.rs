@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use self::database::TestDatabase;
 use super::{sql, *};
 use crate::{
-    api::fields::Title,
+    api::rest::fields::Title,
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, UpdateTask},
     auth::{Secret, TokenSources, User, Verifier, sign_hs256},
 };

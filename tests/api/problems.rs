@@ -7,8 +7,8 @@ use poem::{
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
-    middleware::health::Readiness,
     auth::User,
+    middleware::health::Readiness,
 };
 
 use crate::support::App;

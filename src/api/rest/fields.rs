@@ -15,7 +15,7 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::api::problem::FieldError;
+use crate::api::rest::problem::FieldError;
 
 /// A task's title.
 pub type Title = Text<1, 200>;

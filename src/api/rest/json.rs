@@ -27,8 +27,10 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::api::{
-    fields::{Fields, FromFields},
-    problem::{FieldError, Problem},
+    rest::{
+        fields::{Fields, FromFields},
+        problem::{FieldError, Problem},
+    },
     tasks::Task,
 };
 

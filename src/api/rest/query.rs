@@ -7,7 +7,7 @@ use poem_openapi::{
 };
 use url::form_urlencoded;
 
-use crate::api::problem::Problem;
+use crate::api::rest::problem::Problem;
 
 /// The values that a parameter may have.
 pub trait Choice: Copy + Default + PartialEq + 'static {

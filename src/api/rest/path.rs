@@ -7,7 +7,7 @@ use poem_openapi::{
     types::{ParseFromParameter, ParseResult, Type},
 };
 
-use crate::api::problem::Problem;
+use crate::api::rest::problem::Problem;
 
 /// An `{id}` out of a path. One that is no positive 64-bit integer is not an
 /// error of its own: it names no task, like any other id that names none.

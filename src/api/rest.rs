@@ -1,0 +1,7 @@
+//! The mechanism below the contract: bodies, fields, parameters and problems.
+
+pub mod fields;
+pub mod json;
+pub mod path;
+pub mod problem;
+pub mod query;
