@@ -2,13 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `compact` | the token's outer form: three parts and the header's rules |
+//! | `jws` | the token's outer form: three parts and the header's rules |
 //! | `claims` | every rule about claims, and the only place that decides them |
 //! | `jwk` | one published key: what it may verify |
 //! | `fetch` | one download of a key set, with its limits |
 //! | `key_set` | the cache around it: when to download, what to keep |
 //! | `keys` | the keys of one download, and which are tried on a token |
-//! | `remembered` | tokens found good, so that each is judged once |
+//! | `token_cache` | tokens found good, so that each is judged once |
 //! | `verifier` | which key judges which token |
 //! | `sign` | HS256 tokens for the command line and for development |
 //! | `error` | every way to be refused |
@@ -17,14 +17,14 @@
 //! what it needs comes in [`TokenSources`], and a [`User`] comes out.
 
 mod claims;
-mod compact;
 mod error;
 mod fetch;
 mod jwk;
+mod jws;
 mod key_set;
 mod keys;
-mod remembered;
 mod sign;
+mod token_cache;
 mod verifier;
 
 use std::{fmt, sync::Arc};

@@ -3,7 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::{compact::Compact, jwk::Key};
+use super::{jwk::Key, jws::Compact};
 
 /// The most keys that are tried on one token, so that a set of many keys without
 /// ids is no lever for those who send forged tokens.

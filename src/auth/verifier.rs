@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use super::{
     AuthError, ClaimPolicy, KeySetStatus, KeySetsUnavailable, Reason, SetupError, TokenSources,
     User, claims,
-    compact::Compact,
     fetch::Endpoint,
+    jws::Compact,
     key_set::KeySet,
     keys::{Keys, Match},
-    remembered::{Remembered, Verified, Voucher},
+    token_cache::{Remembered, Verified, Voucher},
 };
 
 /// Makes a [`User`] of a token that one of the configured sources signed.
