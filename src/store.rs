@@ -10,15 +10,14 @@
 //!
 //! [`TaskService`]: crate::api::tasks::TaskService
 
+mod batch;
 mod clock;
-mod connect;
+mod connection;
 mod entity;
 mod error;
-mod lane;
-mod link;
 mod migrate;
 mod owned;
-mod pooler;
+mod pool;
 mod postgres;
 mod requests;
 mod sql;
@@ -40,16 +39,17 @@ use sea_orm::DatabaseConnection;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use self::{
-    connect::Pools,
-    lane::{Lane, Request},
-    link::Link,
+    batch::{Lane, Request},
+    connection::Link,
     owned::Owned,
+    pool::Pools,
+    postgres::pooler,
     requests::{Read, Write},
 };
 pub use self::{
     error::StoreError,
     migrate::Migration,
-    pooler::Statements,
+    postgres::pooler::Statements,
     url::{DatabaseKind, DatabaseUrl, DatabaseUrlError},
 };
 use crate::api::tasks::TaskError;
@@ -86,7 +86,7 @@ impl Store {
     /// needed, so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
         let kind = url.kind();
-        let pools = connect::open(url).await?;
+        let pools = pool::open(url).await?;
         let for_writes = match kind {
             DatabaseKind::Sqlite => 1,
             DatabaseKind::Postgres => WRITERS,

@@ -9,10 +9,10 @@ use sea_orm::{DbErr, FromQueryResult, Statement};
 
 use super::{
     DatabaseKind,
+    batch::{Outcome, Request},
+    connection::Link,
     entity::task::Model,
     error::Work,
-    lane::{Outcome, Request},
-    link::Link,
     owned::Owned,
     postgres, sql, sqlite,
 };
@@ -207,8 +207,8 @@ impl Request for Owned<Write> {
 
     async fn run(batch: &[Self], link: &mut Link) -> Result<Vec<Outcome<Written>>, DbErr> {
         match link.kind() {
-            DatabaseKind::Postgres => postgres::write(batch, link).await,
-            DatabaseKind::Sqlite => sqlite::write(batch, link).await,
+            DatabaseKind::Postgres => postgres::write::write(batch, link).await,
+            DatabaseKind::Sqlite => sqlite::write::write(batch, link).await,
         }
     }
 }

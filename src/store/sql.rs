@@ -9,11 +9,9 @@
 
 use sea_orm::{DbBackend, DbErr, Statement};
 
-pub mod postgres;
-pub mod probe;
-pub mod sqlite;
-
-use super::{DatabaseKind, owned::Owned};
+use super::{
+    DatabaseKind, owned::Owned, postgres::statements as postgres, sqlite::statements as sqlite,
+};
 
 /// The tasks of these ids, each where it is its owner's.
 pub fn get(kind: DatabaseKind, batch: &[Owned<i64>]) -> Result<Statement, DbErr> {

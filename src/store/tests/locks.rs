@@ -5,7 +5,7 @@ use sea_orm::TransactionTrait;
 
 use super::*;
 use crate::store::{
-    link::Link,
+    connection::Link,
     owned::{Owned, owned_by},
     postgres,
     requests::{Create, Delete, Write},
@@ -23,7 +23,7 @@ async fn waits_with_empty_hands(rig: &Rig, batch: &[Owned<Write>]) -> bool {
     let other = rig.outside.begin().await.unwrap();
     other.execute_unprepared(LOCK).await.unwrap();
     let mut link = Link::new(DatabaseKind::Postgres, &rig.store.inner.pools);
-    let write = link.run(async |link| postgres::write(batch, link).await);
+    let write = link.run(async |link| postgres::write::write(batch, link).await);
     let look = async {
         while rig.number(WAITING).await == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -24,9 +24,9 @@ async fn on_sqlite_lists_and_tasks_are_read_from_an_index() {
         assert!(plan.contains(search), "{plan}");
     }
     for ask in [
-        sql::sqlite::find([(1, "ana")]),
-        sql::sqlite::update([]),
-        sql::sqlite::delete([]),
+        sqlite::statements::find([(1, "ana")]),
+        sqlite::statements::update([]),
+        sqlite::statements::delete([]),
     ] {
         let plan = plan(ask.unwrap()).await;
         assert!(
@@ -55,14 +55,14 @@ async fn on_postgres_lists_go_by_the_owner_and_tasks_by_their_id_alone() {
     };
     let now = Utc::now();
     let by_id = [
-        sql::postgres::get(&[]),
-        sql::postgres::complete(&[], now),
-        sql::postgres::update(&[], now),
-        sql::postgres::delete(&[]),
+        postgres::statements::get(&[]),
+        postgres::statements::complete(&[], now),
+        postgres::statements::update(&[], now),
+        postgres::statements::delete(&[]),
     ];
 
     for completed in [None, Some(true), Some(false)] {
-        let plan = plan(sql::postgres::list(&["ana"], completed)).await;
+        let plan = plan(postgres::statements::list(&["ana"], completed)).await;
         assert!(plan.contains("Index Scan using tasks_by_user"), "{plan}");
         assert!(!plan.contains("Sort"), "{plan}");
     }

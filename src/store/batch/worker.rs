@@ -17,8 +17,8 @@ use super::{Outcome, Reply, Request, Ticket};
 use crate::{
     api::tasks::TaskError,
     store::{
+        connection::{Broken, Link},
         error::{Work, is_fault_of_one},
-        link::{Broken, Link},
     },
     telemetry::{metrics, traces},
 };

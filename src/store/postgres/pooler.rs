@@ -30,11 +30,13 @@ use sqlx::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{
-    connect::{LOCK_TIMEOUT, Pools},
+mod statements;
+
+use self::statements as probe;
+use crate::store::{
+    connection::{connect_error, query_error, refuses_settings},
     error::StoreError,
-    link::{connect_error, query_error, refuses_settings},
-    sql::probe,
+    pool::{LOCK_TIMEOUT, Pools},
 };
 
 /// How long a connection may take to answer.

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     error::StoreError,
-    pooler::{Known, Statements},
+    postgres::pooler::{Known, Statements},
     url::{DatabaseUrl, Target},
 };
 

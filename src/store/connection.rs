@@ -24,8 +24,8 @@ use tokio::time::timeout;
 
 use super::{
     DatabaseKind,
-    connect::Pools,
-    pooler::{self, Statements},
+    pool::Pools,
+    postgres::pooler::{self, Statements},
 };
 use crate::telemetry::metrics;
 

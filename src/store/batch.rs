@@ -26,7 +26,7 @@ use tokio::{
 use tracing::Span;
 
 use self::worker::Worker;
-use super::{DatabaseKind, TIME_LIMIT, error::Work, link::Link};
+use super::{DatabaseKind, TIME_LIMIT, connection::Link, error::Work};
 use crate::{
     api::tasks::TaskError,
     telemetry::{metrics, traces},
