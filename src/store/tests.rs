@@ -19,7 +19,7 @@ use crate::{
     auth::{Secret, TokenSources, User, Verifier, sign_hs256},
 };
 
-#[path = "../../tests/support/database.rs"]
+#[path = "../../tests/support/src/database.rs"]
 mod database;
 mod locks;
 mod plans;

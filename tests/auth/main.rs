@@ -6,10 +6,10 @@
 )]
 
 mod jwks;
-#[path = "../support/key_server.rs"]
+#[path = "../support/src/key_server.rs"]
 mod key_server;
 mod key_set;
 mod matrix;
-#[path = "../support/signer.rs"]
+#[path = "../support/src/signer.rs"]
 mod signer;
 mod sources;

@@ -10,7 +10,7 @@
 mod compare;
 mod document;
 mod edges;
-#[path = "../support/json_schema.rs"]
+#[path = "../support/src/json_schema.rs"]
 mod json_schema;
 mod mutations;
 mod releases;

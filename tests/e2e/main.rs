@@ -10,8 +10,8 @@
 mod better_auth;
 mod conformance;
 mod curl;
-#[path = "../support/database.rs"]
+#[path = "../support/src/database.rs"]
 mod database;
 mod docs;
-#[path = "../support/process.rs"]
+#[path = "../support/src/process.rs"]
 mod process;

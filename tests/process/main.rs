@@ -11,7 +11,7 @@ mod aborts;
 mod cluster;
 mod connection;
 mod crowd;
-#[path = "../support/database.rs"]
+#[path = "../support/src/database.rs"]
 mod database;
 mod dice;
 mod durability;
@@ -20,20 +20,20 @@ mod flood;
 mod http2;
 mod instances;
 mod isolation;
-#[path = "../support/key_server.rs"]
+#[path = "../support/src/key_server.rs"]
 mod key_server;
 mod limits;
 mod metrics;
 mod model;
 mod outage;
-#[path = "../support/pgbouncer.rs"]
+#[path = "../support/src/pgbouncer.rs"]
 mod pgbouncer;
 mod pooler;
-#[path = "../support/process.rs"]
+#[path = "../support/src/process.rs"]
 mod process;
 mod rolling;
 mod settings;
-#[path = "../support/signer.rs"]
+#[path = "../support/src/signer.rs"]
 mod signer;
 mod slow;
 mod smuggling;

@@ -1,9 +1,9 @@
 //! The service in process, and a client for it.
 
 mod conformance;
-#[path = "../../support/database.rs"]
+#[path = "../../support/src/database.rs"]
 pub mod database;
-#[path = "../../support/json_schema.rs"]
+#[path = "../../support/src/json_schema.rs"]
 mod json_schema;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
