@@ -29,6 +29,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod duration;
 pub mod middleware;
 pub mod server;
 pub mod store;

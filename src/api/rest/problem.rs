@@ -24,7 +24,7 @@ pub use self::{
     kind::Kind,
     refused::{Filter, Id, Input, Quota, Reason, Refused},
 };
-use crate::api::tasks::TaskError;
+use crate::{api::tasks::TaskError, duration::whole_seconds};
 
 /// The media type of every problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -317,8 +317,7 @@ impl Problem {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         if let Some(allow) = self.allow.as_deref().and_then(|a| a.parse().ok()) {
             headers.insert(ALLOW, allow);

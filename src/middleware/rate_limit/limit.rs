@@ -18,6 +18,7 @@ use governor::{
 };
 
 use super::bounded::{Bounded, Key};
+use crate::duration::whole_seconds;
 
 /// How often counts that are fresh again are thrown away, in nanoseconds.
 const SWEEP: u64 = 1_000_000_000;
@@ -98,7 +99,7 @@ impl<K: Key, C: Clock> Limit<K, C> {
             policy: Arc::clone(&self.policy),
             name: self.name,
             remaining,
-            reset: seconds(wait),
+            reset: whole_seconds(wait),
             refused,
         };
         match self.limiter.check_key(key) {
@@ -128,13 +129,6 @@ impl<K: Key, C: Clock> Limit<K, C> {
             self.limiter.retain_recent();
         }
     }
-}
-
-/// Whole seconds, rounded up, and never none: who comes back at once comes too
-/// early.
-fn seconds(wait: Duration) -> u64 {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    seconds.max(1)
 }
 
 #[cfg(test)]
