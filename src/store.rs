@@ -1,161 +1,157 @@
-//! Keeps the tasks, in `SQLite` or `PostgreSQL`, behind [`TaskService`].
+//! Stores the tasks, in `SQLite` or `PostgreSQL`, behind
+//! [`TaskService`](crate::api::tasks::TaskService).
 //!
-//! A request's way: `tasks` puts it, marked with its owner ([`owned`]), into the
-//! queue of a `lane`; a worker there takes what waits, and `requests` (reads),
-//! `postgres` or `sqlite` (writes) run it as one statement of `sql` on the
-//! worker's own `link` to the database. Beside that way, `connect` opens the pools,
-//! `pooler` refuses what may lie before the database, and `migrate` moves the
-//! tables. The entity is private to this room, which
-//! imports `api` and `auth`, and must never be imported by them.
+//! A request's path: `tasks` marks it with its owner ([`owned`]) and submits it to a
+//! `batch` queue. A worker there takes what waits and runs it on the queue's own
+//! `connection`, as one statement of the engine (`postgres` or `sqlite`) for each kind
+//! of request. Operations off the hot path take the [`plain`] path: sea-orm queries in
+//! one transaction. `engine` says what an engine must do, and [`migrate`]
+//! migrates the tables.
 //!
-//! [`TaskService`]: crate::api::tasks::TaskService
+//! The entity is private to this room, which imports `api` and `auth`, and must never
+//! be imported by them.
 
 mod batch;
+mod batchable;
 mod clock;
 mod connection;
+mod engine;
 mod entity;
 mod error;
-mod migrate;
+pub mod migrate;
 mod owned;
+pub mod plain;
 mod pool;
 mod postgres;
 mod requests;
-mod sql;
 mod sqlite;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod url;
 
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use sea_orm::DatabaseConnection;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use self::{
-    batch::{Lane, Request},
-    connection::Link,
+    batch::{BatchQueue, REQUEST_TIMEOUT},
+    engine::Engine,
     owned::Owned,
-    pool::Pools,
-    postgres::pooler,
+    postgres::Postgres,
     requests::{Read, Write},
+    sqlite::Sqlite,
+    url::Target,
 };
 pub use self::{
-    error::StoreError,
-    migrate::Migration,
-    postgres::pooler::Statements,
-    url::{DatabaseKind, DatabaseUrl, DatabaseUrlError},
+    error::{Access, StoreError},
+    url::{DatabaseUrl, DatabaseUrlError},
 };
-use crate::api::tasks::TaskError;
+use crate::api::tasks::{Task, TaskError};
 
-/// How long one operation may take in all, the wait for its turn included.
-const TIME_LIMIT: Duration = Duration::from_millis(2400);
-/// Connections for reads, and for writes on `PostgreSQL`; `SQLite` lets one write
-/// at a time. One of each serves dozens of clients.
+/// The connections of the queue for reads. One serves dozens of clients.
 const READERS: usize = 4;
-const WRITERS: usize = 3;
 
 /// The tasks of all users. A clone is another handle on the same connections.
 #[derive(Clone)]
-pub struct Store {
-    inner: Arc<Inner>,
-}
+pub struct Store(Arc<Inner>);
 
 struct Inner {
-    kind: DatabaseKind,
-    /// For migrations and for questions about the database's health.
-    control: DatabaseConnection,
-    pools: Pools,
-    reads: Lane<Owned<Read>>,
-    writes: Lane<Owned<Write>>,
+    engine: Arc<dyn Engine>,
+    reads: BatchQueue<Owned<Read>>,
+    writes: BatchQueue<Owned<Write>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     closing: watch::Sender<bool>,
-    tasks_per_user: u32,
     migrated: AtomicBool,
 }
 
 impl Store {
-    /// Opens the database. `SQLite`: the file, made with its folder where it is
-    /// missing, or an error. `PostgreSQL`: connections are made when they are
-    /// needed, so that the service starts while the server is down.
+    /// Opens the database. `SQLite`: the file, created with its folder where it is
+    /// missing, or an error. `PostgreSQL`: connections are opened when they are needed,
+    /// so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
-        let kind = url.kind();
-        let pools = pool::open(url).await?;
-        let for_writes = match kind {
-            DatabaseKind::Sqlite => 1,
-            DatabaseKind::Postgres => WRITERS,
+        let engine: Arc<dyn Engine> = match &url.0 {
+            Target::Postgres(url) => Arc::new(Postgres::open(url, tasks_per_user).await?),
+            Target::Sqlite(path) => Arc::new(Sqlite::open(path, tasks_per_user).await?),
         };
         let (closing, closed) = watch::channel(false);
-        let links = |count| (0..count).map(|_| Link::new(kind, &pools)).collect();
-        let (reads, reading) = Lane::open("read", kind, links(READERS), closed.clone());
-        let (writes, worker) = Lane::open("write", kind, links(for_writes), closed);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                kind,
-                control: pools.control.clone(),
-                pools,
-                reads,
-                writes,
-                workers: Mutex::new(vec![reading, worker]),
-                closing,
-                tasks_per_user,
-                migrated: AtomicBool::new(false),
-            }),
-        })
+        let (reads, read_worker) = BatchQueue::open("read", &engine, READERS, closed.clone());
+        let (writes, write_worker) = BatchQueue::open("write", &engine, engine.writers(), closed);
+        Ok(Self(Arc::new(Inner {
+            engine,
+            reads,
+            writes,
+            workers: Mutex::new(vec![read_worker, write_worker]),
+            closing,
+            migrated: AtomicBool::new(false),
+        })))
     }
 
-    /// Whether the database answers, within a bounded time.
+    /// Whether the database responds, within a bounded time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let ping = timeout(TIME_LIMIT, self.inner.control.ping());
-        let answer = ping.await.map_err(|_| StoreError::silent())?;
-        Ok(answer?)
+        let ping = timeout(REQUEST_TIMEOUT, self.engine().control().ping()).await;
+        Ok(ping.map_err(|_| StoreError::timed_out())??)
     }
 
-    /// Whether requests can be served: the database answers, and its tables are
-    /// up to date.
+    /// Whether requests can be served: the database responds, and its tables are up to
+    /// date.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        if !self.inner.migrated.load(Ordering::Relaxed) {
+        if !self.is_migrated() {
             return Err(StoreError::not_migrated());
         }
         self.check_statements().await?;
         self.ping().await
     }
 
-    /// Why prepared statements can be relied on, or the error that says what to
-    /// change. Looks once, and again when what it found proved wrong.
-    pub async fn check_statements(&self) -> Result<Statements, StoreError> {
-        match self.inner.pools.statements.get() {
-            Some(found) => Ok(found),
-            None => pooler::check(&self.inner.pools).await,
-        }
+    /// Why prepared statements are safe, or an error that says what to change; nothing
+    /// where no pooler can be in between.
+    pub async fn check_statements(&self) -> Result<Option<&'static str>, StoreError> {
+        self.engine().check_statements().await
     }
 
-    /// Carries out what waits, at most for the time that a request may take, and
-    /// lets go of every connection.
+    /// Runs the requests that wait, at most for the time that a request may take, and
+    /// closes every connection.
     pub async fn close(self) {
-        self.inner.closing.send_replace(true);
-        let workers = &self.inner.workers;
-        let workers = std::mem::take(&mut *workers.lock().unwrap_or_else(PoisonError::into_inner));
-        let working = futures_util::future::join_all(workers);
-        if timeout(TIME_LIMIT, working).await.is_err() {
-            tracing::warn!("stopped before every request to the database was answered");
+        self.0.closing.send_replace(true);
+        let workers = std::mem::take(&mut *self.0.workers.lock());
+        if timeout(REQUEST_TIMEOUT, join_all(workers)).await.is_err() {
+            tracing::warn!("stopped before every request to the database had its response");
         }
-        self.inner.pools.close().await;
+        self.engine().close().await;
     }
 
-    /// Waits at `lane` for the answer to `request`.
-    async fn ask<R: Request>(&self, lane: &Lane<R>, request: R) -> Result<R::Answer, TaskError> {
-        if !self.inner.migrated.load(Ordering::Relaxed) {
-            return Err(TaskError::Unavailable(
-                "the tables are not there yet".to_owned(),
-            ));
+    async fn read(&self, request: Owned<Read>) -> Result<Vec<Task>, TaskError> {
+        self.check_migrated()?;
+        self.0.reads.submit(request).await
+    }
+
+    async fn write(&self, request: Owned<Write>) -> Result<Task, TaskError> {
+        self.check_migrated()?;
+        self.0.writes.submit(request).await
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        &*self.0.engine
+    }
+
+    fn set_migrated(&self, migrated: bool) {
+        self.0.migrated.store(migrated, Ordering::Relaxed);
+    }
+
+    fn is_migrated(&self) -> bool {
+        self.0.migrated.load(Ordering::Relaxed)
+    }
+
+    fn check_migrated(&self) -> Result<(), TaskError> {
+        if self.is_migrated() {
+            return Ok(());
         }
-        lane.ask(request).await
+        let cause = "the tables are not there yet";
+        Err(TaskError::Unavailable(cause.to_owned()))
     }
 }

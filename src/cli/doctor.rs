@@ -5,7 +5,7 @@ use crate::{
     app::{StartError, banner, database_url, open_store, verifier},
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
-    store::{DatabaseKind, Migration, Store},
+    store::{Store, migrate::Migration},
 };
 
 /// What was found: printed as it is found, and counted.
@@ -73,7 +73,7 @@ async fn check_database(config: &Config, findings: &mut Findings) {
     }
     match store.check_statements().await {
         Ok(found) => {
-            if url.kind() == DatabaseKind::Postgres {
+            if let Some(found) = found {
                 findings.good("prepared statements", found);
             }
             check_migrations(&store, findings).await;

@@ -1,14 +1,14 @@
-//! Natural batching: requests queue at a lane; whatever waits while a batch is
-//! under way, and never anything that would have to be waited for, becomes the
-//! next batch, which shares its statements. Alone, a request is a batch of one and
-//! loses nothing; in a crowd, one round trip and one commit serve many.
+//! Natural batching: requests queue; those that wait while a batch runs become the
+//! next batch, which shares its statements, and no batch ever waits to be filled.
+//! Alone, a request is a batch of one and loses nothing; under load, one round trip
+//! and one commit serve many.
 //!
-//! A lane owns a few connections. It uses one as long as batches are quick, since
-//! large batches cost least; a further one where a full batch waits, or where the
-//! batch under way takes long (a long list, a slow disk).
+//! A queue owns a few connections. It uses one as long as batches are quick, since
+//! large batches cost least, and a further one where a full batch waits or where the
+//! running batch takes long (a long list, a slow disk).
 //!
-//! A client that goes away cannot stop a statement half-way, and the queue's
-//! bound is the back-pressure: what does not fit is refused at once.
+//! A client that disconnects cannot stop a statement half-way. The queue's capacity
+//! is the back-pressure: a request that does not fit is refused at once.
 
 mod worker;
 
@@ -17,163 +17,144 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use sea_orm::DbErr;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Duration, Instant, timeout_at},
 };
 use tracing::Span;
 
 use self::worker::Worker;
-use super::{DatabaseKind, TIME_LIMIT, connection::Link, error::Work};
+use super::{batchable::Batchable, connection::Connection, engine::Engine, error::Fate};
 use crate::{
     api::tasks::TaskError,
     telemetry::{metrics, traces},
 };
 
-/// The most requests that wait. At a thousand batches a second it is emptied
-/// long before their time is up; more than that would wait in vain.
-const QUEUE: usize = 2048;
+/// How long a request may take in all, the wait for its batch included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(2400);
+/// The most requests that wait. At a thousand batches a second the queue is empty
+/// long before they time out; more would wait in vain.
+const QUEUE_CAPACITY: usize = 2048;
 
-/// A kind of request whose members can share a statement.
-pub trait Request: Clone + Send + Sync + Sized + 'static {
-    /// What one of them is answered.
-    type Answer: Send + 'static;
-    /// Whether its loss leaves a doubt.
-    const WORK: Work;
-
-    /// What no two members of a batch may both touch: the later one waits for the
-    /// next batch, so that writes to one row keep their order.
-    fn row(&self, _kind: DatabaseKind) -> Option<i64> {
-        None
-    }
-
-    /// Carries out a batch: an answer for each member, in their order.
-    fn run(
-        batch: &[Self],
-        link: &mut Link,
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Answer>>, DbErr>> + Send;
-}
-
-/// What a batch says to one of its members.
-#[derive(Debug)]
-pub enum Outcome<A> {
-    /// It is done.
-    Done(A),
-    /// It was refused, and nothing was written for it.
-    Refused(TaskError),
-    /// Nothing was written for it, and only a batch of its own can tell why.
-    Alone,
-}
-
-/// Where requests of one kind wait. A clone is another way in.
+/// The queue for requests of one kind. Clones share it.
 #[derive(Clone)]
-pub struct Lane<R: Request> {
-    queue: mpsc::Sender<Ticket<R>>,
-    measured: metrics::Lane,
+pub struct BatchQueue<R: Batchable> {
+    sender: mpsc::Sender<Pending<R>>,
+    metrics: metrics::Lane,
     name: &'static str,
-    kind: DatabaseKind,
+    database: &'static str,
 }
 
-struct Ticket<R: Request> {
+/// A request that waits for its response.
+struct Pending<R: Batchable> {
     request: R,
-    reply: Reply<R::Answer>,
-    /// Where the trace tells when it was sent.
+    reply: Reply<R::Response>,
+    /// The trace records when it was sent.
     span: Span,
 }
 
-struct Reply<A> {
-    answer: oneshot::Sender<Result<A, TaskError>>,
+struct Reply<T> {
+    sender: oneshot::Sender<Result<T, TaskError>>,
     stage: Arc<AtomicU8>,
 }
 
-/// The request may still be taken back.
+/// The request may still be cancelled.
 const WAITING: u8 = 0;
-/// It is on its way to the database.
+/// It was sent to the database.
 const SENT: u8 = 1;
 /// The client was told that nothing was done, and nothing will be.
-const GIVEN_UP: u8 = 2;
+const CANCELLED: u8 = 2;
 
-impl<R: Request> Lane<R> {
-    /// A lane on these connections, until `closing` turns true or the lane is
-    /// dropped; what waits then is still carried out.
+impl<R: Batchable> BatchQueue<R> {
+    /// A queue with so many connections to the database of `engine`, open until
+    /// `closing` turns true or the queue is dropped; requests that wait then are still
+    /// run.
     pub fn open(
         name: &'static str,
-        kind: DatabaseKind,
-        links: Vec<Link>,
+        engine: &Arc<dyn Engine>,
+        connections: usize,
         closing: watch::Receiver<bool>,
     ) -> (Self, JoinHandle<()>) {
-        let measured = metrics::Lane::new(name);
-        let (queue, queued) = mpsc::channel(QUEUE);
-        let worker = Worker::new(queued, links, closing, measured.clone());
-        let lane = Self {
-            queue,
-            measured,
+        let metrics = metrics::Lane::new(name);
+        let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
+        let connections = (0..connections).map(|_| Connection::new(engine)).collect();
+        let keeps_rows_apart = !engine.applies_members_in_order();
+        let worker = Worker::new(
+            receiver,
+            connections,
+            keeps_rows_apart,
+            closing,
+            metrics.clone(),
+        );
+        let queue = Self {
+            sender,
+            metrics,
             name,
-            kind,
+            database: engine.name(),
         };
-        (lane, tokio::spawn(worker.work()))
+        (queue, tokio::spawn(worker.run()))
     }
 
-    /// Waits for the answer, at most [`TIME_LIMIT`].
-    pub async fn ask(&self, request: R) -> Result<R::Answer, TaskError> {
-        let span = traces::query(self.kind.name(), self.name);
-        let answer = self.answer(request, span.clone()).await;
-        if answer.as_ref().is_err_and(TaskError::is_fault) {
+    /// Waits for the response, at most [`REQUEST_TIMEOUT`].
+    pub async fn submit(&self, request: R) -> Result<R::Response, TaskError> {
+        let span = traces::query(self.database, self.name);
+        let response = self.respond(request, span.clone()).await;
+        if response.as_ref().is_err_and(TaskError::is_fault) {
             traces::failed(&span);
         }
-        answer
+        response
     }
 
-    async fn answer(&self, request: R, span: Span) -> Result<R::Answer, TaskError> {
-        let deadline = Instant::now() + TIME_LIMIT;
+    async fn respond(&self, request: R, span: Span) -> Result<R::Response, TaskError> {
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
         let stage = Arc::new(AtomicU8::new(WAITING));
-        let (answer, answered) = oneshot::channel();
+        let (sender, response) = oneshot::channel();
         let reply = Reply {
-            answer,
+            sender,
             stage: Arc::clone(&stage),
         };
-        let ticket = Ticket {
+        let pending = Pending {
             request,
             reply,
             span,
         };
-        self.measured.waits();
-        self.queue.try_send(ticket).map_err(|refused| {
-            self.measured.left(1);
+        self.metrics.waits();
+        self.sender.try_send(pending).map_err(|refused| {
+            self.metrics.left(1);
             TaskError::Unavailable(match refused {
                 mpsc::error::TrySendError::Full(_) => "too many requests wait".to_owned(),
                 mpsc::error::TrySendError::Closed(_) => "the store is closed".to_owned(),
             })
         })?;
-        match timeout_at(deadline, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(R::WORK.broken_off("the worker died")),
-            Err(_) if stage.swap(GIVEN_UP, Ordering::AcqRel) == WAITING => Err(
-                TaskError::Unavailable("it was not its turn within the time limit".to_owned()),
+        let lost = |cause: &str| Err(R::ACCESS.error(Fate::Unknown, &cause));
+        match timeout_at(deadline, response).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => lost("the batch panicked"),
+            Err(_) if stage.swap(CANCELLED, Ordering::AcqRel) == WAITING => Err(
+                TaskError::Unavailable("no batch took it within the time limit".to_owned()),
             ),
-            Err(_) => Err(R::WORK.broken_off("no answer within the time limit")),
+            Err(_) => lost("no response within the time limit"),
         }
     }
 }
 
-impl<A> Reply<A> {
-    /// Marks the request as sent; false where the client has given up.
-    fn send_off(&self) -> bool {
+impl<T> Reply<T> {
+    /// Marks the request as sent; false where it was cancelled.
+    fn mark_sent(&self) -> bool {
         let stage = &self.stage;
         let sent = stage.compare_exchange(WAITING, SENT, Ordering::AcqRel, Ordering::Acquire);
-        !self.answer.is_closed() && sent.is_ok()
+        !self.sender.is_closed() && sent.is_ok()
     }
 
-    /// Takes the mark back: the database has undone what was sent.
-    fn take_back(&self) {
+    /// Removes the mark: the database has rolled back what was sent.
+    fn mark_waiting(&self) {
         let stage = &self.stage;
         let _ = stage.compare_exchange(SENT, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    fn give(self, answer: Result<A, TaskError>) {
-        // A client that has gone is told nothing.
-        let _ = self.answer.send(answer);
+    fn send(self, response: Result<T, TaskError>) {
+        // A client that disconnected is told nothing.
+        let _ = self.sender.send(response);
     }
 }

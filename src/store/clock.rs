@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Now, in whole microseconds: what `PostgreSQL` keeps. A clock may be set back;
-/// that `updated_at` moves on all the same is the statement's care, which knows
-/// the row's last time.
+/// Now, in whole microseconds, the resolution of `PostgreSQL`. A clock may be set back:
+/// the statements, which know the row's last time, move `updated_at` in any case.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

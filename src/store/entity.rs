@@ -1,4 +1,12 @@
-//! The tables as sea-orm sees them. Private to this room.
+//! The tables as sea-orm sees them, and the way from a row to the contract's
+//! [`Task`]. Private to this room.
+
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
+
+use crate::api::{
+    rest::fields::{Nullable, Timestamp},
+    tasks::Task,
+};
 
 /// A task.
 pub mod task {
@@ -25,4 +33,70 @@ pub mod task {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// How many tasks a user holds.
+pub mod count {
+    use sea_orm::entity::prelude::*;
+
+    /// A row of `task_counts`.
+    #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "task_counts")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+        pub user_id: String,
+        pub tasks: i64,
+    }
+
+    #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The columns of a task, each behind `$table`. A statement with a star would fail
+/// on every open connection once a column is added (0A000, "cached plan must not
+/// change result type").
+macro_rules! columns {
+    ($table:literal) => {
+        concat!(
+            $table,
+            "id, ",
+            $table,
+            "user_id, ",
+            $table,
+            "title, ",
+            $table,
+            "description, ",
+            $table,
+            "completed, ",
+            $table,
+            "created_at, ",
+            $table,
+            "updated_at"
+        )
+    };
+}
+pub(super) use columns;
+
+impl From<task::Model> for Task {
+    fn from(row: task::Model) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            title: row.title,
+            description: Nullable(row.description),
+            completed: row.completed,
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+        }
+    }
+}
+
+/// The tasks of rows with these [`columns`].
+pub fn tasks<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Task>, sqlx::Error> {
+    let rows = rows.into_iter().map(Into::into);
+    let tasks = rows.map(|row| task::Model::from_query_result(&row, "").map(Task::from));
+    let tasks: Result<_, DbErr> = tasks.collect();
+    tasks.map_err(|error| sqlx::Error::Decode(error.into()))
 }

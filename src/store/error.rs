@@ -1,7 +1,9 @@
 //! From a failure of the database to what the contract and the operator see.
 
+use std::{borrow::Cow, fmt::Display};
+
 use sea_orm::{DbErr, RuntimeErr};
-use sqlx::Error as SqlxError;
+use sqlx::error::DatabaseError;
 
 use crate::api::tasks::TaskError;
 
@@ -16,48 +18,50 @@ pub struct StoreError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The same may work later.
+    /// A retry may succeed.
     Unreachable,
     /// The operator must change where `DATABASE_URL` leads.
     Misconfigured,
-    /// Something else is wrong that time does not mend.
+    /// Something else is wrong, and a retry does not help.
     Broken,
 }
 
 impl StoreError {
-    /// Something is wrong that time does not mend.
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, kind }
+    }
+
+    /// Something is wrong, and a retry does not help.
     pub(super) fn broken(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            kind: Kind::Broken,
-        }
+        Self::new(Kind::Broken, message)
     }
 
     /// The operator must change where `DATABASE_URL` leads.
     pub(super) fn misconfigured(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            kind: Kind::Misconfigured,
-        }
+        Self::new(Kind::Misconfigured, message)
     }
 
-    /// The database did not answer in time.
-    pub(super) fn silent() -> Self {
-        Self {
-            message: "the database does not answer".to_owned(),
-            kind: Kind::Unreachable,
-        }
+    /// The database did not respond in time.
+    pub(super) fn timed_out() -> Self {
+        Self::new(Kind::Unreachable, "the database does not respond")
     }
 
     /// The tables are not there yet.
     pub(super) fn not_migrated() -> Self {
-        Self {
-            message: "the tables are not up to date yet".to_owned(),
-            kind: Kind::Unreachable,
-        }
+        Self::new(Kind::Unreachable, "the tables are not up to date yet")
     }
 
-    /// Whether the same may work later.
+    /// The database failed, with this fate of what was sent.
+    pub(super) fn failed(fate: Fate, cause: &impl Display) -> Self {
+        let kind = match fate {
+            Fate::Rejected => Kind::Broken,
+            Fate::RolledBack | Fate::Unknown => Kind::Unreachable,
+        };
+        Self::new(kind, cause.to_string())
+    }
+
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.kind == Kind::Unreachable
@@ -72,140 +76,149 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        Self {
-            message: error.to_string(),
-            kind: match reach(&error) {
-                Reach::Answered => Kind::Broken,
-                Reach::Undone | Reach::Lost => Kind::Unreachable,
-            },
-        }
+        Self::failed(Fate::of_orm(&error), &error)
     }
 }
 
-/// What an operation does: whether its loss leaves a doubt.
+/// How a request uses the database: whether losing its response leaves its outcome
+/// in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Work {
-    /// Reads: may be repeated at will.
+pub enum Access {
+    /// Idempotent: may be repeated without asking.
     Read,
-    /// Writes: once sent, it may have happened.
+    /// Once sent, it may have been committed.
     Write,
 }
 
-impl Work {
-    /// What to say of `error`.
-    pub fn failed(self, error: &DbErr) -> TaskError {
-        let cause = error.to_string();
-        match reach(error) {
-            Reach::Undone => TaskError::Unavailable(cause),
-            Reach::Lost => self.broken_off(cause),
-            Reach::Answered => TaskError::Internal(cause),
+impl Access {
+    /// The contract's error for a failure with this fate. `cause` is for the log.
+    pub(super) fn error(self, fate: Fate, cause: &impl Display) -> TaskError {
+        let cause = cause.to_string();
+        match (fate, self) {
+            (Fate::RolledBack, _) | (Fate::Unknown, Self::Read) => TaskError::Unavailable(cause),
+            (Fate::Unknown, Self::Write) => TaskError::OutcomeUnknown(cause),
+            (Fate::Rejected, _) => TaskError::Internal(cause),
         }
     }
 
-    /// What to say where no answer came.
-    pub fn broken_off(self, cause: impl Into<String>) -> TaskError {
-        match self {
-            Self::Read => TaskError::Unavailable(cause.into()),
-            Self::Write => TaskError::OutcomeUnknown(cause.into()),
-        }
-    }
-
-    /// Whether the same may be sent again after `error`, without being asked.
-    pub fn may_repeat(self, error: &DbErr) -> bool {
-        self == Self::Read && matches!(reach(error), Reach::Lost)
+    /// Whether a batch may be sent again after `error`.
+    pub(super) fn may_repeat(self, error: &sqlx::Error) -> bool {
+        self == Self::Read && Fate::of(error) == Fate::Unknown
     }
 }
 
-/// Whether a batch may have failed for one member's sake, so that the others
-/// succeed without it: the database refused it, or found a row locked.
-pub fn is_fault_of_one(error: &DbErr) -> bool {
-    match reach(error) {
-        Reach::Answered => true,
-        Reach::Lost => false,
-        Reach::Undone => code(error)
+/// What became of a statement that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing of it was kept, and a retry may succeed.
+    RolledBack,
+    /// It was sent, and its outcome is not known.
+    Unknown,
+    /// The database refused it, or it was wrong.
+    Rejected,
+}
+
+impl Fate {
+    /// Of a statement.
+    pub fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(_) => {
+                sqlstate(error).map_or(Self::Rejected, |code| classify_sqlstate(&code))
+            }
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::RolledBack,
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed => Self::Unknown,
+            _ => Self::Rejected,
+        }
+    }
+
+    /// Of what should have been sent on a connection that could not be opened:
+    /// nothing was. A wrong configuration does not go away with time.
+    pub fn of_connecting(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Configuration(_) => Self::Rejected,
+            sqlx::Error::Database(_) if Self::of(error) == Self::Rejected => Self::Rejected,
+            _ => Self::RolledBack,
+        }
+    }
+
+    /// Of a query of sea-orm.
+    pub fn of_orm(error: &DbErr) -> Self {
+        match (error, driver_error(error)) {
+            (DbErr::ConnectionAcquire(_), _) => Self::RolledBack,
+            (DbErr::Conn(_), Some(error)) => Self::of_connecting(error),
+            (_, Some(error)) => Self::of(error),
+            _ => Self::Rejected,
+        }
+    }
+}
+
+/// The driver's error in one of sea-orm's.
+pub fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// The database's own code: five characters of `PostgreSQL`, a number of `SQLite`.
+pub fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(DatabaseError::code)
+}
+
+/// Whether the server itself rejected a statement, on a connection that is as good
+/// as before.
+pub fn is_rejection(error: &sqlx::Error) -> bool {
+    // The classes 08 and 57P end the connection. A read-only server may have been
+    // replaced by another one, which a new connection finds.
+    matches!(error, sqlx::Error::Database(_))
+        && !sqlstate(error).is_some_and(|code| {
+            code.starts_with("08") || code.starts_with("57P") || code == "25006"
+        })
+}
+
+/// Whether a batch may have failed because of one of its members, so that the
+/// others succeed without it: the database refused it, or a row was locked.
+pub fn concerns_one_member(error: &sqlx::Error) -> bool {
+    match Fate::of(error) {
+        Fate::Rejected => true,
+        Fate::Unknown => false,
+        Fate::RolledBack => sqlstate(error)
             .is_some_and(|code| code.starts_with("40") || matches!(&*code, "55P03" | "57014")),
     }
 }
 
-/// How far a statement came.
-enum Reach {
-    /// Nothing of it was kept, and the same may work later.
-    Undone,
-    /// It was sent, and no word of its end came.
-    Lost,
-    /// The database said no, or we asked wrongly.
-    Answered,
-}
-
-fn reach(error: &DbErr) -> Reach {
-    let runtime = match error {
-        DbErr::ConnectionAcquire(_) => return Reach::Undone,
-        DbErr::Conn(runtime) => return connecting(runtime),
-        DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
-        _ => return Reach::Answered,
-    };
-    let RuntimeErr::SqlxError(error) = runtime else {
-        return Reach::Answered;
-    };
-    match &**error {
-        SqlxError::Database(error) => error.code().map_or(Reach::Answered, |code| said(&code)),
-        SqlxError::PoolTimedOut | SqlxError::PoolClosed => Reach::Undone,
-        SqlxError::Io(_)
-        | SqlxError::Tls(_)
-        | SqlxError::Protocol(_)
-        | SqlxError::WorkerCrashed => Reach::Lost,
-        _ => Reach::Answered,
-    }
-}
-
-/// A connection that was not made carried nothing; a wrong configuration of it
-/// is no passing trouble.
-fn connecting(error: &RuntimeErr) -> Reach {
-    match error {
-        RuntimeErr::SqlxError(error) => match &**error {
-            SqlxError::Configuration(_) => Reach::Answered,
-            SqlxError::Database(error) => match error.code() {
-                Some(code) if !matches!(said(&code), Reach::Answered) => Reach::Undone,
-                _ => Reach::Answered,
-            },
-            _ => Reach::Undone,
-        },
-        RuntimeErr::Internal(_) => Reach::Answered,
-    }
-}
-
-fn code(error: &DbErr) -> Option<String> {
-    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
-        return None;
-    };
-    let RuntimeErr::SqlxError(error) = runtime else {
-        return None;
-    };
-    Some(error.as_database_error()?.code()?.into_owned())
-}
-
-/// What the database's own code says of a statement.
+/// The fate of a statement by the database's own code.
 ///
-/// `PostgreSQL` (appendix A of its manual): in the classes 40 (rolled back), 53
-/// (resources) and with 25006 (read-only after a failover), 26000 and 42P05 (a
-/// prepared statement's name, mixed up by a pooler), 55P03 (locked), 57014 (time
-/// limit), 57P01, 57P03 and 57P05 (stopping, starting, idle) nothing was kept. Class
-/// 08 (a pooler's connection broke), 40003 and 57P02 (another process crashed) may
-/// come after the commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were rolled
-/// back; 10 (input or output failed) is in doubt.
-fn said(code: &str) -> Reach {
+/// `PostgreSQL` (appendix A of its manual): nothing was kept in the classes 40
+/// (rolled back) and 53 (resources), and with 25006 (read-only after a failover),
+/// 26000 and 42P05 (a prepared statement's name, mixed up by a pooler), 55P03
+/// (locked), 57014 (time limit), 57P01, 57P03 and 57P05 (stopping, starting, idle).
+/// Class 08 (a pooler's connection broke), 40003 and 57P02 (another process
+/// crashed) may follow a commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were
+/// rolled back; 10 (input or output failed) is in doubt.
+fn classify_sqlstate(code: &str) -> Fate {
     if code.len() < 5 {
-        return match code.parse::<u32>().map(|code| code & 0xff) {
-            Ok(5 | 6 | 13) => Reach::Undone,
-            Ok(10) => Reach::Lost,
-            _ => Reach::Answered,
+        return match primary_code(code) {
+            Some(5 | 6 | 13) => Fate::RolledBack,
+            Some(10) => Fate::Unknown,
+            _ => Fate::Rejected,
         };
     }
     match code {
-        "40003" | "57P02" => Reach::Lost,
-        "25006" | "26000" | "42P05" | "55P03" | "57014" => Reach::Undone,
-        _ if code.starts_with("08") => Reach::Lost,
-        _ if ["40", "53", "57P"].iter().any(|c| code.starts_with(c)) => Reach::Undone,
-        _ => Reach::Answered,
+        "40003" | "57P02" => Fate::Unknown,
+        "25006" | "26000" | "42P05" | "55P03" | "57014" => Fate::RolledBack,
+        _ if code.starts_with("08") => Fate::Unknown,
+        _ if ["40", "53", "57P"].iter().any(|c| code.starts_with(c)) => Fate::RolledBack,
+        _ => Fate::Rejected,
     }
+}
+
+/// The primary one of `SQLite`'s result codes: the low byte of an extended one.
+pub fn primary_code(code: &str) -> Option<u32> {
+    code.parse().ok().map(|code: u32| code & 0xff)
 }

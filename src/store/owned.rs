@@ -1,36 +1,50 @@
-//! Whose request it is. A lane carries nothing but [`Owned`] requests, `sql`
-//! takes nothing else, and the only way to make one is to name the [`User`] that
-//! the verifier made: a statement cannot forget whose tasks it means.
+//! Whose tasks a request is about.
+//!
+//! Statements take an [`Owner`]. Only an [`Owned`] request has one, and only a
+//! [`User`], which nothing but the verifier makes, can own a request: no
+//! statement can be written that forgets whose tasks it concerns.
+
+use std::borrow::Borrow;
 
 use crate::auth::User;
 
-/// A request on the tasks of one user.
+/// A request about the tasks of one user.
 #[derive(Debug, Clone)]
 pub struct Owned<T> {
-    owner: Box<str>,
+    user: User,
     /// What the user asked for.
-    pub what: T,
+    pub request: T,
 }
 
-/// What `user` asks for.
-pub fn owned_by<T>(user: &User, what: T) -> Owned<T> {
+/// `request`, made by `user`.
+pub fn owned_by<T>(user: &User, request: T) -> Owned<T> {
     Owned {
-        owner: user.subject().into(),
-        what,
+        user: user.clone(),
+        request,
     }
 }
 
 impl<T> Owned<T> {
-    /// The user's subject.
-    pub fn owner(&self) -> &str {
-        &self.owner
+    /// The user whose tasks it is about.
+    pub fn owner(&self) -> Owner<'_> {
+        Owner(self.user.subject())
     }
+}
 
-    /// Something else that the same user asks for.
-    pub fn with<U>(&self, what: U) -> Owned<U> {
-        Owned {
-            owner: self.owner.clone(),
-            what,
-        }
+/// The subject of the user whose tasks a statement concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner<'a>(&'a str);
+
+impl<'a> Owner<'a> {
+    /// The subject, to bind it to a statement or compare it with a row's.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+/// Finds an owner by the subject in a row.
+impl Borrow<str> for Owner<'_> {
+    fn borrow(&self) -> &str {
+        self.0
     }
 }

@@ -1,98 +1,172 @@
-//! The contract, carried out: each operation asks a lane and waits.
+//! The contract on the database: each operation submits a request and waits, and
+//! each batch of requests is run here.
 
-use poem_openapi::types::MaybeUndefined;
+use std::{cmp::Reverse, collections::HashMap};
 
 use super::{
     Store,
-    entity::task::Model,
-    owned::owned_by,
-    requests::{Complete, Create, Delete, Found, Read, Update, Write, Written},
+    batchable::Batchable,
+    engine::Driver,
+    error::Access,
+    owned::{Owned, Owner, owned_by},
+    requests::{Outcome, Read, Write},
 };
 use crate::{
-    api::{
-        rest::fields::{Description, Nullable, Timestamp},
-        tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
-    },
+    api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
     auth::User,
 };
 
 impl TaskService for Store {
     async fn list(&self, user: &User, status: StatusFilter) -> Result<Vec<Task>, TaskError> {
-        let list = owned_by(user, Read::List { status });
-        match self.ask(&self.inner.reads, list).await? {
-            Found::List(tasks) => Ok(tasks),
-            Found::Task(_) => Err(mixed_up()),
-        }
+        self.read(owned_by(user, Read::List(status))).await
     }
 
     async fn get(&self, user: &User, id: i64) -> Result<Task, TaskError> {
-        let get = owned_by(user, Read::Get { id });
-        match self.ask(&self.inner.reads, get).await? {
-            Found::Task(task) => Ok(task),
-            Found::List(_) => Err(mixed_up()),
-        }
+        let found = self.read(owned_by(user, Read::Get(id))).await?;
+        found.into_iter().next().ok_or(TaskError::NotFound { id })
     }
 
     async fn create(&self, user: &User, new: CreateTask) -> Result<Task, TaskError> {
-        let create = Create {
-            title: new.title.into_string(),
-            description: new.description.map(Description::into_string),
-            limit: self.inner.tasks_per_user,
-        };
-        self.write(user, Write::Create(create)).await
+        self.write(owned_by(user, Write::Create(new))).await
     }
 
     async fn update(&self, user: &User, id: i64, change: UpdateTask) -> Result<Task, TaskError> {
-        let update = Update {
-            id,
-            title: change.title.into_string(),
-            description: match change.description {
-                MaybeUndefined::Undefined => MaybeUndefined::Undefined,
-                MaybeUndefined::Null => MaybeUndefined::Null,
-                MaybeUndefined::Value(text) => MaybeUndefined::Value(text.into_string()),
-            },
-            completed: change.completed,
-        };
-        self.write(user, Write::Update(update)).await
+        self.write(owned_by(user, Write::Update(id, change))).await
     }
 
     async fn complete(&self, user: &User, id: i64, completed: bool) -> Result<Task, TaskError> {
-        let complete = Complete { id, completed };
-        self.write(user, Write::Complete(complete)).await
+        let complete = Write::Complete(id, completed);
+        self.write(owned_by(user, complete)).await
     }
 
     async fn delete(&self, user: &User, id: i64) -> Result<(), TaskError> {
-        let delete = owned_by(user, Write::Delete(Delete { id }));
-        self.ask(&self.inner.writes, delete).await.map(|_| ())
+        let deleted = self.write(owned_by(user, Write::Delete(id))).await;
+        deleted.map(drop)
     }
 }
 
-impl Store {
-    /// A write that leaves a task.
-    async fn write(&self, user: &User, write: Write) -> Result<Task, TaskError> {
-        let write = owned_by(user, write);
-        match self.ask(&self.inner.writes, write).await? {
-            Written::Task(task) => Ok(task),
-            Written::Deleted => Err(mixed_up()),
+impl Batchable for Owned<Read> {
+    /// The tasks that were found: a list in its order, or at most one by its id.
+    type Response = Vec<Task>;
+    const ACCESS: Access = Access::Read;
+
+    async fn run(
+        batch: &[Self],
+        driver: &mut dyn Driver,
+    ) -> Result<Vec<Outcome<Vec<Task>>>, sqlx::Error> {
+        let mut gets = Vec::new();
+        let mut lists: HashMap<Owner<'_>, List> = HashMap::new();
+        for member in batch {
+            match member.request {
+                Read::Get(id) => gets.push((id, member.owner())),
+                Read::List(status) => {
+                    let list = lists.entry(member.owner()).or_insert(List::of(status));
+                    list.join(status);
+                }
+            }
         }
+        let mut tasks = HashMap::new();
+        if !gets.is_empty() {
+            let found = driver.get(&gets).await?;
+            tasks.extend(found.into_iter().map(|task| (task.id, task)));
+        }
+        if !lists.is_empty() {
+            let asked = lists.iter().map(|(owner, list)| (*owner, list.completed));
+            for task in driver.list(&asked.collect::<Vec<_>>()).await? {
+                if let Some(list) = lists.get_mut(task.user_id.as_str()) {
+                    list.tasks.push(task);
+                }
+            }
+        }
+        for list in lists.values_mut() {
+            // As a rule they arrived in order: then this is one look at them.
+            list.tasks.sort_by_key(|task| Reverse(task.id));
+        }
+        let outcome = |member: &Self| {
+            let owner = member.owner();
+            Outcome::Done(match member.request {
+                Read::Get(id) => {
+                    // Two users may get the same id in one batch; it is one user's only.
+                    let task = tasks.get(&id);
+                    let own = task.filter(|task| task.user_id == owner.as_str());
+                    own.cloned().into_iter().collect()
+                }
+                Read::List(status) => {
+                    let list = lists.get_mut(owner.as_str());
+                    list.map(|list| list.take(status)).unwrap_or_default()
+                }
+            })
+        };
+        Ok(batch.iter().map(outcome).collect())
     }
 }
 
-/// A lane answers what it was asked.
-fn mixed_up() -> TaskError {
-    TaskError::Internal("an answer to another question".to_owned())
+/// The list of one owner, read once for all members of a batch that want it.
+struct List {
+    /// The tasks that are read: those completed or not, or all of them.
+    completed: Option<bool>,
+    readers: usize,
+    /// In the order of a list, once it is read.
+    tasks: Vec<Task>,
 }
 
-impl From<Model> for Task {
-    fn from(row: Model) -> Self {
+impl List {
+    fn of(status: StatusFilter) -> Self {
         Self {
-            id: row.id,
-            user_id: row.user_id,
-            title: row.title,
-            description: Nullable(row.description),
-            completed: row.completed,
-            created_at: Timestamp(row.created_at),
-            updated_at: Timestamp(row.updated_at),
+            completed: completed(status),
+            readers: 0,
+            tasks: Vec::new(),
         }
+    }
+
+    /// Adds a reader. Readers of different statuses share the whole list.
+    fn join(&mut self, status: StatusFilter) {
+        self.readers += 1;
+        if self.completed != completed(status) {
+            self.completed = None;
+        }
+    }
+
+    /// What a reader of `status` gets; the last one needs no copy.
+    fn take(&mut self, status: StatusFilter) -> Vec<Task> {
+        self.readers -= 1;
+        let mut tasks = if self.readers == 0 {
+            std::mem::take(&mut self.tasks)
+        } else {
+            self.tasks.clone()
+        };
+        if let Some(completed) = completed(status) {
+            tasks.retain(|task| task.completed == completed);
+        }
+        tasks
+    }
+}
+
+/// The value of `completed` that a status selects.
+fn completed(status: StatusFilter) -> Option<bool> {
+    match status {
+        StatusFilter::All => None,
+        StatusFilter::Pending => Some(false),
+        StatusFilter::Completed => Some(true),
+    }
+}
+
+impl Batchable for Owned<Write> {
+    /// The task as it is now; of a deletion, as it was.
+    type Response = Task;
+    const ACCESS: Access = Access::Write;
+
+    fn row(&self) -> Option<i64> {
+        match &self.request {
+            Write::Create(_) => None,
+            Write::Complete(id, _) | Write::Update(id, _) | Write::Delete(id) => Some(*id),
+        }
+    }
+
+    async fn run(
+        batch: &[Self],
+        driver: &mut dyn Driver,
+    ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
+        driver.write(batch).await
     }
 }

@@ -9,10 +9,12 @@ use std::{sync::Arc, time::Duration};
 use chrono::{TimeDelta, Utc};
 use futures_util::{FutureExt, future::join_all};
 use poem_openapi::types::MaybeUndefined;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, sea_query::Expr,
+};
 
 use self::database::TestDatabase;
-use super::{sql, *};
+use super::{entity::task, *};
 use crate::{
     api::rest::fields::Title,
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, UpdateTask},
@@ -21,17 +23,15 @@ use crate::{
 
 #[path = "../../tests/support/src/database.rs"]
 mod database;
-mod locks;
-mod plans;
 
-struct Rig {
-    store: Store,
-    outside: DatabaseConnection,
-    database: TestDatabase,
+pub struct Rig {
+    pub store: Store,
+    pub outside: DatabaseConnection,
+    pub database: TestDatabase,
 }
 
 impl Rig {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::with_quota(10_000).await
     }
 
@@ -52,11 +52,11 @@ impl Rig {
         self.outside.execute_unprepared(statement).await.unwrap();
     }
 
-    async fn create(&self, user: &User, title: &str) -> Result<Task, TaskError> {
+    pub async fn create(&self, user: &User, title: &str) -> Result<Task, TaskError> {
         self.store.create(user, new(title)).await
     }
 
-    async fn number(&self, sql: &str) -> i64 {
+    pub async fn number(&self, sql: &str) -> i64 {
         let backend = self.outside.get_database_backend();
         let ask = Statement::from_string(backend, sql);
         let row = self.outside.query_one_raw(ask).await.unwrap().unwrap();
@@ -64,7 +64,7 @@ impl Rig {
     }
 }
 
-fn new(title: &str) -> CreateTask {
+pub fn new(title: &str) -> CreateTask {
     CreateTask {
         title: Title::parse(title).unwrap(),
         description: None,
@@ -79,7 +79,7 @@ fn titled(title: &str) -> UpdateTask {
     }
 }
 
-async fn user(name: &str) -> User {
+pub async fn user(name: &str) -> User {
     let secret = Secret::new("a secret of the tests, long enough for HS256");
     let token = sign_hs256(&secret, name, Duration::from_mins(1)).unwrap();
     let sources = TokenSources {
@@ -370,4 +370,53 @@ async fn a_migration_waits_for_another_one_a_bounded_time() {
     let error = rig.store.migrate_up().await.unwrap_err();
 
     assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_plain_path_concerns_one_user_and_is_whole_or_nothing() {
+    let rig = Rig::with_quota(3).await;
+    let (ana, ben) = (user("ana").await, user("ben").await);
+    for owner in [&ana, &ben] {
+        for title in ["a", "b", "c"] {
+            let task = rig.create(owner, title).await.unwrap();
+            let completed = rig.store.complete(owner, task.id, title != "c").await;
+            completed.unwrap();
+        }
+    }
+    let completed = || task::Column::Completed.eq(true);
+
+    let failed = rig.store.transaction(&ana, Access::Write, move |tasks| {
+        Box::pin(async move {
+            tasks.delete(completed()).await?;
+            Err::<(), _>(DbErr::Custom("refused".to_owned()))
+        })
+    });
+    assert!(matches!(failed.await, Err(TaskError::Internal(_))));
+    let listed = rig.store.list(&ana, StatusFilter::All).await.unwrap();
+    assert_eq!(listed.len(), 3, "it was rolled back");
+
+    let cleared = rig.store.transaction(&ana, Access::Write, move |tasks| {
+        Box::pin(async move { tasks.delete(completed()).await })
+    });
+    assert_eq!(cleared.await.unwrap(), 2);
+    let left = rig.store.transaction(&ana, Access::Read, |tasks| {
+        Box::pin(async move { tasks.select().all(tasks.transaction()).await })
+    });
+    let left: Vec<_> = left.await.unwrap().into_iter().map(Task::from).collect();
+    assert_eq!(left, rig.store.list(&ana, StatusFilter::All).await.unwrap());
+    assert_eq!(left.len(), 1);
+    let of_ben = rig.store.list(&ben, StatusFilter::All).await.unwrap();
+    assert_eq!(of_ben.len(), 3);
+
+    let renamed = rig.store.transaction(&ana, Access::Write, |tasks| {
+        Box::pin(async move {
+            let update = tasks.update();
+            let update = update.col_expr(task::Column::Title, Expr::value("d"));
+            Ok(update.exec(tasks.transaction()).await?.rows_affected)
+        })
+    });
+    assert_eq!(renamed.await.unwrap(), 1);
+    // The count followed the deletions: two of three fit again.
+    let created = join_all((0..3).map(|_| rig.create(&ana, "e"))).await;
+    assert_eq!(created.iter().filter(|task| task.is_ok()).count(), 2);
 }

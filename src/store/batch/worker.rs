@@ -1,5 +1,5 @@
-//! The other end of a lane's queue: makes batches of what waits, and carries them
-//! out on the lane's connections.
+//! The other end of a batch queue: makes batches of what waits and runs them on the
+//! queue's connections.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -13,245 +13,250 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Outcome, Reply, Request, Ticket};
+use super::{Pending, Reply};
 use crate::{
     api::tasks::TaskError,
     store::{
-        connection::{Broken, Link},
-        error::{Work, is_fault_of_one},
+        batchable::Batchable,
+        connection::{BatchError, Connection},
+        error::concerns_one_member,
+        requests::Outcome,
     },
     telemetry::{metrics, traces},
 };
 
-/// The most requests in one statement: beyond it a larger batch gains nothing,
-/// and its members wait for one another.
-const BATCH: usize = 128;
-/// How long a batch keeps the others waiting before one of them may go beside it.
-const PATIENCE: Duration = Duration::from_millis(3);
-/// A connection that nobody needed for so long is returned, so that a server
-/// that sleeps when idle may.
-const IDLE: Duration = Duration::from_mins(4);
+/// The most requests in one batch: beyond it a larger batch gains nothing, and its
+/// members wait for one another.
+const BATCH_SIZE: usize = 128;
+/// How long a batch holds back the next one, which then runs beside it.
+const HOLD_BACK: Duration = Duration::from_millis(3);
+/// Connections are closed after so long without a request, so that a server that
+/// scales to zero may.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// Takes what waits in a lane's queue, a batch at a time.
-pub(super) struct Worker<R: Request> {
-    queue: mpsc::Receiver<Ticket<R>>,
+/// Takes what waits in a queue, a batch at a time.
+pub(super) struct Worker<R: Batchable> {
+    receiver: mpsc::Receiver<Pending<R>>,
     closing: watch::Receiver<bool>,
-    /// What has left the queue, in its order.
-    waiting: VecDeque<Ticket<R>>,
-    free: Vec<Link>,
-    running: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// When the last batch began.
-    youngest: Instant,
-    /// What the batches under way write.
+    /// Requests that have left the channel, in their order.
+    waiting: VecDeque<Pending<R>>,
+    free: Vec<Connection>,
+    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    last_start: Instant,
+    /// Whether no two members of a batch may write the same row.
+    keeps_rows_apart: bool,
+    /// The rows that running batches write.
     rows: HashSet<i64>,
-    measured: metrics::Lane,
+    metrics: metrics::Lane,
 }
 
-/// A batch that was carried out: its connection, and what it wrote.
-type Done = (Link, Vec<i64>);
+/// A batch that has run: its connection, and the rows that it wrote.
+type Finished = (Connection, Vec<i64>);
 
-impl<R: Request> Worker<R> {
+impl<R: Batchable> Worker<R> {
     pub(super) fn new(
-        queue: mpsc::Receiver<Ticket<R>>,
-        links: Vec<Link>,
+        receiver: mpsc::Receiver<Pending<R>>,
+        connections: Vec<Connection>,
+        keeps_rows_apart: bool,
         closing: watch::Receiver<bool>,
-        measured: metrics::Lane,
+        metrics: metrics::Lane,
     ) -> Self {
         Self {
-            queue,
+            receiver,
             closing,
             waiting: VecDeque::new(),
-            free: links,
+            free: connections,
             running: FuturesUnordered::new(),
-            youngest: Instant::now(),
+            last_start: Instant::now(),
+            keeps_rows_apart,
             rows: HashSet::new(),
-            measured,
+            metrics,
         }
     }
 
-    /// Until the lane is dropped, or closing; what waits then is still carried out.
-    pub(super) async fn work(mut self) {
+    /// Runs until the queue is dropped or closing; requests that wait then are still
+    /// run.
+    pub(super) async fn run(mut self) {
         while self.running.len() + self.waiting.len() > 0 || self.wait_for_first().await {
-            while self.may_begin() {
-                if !self.begin() {
+            while self.may_start() {
+                if !self.start() {
                     break;
                 }
             }
-            // Requests that come meanwhile are left in the queue: to be woken by
+            // Requests that arrive meanwhile are left in the channel: a wake-up for
             // each of them would cost more than it gains.
-            let patience = self.youngest + PATIENCE;
+            let held_back = self.last_start + HOLD_BACK;
             tokio::select! {
                 biased;
-                Some((link, rows)) = self.running.next() => {
-                    self.free.push(link);
+                Some((connection, rows)) = self.running.next() => {
+                    self.free.push(connection);
                     for row in rows {
                         self.rows.remove(&row);
                     }
                 }
-                () = sleep_until(patience.max(Instant::now() + PATIENCE / 2)), if !self.free.is_empty() => {}
+                () = sleep_until(held_back.max(Instant::now() + HOLD_BACK / 2)), if !self.free.is_empty() => {}
             }
         }
-        for link in &mut self.free {
-            link.close().await;
-        }
+        self.close_connections().await;
     }
 
-    /// Waits until there is something to do; false at the end.
+    /// Waits for a request; false at the end.
     async fn wait_for_first(&mut self) -> bool {
         let mut first = Vec::new();
         loop {
             let received = async {
                 tokio::select! {
                     biased;
-                    received = self.queue.recv_many(&mut first, BATCH) => return received,
+                    received = self.receiver.recv_many(&mut first, BATCH_SIZE) => return received,
                     _ = self.closing.wait_for(|closing| *closing) => {}
                 }
-                self.queue.close();
-                self.queue.recv_many(&mut first, BATCH).await
+                self.receiver.close();
+                self.receiver.recv_many(&mut first, BATCH_SIZE).await
             };
-            match timeout(IDLE, received).await {
-                Ok(received) => {
-                    self.waiting.extend(first);
-                    return received > 0;
-                }
-                Err(_) => {
-                    for link in &mut self.free {
-                        link.close().await;
-                    }
-                }
+            if let Ok(received) = timeout(IDLE_TIMEOUT, received).await {
+                self.waiting.extend(first);
+                return received > 0;
             }
+            self.close_connections().await;
         }
     }
 
-    fn may_begin(&self) -> bool {
-        let waiting = self.waiting.len() + self.queue.len();
-        let held_up = self.running.is_empty() || self.youngest.elapsed() >= PATIENCE;
-        !self.free.is_empty() && waiting > 0 && (held_up || waiting >= BATCH)
+    async fn close_connections(&mut self) {
+        for connection in &mut self.free {
+            connection.close().await;
+        }
     }
 
-    /// Begins a batch of what waits; false where all of that must wait on for a
-    /// row that is being written.
-    fn begin(&mut self) -> bool {
-        while self.waiting.len() < 2 * BATCH
-            && let Ok(ticket) = self.queue.try_recv()
+    fn may_start(&self) -> bool {
+        let waiting = self.waiting.len() + self.receiver.len();
+        let is_held_back = !self.running.is_empty() && self.last_start.elapsed() < HOLD_BACK;
+        !self.free.is_empty() && waiting > 0 && (!is_held_back || waiting >= BATCH_SIZE)
+    }
+
+    /// Starts a batch of what waits; false where all of that must wait on for a row
+    /// that is being written.
+    fn start(&mut self) -> bool {
+        while self.waiting.len() < 2 * BATCH_SIZE
+            && let Ok(pending) = self.receiver.try_recv()
         {
-            self.waiting.push_back(ticket);
+            self.waiting.push_back(pending);
         }
-        let Some(mut link) = self.free.pop() else {
+        let Some(mut connection) = self.free.pop() else {
             return false;
         };
-        let mut batch = Vec::new();
-        let mut rows = Vec::new();
-        // Also rows that an earlier one waits for: the order is kept.
-        let mut taken = self.rows.clone();
-        let mut later = VecDeque::new();
-        for ticket in self.waiting.drain(..) {
-            let row = ticket.request.row(link.kind());
-            let free = row.is_none_or(|row| taken.insert(row));
-            if free && batch.len() < BATCH {
-                rows.extend(row);
-                batch.push(ticket);
-            } else {
-                later.push_back(ticket);
-            }
-        }
-        self.waiting = later;
+        let (batch, rows) = self.take_batch();
         if batch.is_empty() {
-            self.free.push(link);
+            self.free.push(connection);
             return false;
         }
-        self.measured.left(batch.len());
-        self.measured.batch(batch.len());
-        for ticket in &batch {
-            traces::sent(&ticket.span, batch.len());
+        self.metrics.left(batch.len());
+        self.metrics.batch(batch.len());
+        for pending in &batch {
+            traces::sent(&pending.span, batch.len());
         }
         self.rows.extend(&rows);
-        self.youngest = Instant::now();
+        self.last_start = Instant::now();
         self.running.push(Box::pin(async move {
-            let carried_out = AssertUnwindSafe(carry_out(batch, &mut link)).catch_unwind();
-            // Whoever was in it is told by the loss of its reply; the hook of
-            // `telemetry` has logged what and where.
-            if carried_out.await.is_err() {
-                link.drop_connection();
+            let run = AssertUnwindSafe(run(batch, &mut connection)).catch_unwind();
+            // The members learn of it by the loss of their replies; the panic hook has
+            // logged what and where.
+            if run.await.is_err() {
+                connection.abandon();
             }
-            (link, rows)
+            (connection, rows)
         }));
         true
     }
+
+    /// The members of the next batch, and the rows that they write.
+    fn take_batch(&mut self) -> (Vec<Pending<R>>, Vec<i64>) {
+        let mut batch = Vec::new();
+        let mut rows = Vec::new();
+        // Rows that an earlier request waits for are taken as well: order is kept.
+        let mut taken = self.rows.clone();
+        let mut later = VecDeque::new();
+        for pending in self.waiting.drain(..) {
+            let row = pending.request.row().filter(|_| self.keeps_rows_apart);
+            let is_free = row.is_none_or(|row| taken.insert(row));
+            if is_free && batch.len() < BATCH_SIZE {
+                rows.extend(row);
+                batch.push(pending);
+            } else {
+                later.push_back(pending);
+            }
+        }
+        self.waiting = later;
+        (batch, rows)
+    }
 }
 
-async fn carry_out<R: Request>(batch: Vec<Ticket<R>>, link: &mut Link) {
-    let sent = batch.into_iter().filter(|ticket| ticket.reply.send_off());
+async fn run<R: Batchable>(batch: Vec<Pending<R>>, connection: &mut Connection) {
+    let sent = batch.into_iter().filter(|member| member.reply.mark_sent());
     let (requests, replies): (Vec<_>, Vec<_>) =
-        sent.map(|ticket| (ticket.request, ticket.reply)).unzip();
+        sent.map(|member| (member.request, member.reply)).unzip();
     if requests.is_empty() {
         return;
     }
     let mut alone = Vec::new();
-    match run(&requests, link).await {
+    match send(&requests, connection).await {
         Ok(outcomes) => {
             let members = requests.into_iter().zip(replies).zip(outcomes);
             for ((request, reply), outcome) in members {
                 match outcome {
-                    Outcome::Done(answer) => reply.give(Ok(answer)),
-                    Outcome::Refused(error) => reply.give(Err(error)),
-                    Outcome::Alone => alone.push((request, reply)),
+                    Outcome::Done(response) => reply.send(Ok(response)),
+                    Outcome::Refused(error) => reply.send(Err(error)),
+                    Outcome::RetryAlone => alone.push((request, reply)),
                 }
             }
         }
-        Err(Broken::Failed(error)) if requests.len() > 1 && is_fault_of_one(&error) => {
+        Err(BatchError::Failed(error)) if requests.len() > 1 && concerns_one_member(&error) => {
             alone.extend(requests.into_iter().zip(replies));
         }
-        Err(broken) => {
+        Err(error) => {
             for reply in replies {
-                reply.give(Err(broken.explain(R::WORK)));
+                reply.send(Err(error.explain(R::ACCESS)));
             }
         }
     }
     for (request, reply) in alone {
-        reply.take_back();
-        carry_out_alone(request, reply, link).await;
+        reply.mark_waiting();
+        run_alone(request, reply, connection).await;
     }
 }
 
-/// One request as a batch of its own, so that it pays for no one's fault but
-/// its own.
-async fn carry_out_alone<R: Request>(request: R, reply: Reply<R::Answer>, link: &mut Link) {
-    if !reply.send_off() {
+/// Runs one request as a batch of its own, so that no other member's fault concerns
+/// it.
+async fn run_alone<R: Batchable>(
+    request: R,
+    reply: Reply<R::Response>,
+    connection: &mut Connection,
+) {
+    if !reply.mark_sent() {
         return;
     }
-    let answer = match run(std::slice::from_ref(&request), link).await {
-        Ok(outcomes) => match outcomes.into_iter().next() {
-            Some(Outcome::Done(answer)) => Ok(answer),
-            Some(Outcome::Refused(error)) => Err(error),
-            Some(Outcome::Alone) | None => Err(TaskError::Internal(
-                "a batch of one had no answer".to_owned(),
-            )),
-        },
-        Err(broken) => Err(broken.explain(R::WORK)),
-    };
-    reply.give(answer);
+    let outcomes = send(std::slice::from_ref(&request), connection).await;
+    let outcome = outcomes.map(|outcomes| outcomes.into_iter().next());
+    reply.send(match outcome {
+        Ok(Some(Outcome::Done(response))) => Ok(response),
+        Ok(Some(Outcome::Refused(error))) => Err(error),
+        Ok(Some(Outcome::RetryAlone) | None) => {
+            let cause = "a batch of one has no outcome";
+            Err(TaskError::Internal(cause.to_owned()))
+        }
+        Err(error) => Err(error.explain(R::ACCESS)),
+    });
 }
 
-/// Runs a batch. A read whose connection broke is run once more on a new one:
-/// a restart of the server goes unnoticed.
-async fn run<R: Request>(batch: &[R], link: &mut Link) -> Result<Vec<Outcome<R::Answer>>, Broken> {
-    let first = link.run(async |link| R::run(batch, link).await).await;
-    match first {
-        Err(Broken::Failed(error)) if R::WORK.may_repeat(&error) => {
-            link.run(async |link| R::run(batch, link).await).await
+/// Sends a batch to the database. Reads whose connection broke are sent once more on
+/// a new one: a restart of the server goes unnoticed.
+async fn send<R: Batchable>(
+    batch: &[R],
+    connection: &mut Connection,
+) -> Result<Vec<Outcome<R::Response>>, BatchError> {
+    match connection.run(batch).await {
+        Err(BatchError::Failed(error)) if R::ACCESS.may_repeat(&error) => {
+            connection.run(batch).await
         }
         done => done,
-    }
-}
-
-impl Broken {
-    /// What to say to each member of a batch without answers.
-    fn explain(&self, work: Work) -> TaskError {
-        match self {
-            Self::NotConnected(error) => Work::Read.failed(error),
-            Self::Failed(error) => work.failed(error),
-            Self::Silent => work.broken_off("no answer within the time limit"),
-        }
     }
 }

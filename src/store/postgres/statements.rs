@@ -1,188 +1,188 @@
-//! `PostgreSQL`: each kind of write is one statement, which commits by itself. In
-//! one batch no two members may name the same id.
+//! The statements of `PostgreSQL`. Each takes the owners of a whole batch, one array
+//! element for each member, and matches owner **and** id row by row. Each kind of
+//! write is one statement, which commits by itself; no two members of a batch may
+//! name the same id.
 //!
-//! `(t.user_id = a.owner) IS TRUE` says what it says without `IS TRUE`, and keeps
-//! the planner from finding a task by its owner and id in `tasks_by_user`, which it
-//! does on large tables: the primary key is a third as large and compares numbers.
+//! `(t.user_id = a.owner) IS TRUE` means the same without `IS TRUE`, and keeps the
+//! planner from finding a task by its owner and id in `tasks_by_user`, which it does
+//! on large tables: the primary key is a third as large and compares numbers.
 #![expect(
     clippy::disallowed_methods,
-    reason = "one of the places for SQL text, and each statement names the owner"
+    reason = "one of the places for SQL text; each statement names its owners"
 )]
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbBackend, Statement, Value};
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
-use crate::store::{
-    owned::Owned,
-    requests::{Complete, Create, Delete, Update},
+use crate::{
+    api::{
+        rest::fields::Text,
+        tasks::{CreateTask, Task, UpdateTask},
+    },
+    store::{
+        entity::{self, columns},
+        owned::Owner,
+    },
 };
 
-fn statement<const N: usize>(sql: &str, values: [Value; N]) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+/// A statement with its arguments.
+pub type Statement = Query<'static, Postgres, PgArguments>;
+
+/// Runs a statement and reads all its tasks. A write that commits by itself is
+/// committed when this returns: the driver reads on to the server's last message.
+pub async fn fetch(
+    statement: Statement,
+    connection: &mut PgConnection,
+) -> Result<Vec<Task>, sqlx::Error> {
+    entity::tasks(statement.fetch_all(connection).await?)
 }
 
 /// One array: an element for each member.
-fn array<T, V>(batch: &[T], element: impl Fn(&T) -> V) -> Value
-where
-    Vec<V>: Into<Value>,
-{
-    batch.iter().map(element).collect::<Vec<_>>().into()
+fn array<T, V>(members: &[T], element: impl Fn(&T) -> V) -> Vec<V> {
+    members.iter().map(element).collect()
 }
 
-fn owners<T>(batch: &[Owned<T>]) -> Value {
-    array(batch, |member| member.owner().to_owned())
+/// The tasks of these ids, each where it is its owner's.
+pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!("t."),
+        " FROM unnest($1::bigint[], $2::text[]) AS a(id, owner) \
+         JOIN tasks AS t ON t.id = a.id AND (t.user_id = a.owner) IS TRUE"
+    ))
+    .bind(array(gets, |(id, _)| *id))
+    .bind(array(gets, |(_, owner)| owner.as_str()))
 }
 
-pub fn get(batch: &[Owned<i64>]) -> Statement {
-    statement(
-        "SELECT t.* FROM unnest($1::bigint[], $2::text[]) AS a(id, owner) \
-         JOIN tasks AS t ON t.id = a.id AND (t.user_id = a.owner) IS TRUE",
-        [array(batch, |get| get.what), owners(batch)],
-    )
+/// The whole lists of these owners, or their tasks that are completed or not. Each
+/// list is read from an index, whatever the planner believes of the number of
+/// owners: hence the order inside.
+pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!("t."),
+        " FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
+         (SELECT * FROM tasks WHERE user_id = a.owner \
+         AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC) AS t"
+    ))
+    .bind(array(lists, |(owner, _)| owner.as_str()))
+    .bind(array(lists, |(_, completed)| *completed))
 }
 
-/// Each list is read from an index, whatever the planner believes of the
-/// number of owners: hence the order inside.
-pub fn list(owners: &[&str], completed: Option<bool>) -> Statement {
-    let owners = array(owners, |owner| (*owner).to_owned());
-    match completed {
-        None => statement(
-            "SELECT t.* FROM unnest($1::text[]) AS a(owner) CROSS JOIN LATERAL \
-             (SELECT * FROM tasks WHERE user_id = a.owner ORDER BY id DESC) AS t",
-            [owners],
-        ),
-        Some(completed) => statement(
-            "SELECT t.* FROM unnest($1::text[]) AS a(owner) CROSS JOIN LATERAL \
-             (SELECT * FROM tasks WHERE user_id = a.owner AND completed = $2 \
-             ORDER BY id DESC) AS t",
-            [owners, completed.into()],
-        ),
-    }
-}
-
-/// Stores the tasks of every owner who may hold all of theirs, counted
-/// together, and none of another's, and returns them; their ids follow the
-/// order of the batch. The owner's row in `task_counts` is what creations
-/// queue at, on any number of instances, so that the quota is exact; batches
-/// lock these rows in one order, so that they do not wait in a ring.
-pub fn create(batch: &[Owned<Create>], limit: u32, now: DateTime<Utc>) -> Statement {
-    statement(
-        "WITH asked AS (SELECT * FROM \
-         unnest($1::text[], $2::text[], $3::boolean[], $4::text[]) \
-         WITH ORDINALITY AS a(owner, title, described, description, place)), \
+/// Stores the tasks of every owner whose quota has room for all of theirs, and none
+/// of another's, and returns them; their ids follow the order of the batch. Creations
+/// queue at the owner's row in `task_counts`, on any number of instances, so that the
+/// quota is exact. Batches lock these rows in one order to avoid deadlocks.
+pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Utc>) -> Statement {
+    sqlx::query(concat!(
+        "WITH asked AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) \
+         WITH ORDINALITY AS a(owner, title, description, place)), \
          granted AS (INSERT INTO task_counts AS held (user_id, tasks) \
-         SELECT owner, count(*) FROM asked GROUP BY owner HAVING count(*) <= $5 \
+         SELECT owner, count(*) FROM asked GROUP BY owner HAVING count(*) <= $4 \
          ORDER BY owner ON CONFLICT (user_id) DO UPDATE \
          SET tasks = held.tasks + excluded.tasks \
-         WHERE held.tasks + excluded.tasks <= $5 RETURNING user_id) \
+         WHERE held.tasks + excluded.tasks <= $4 RETURNING user_id) \
          INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-         SELECT owner, title, CASE WHEN described THEN description END, FALSE, $6, $6 \
-         FROM asked JOIN granted ON user_id = owner ORDER BY place RETURNING *",
-        [
-            owners(batch),
-            array(batch, |new| new.what.title.clone()),
-            array(batch, |new| new.what.description.is_some()),
-            array(batch, |new| {
-                new.what.description.clone().unwrap_or_default()
-            }),
-            i64::from(limit).into(),
-            now.into(),
-        ],
-    )
+         SELECT owner, title, description, FALSE, $5, $5 \
+         FROM asked JOIN granted ON user_id = owner ORDER BY place RETURNING ",
+        columns!("")
+    ))
+    .bind(array(creates, |(owner, _)| owner.as_str()))
+    .bind(array(creates, |(_, new)| new.title.as_str()))
+    .bind(array(creates, |(_, new)| {
+        new.description.as_ref().map(Text::as_str)
+    }))
+    .bind(i64::from(quota))
+    .bind(now)
 }
 
 /// Sets `completed` and returns the tasks. `updated_at` moves in any case:
 /// instances have clocks of their own, and a clock may be set back.
-pub fn complete(batch: &[Owned<Complete>], now: DateTime<Utc>) -> Statement {
-    statement(
+pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Statement {
+    sqlx::query(concat!(
         "UPDATE tasks AS t SET completed = a.completed, \
          updated_at = GREATEST($4, t.updated_at + interval '1 microsecond') \
          FROM unnest($1::bigint[], $2::text[], $3::boolean[]) AS a(id, owner, completed) \
-         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE RETURNING t.*",
-        [
-            array(batch, |complete| complete.what.id),
-            owners(batch),
-            array(batch, |complete| complete.what.completed),
-            now.into(),
-        ],
-    )
+         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE RETURNING ",
+        columns!("t.")
+    ))
+    .bind(array(completes, |(id, ..)| *id))
+    .bind(array(completes, |(_, owner, _)| owner.as_str()))
+    .bind(array(completes, |(_, _, completed)| *completed))
+    .bind(now)
 }
 
-/// Writes what each names, keeps the rest, and returns the tasks.
-pub fn update(batch: &[Owned<Update>], now: DateTime<Utc>) -> Statement {
-    statement(
-        "UPDATE tasks AS t SET title = a.title, description = CASE \
-         WHEN a.described THEN a.description WHEN a.cleared THEN NULL ELSE t.description END, \
-         completed = CASE WHEN a.judged THEN a.completed ELSE t.completed END, \
-         updated_at = GREATEST($9, t.updated_at + interval '1 microsecond') \
+/// Writes the fields that each update names, keeps the others, and returns the
+/// tasks. A null description alone would not tell "keep" from "clear".
+pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> Statement {
+    sqlx::query(concat!(
+        "UPDATE tasks AS t SET title = a.title, \
+         description = CASE WHEN a.describes THEN a.description ELSE t.description END, \
+         completed = COALESCE(a.completed, t.completed), \
+         updated_at = GREATEST($7, t.updated_at + interval '1 microsecond') \
          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[], \
-         $6::boolean[], $7::boolean[], $8::boolean[]) \
-         AS a(id, owner, title, described, description, cleared, judged, completed) \
-         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE RETURNING t.*",
-        [
-            array(batch, |update| update.what.id),
-            owners(batch),
-            array(batch, |update| update.what.title.clone()),
-            array(batch, |update| update.what.description.value().is_some()),
-            array(batch, |update| {
-                let text = update.what.description.value();
-                text.cloned().unwrap_or_default()
-            }),
-            array(batch, |update| update.what.description.is_null()),
-            array(batch, |update| update.what.completed.is_some()),
-            array(batch, |update| update.what.completed.unwrap_or_default()),
-            now.into(),
-        ],
-    )
+         $6::boolean[]) AS a(id, owner, title, describes, description, completed) \
+         WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE RETURNING ",
+        columns!("t.")
+    ))
+    .bind(array(updates, |(id, ..)| *id))
+    .bind(array(updates, |(_, owner, _)| owner.as_str()))
+    .bind(array(updates, |(.., change)| change.title.as_str()))
+    .bind(array(updates, |(.., change)| {
+        !change.description.is_undefined()
+    }))
+    .bind(array(updates, |(.., change)| {
+        change.description.value().map(Text::as_str)
+    }))
+    .bind(array(updates, |(.., change)| change.completed))
+    .bind(now)
 }
 
-/// Removes the tasks and returns them. The counts follow what was removed,
-/// whether or not the count is there; they are locked before anything else is, in
-/// the order of [`create`].
-pub fn delete(batch: &[Owned<Delete>]) -> Statement {
-    statement(
+/// Removes the tasks and returns them. The counts follow what was removed, whether
+/// or not the count is there; they are locked before anything else, in the order of
+/// [`create`].
+pub fn delete(deletes: &[(i64, Owner<'_>)]) -> Statement {
+    sqlx::query(concat!(
         "WITH locked AS (SELECT user_id FROM task_counts \
          WHERE user_id = ANY($2::text[]) ORDER BY user_id FOR UPDATE), \
          gone AS (DELETE FROM tasks AS t \
          USING unnest($1::bigint[], $2::text[]) AS a(id, owner) \
          WHERE t.id = a.id AND (t.user_id = a.owner) IS TRUE \
-         AND (SELECT count(*) FROM locked) >= 0 RETURNING t.*), \
+         AND (SELECT count(*) FROM locked) >= 0 RETURNING ",
+        columns!("t."),
+        "), \
          freed AS (SELECT user_id, count(*) AS tasks FROM gone GROUP BY user_id), \
          counted AS (UPDATE task_counts AS held SET tasks = held.tasks - freed.tasks \
-         FROM freed WHERE held.user_id = freed.user_id) SELECT * FROM gone",
-        [array(batch, |delete| delete.what.id), owners(batch)],
-    )
+         FROM freed WHERE held.user_id = freed.user_id) SELECT ",
+        columns!(""),
+        " FROM gone"
+    ))
+    .bind(array(deletes, |(id, _)| *id))
+    .bind(array(deletes, |(_, owner)| owner.as_str()))
 }
 
 /// Locks the counts of all who create or delete in a transaction, in the order of
-/// [`create`], until it ends. One that came to its counts twice, or to its tasks first,
-/// would wait for another in a ring, and both until the time limit of a lock.
-pub fn lock_counts(creates: &[Owned<Create>], deletes: &[Owned<Delete>]) -> Statement {
-    let creators = creates.iter().map(Owned::owner);
-    let owners = creators.chain(deletes.iter().map(Owned::owner));
-    let owners: Vec<_> = owners.map(str::to_owned).collect();
-    statement(
+/// [`create`], until it ends. A transaction that locked counts twice, or tasks first,
+/// could deadlock with another one.
+pub fn lock_counts(owners: &[Owner<'_>]) -> Statement {
+    sqlx::query(
         "SELECT user_id FROM task_counts WHERE user_id = ANY($1::text[]) \
          ORDER BY user_id FOR UPDATE",
-        [owners.into()],
     )
-}
-
-fn control(sql: &str) -> Statement {
-    Statement::from_string(DbBackend::Postgres, sql)
+    .bind(array(owners, |owner| owner.as_str()))
 }
 
 /// Opens the transaction of a batch with more than one kind of write.
 pub fn begin() -> Statement {
-    control("BEGIN")
+    sqlx::query("BEGIN")
 }
 
-/// Keeps everything since [`begin`].
+/// Commits everything since [`begin`].
 pub fn commit() -> Statement {
-    control("COMMIT")
+    sqlx::query("COMMIT")
 }
 
-/// Takes everything since [`begin`] back.
+/// Undoes everything since [`begin`].
 pub fn rollback() -> Statement {
-    control("ROLLBACK")
+    sqlx::query("ROLLBACK")
 }

@@ -2,157 +2,164 @@
 //! which commits by itself, or all of them in one transaction where there is more
 //! than one kind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use sea_orm::{DbErr, Statement};
+use sqlx::PgConnection;
 
-use super::statements as sql;
-use crate::api::tasks::{Task, TaskError};
-use crate::store::{
-    batch::Outcome,
-    clock,
-    connection::Link,
-    entity::task::Model,
-    owned::Owned,
-    requests::{Complete, Create, Delete, Update, Write, Written, rows},
+use super::statements::{self, fetch};
+use crate::{
+    api::tasks::{CreateTask, Task, TaskError, UpdateTask},
+    store::{
+        clock,
+        owned::{Owned, Owner},
+        requests::{Outcome, Write},
+    },
 };
 
 /// The members of a batch by kind.
 #[derive(Default)]
-struct Kinds {
-    creates: Vec<Owned<Create>>,
-    completes: Vec<Owned<Complete>>,
-    updates: Vec<Owned<Update>>,
-    deletes: Vec<Owned<Delete>>,
+struct Kinds<'a> {
+    creates: Vec<(Owner<'a>, &'a CreateTask)>,
+    completes: Vec<(i64, Owner<'a>, bool)>,
+    updates: Vec<(i64, Owner<'a>, &'a UpdateTask)>,
+    deletes: Vec<(i64, Owner<'a>)>,
 }
 
-/// The rows that a batch wrote.
+/// What a batch wrote.
 #[derive(Default)]
-struct Rows {
+struct Written {
     /// In the order of the creations that were granted.
-    created: Vec<Model>,
+    created: Vec<Task>,
     /// By id: no two members of a batch name the same.
-    changed: HashMap<i64, Model>,
+    changed: HashMap<i64, Task>,
 }
 
-/// Carries out a batch of writes, in which no two name the same id.
+/// Runs a batch of writes, in which no two name the same id. The outcome of a
+/// deletion is the task as it was.
 pub async fn write(
     batch: &[Owned<Write>],
-    link: &mut Link,
-) -> Result<Vec<Outcome<Written>>, DbErr> {
+    quota: u32,
+    connection: &mut PgConnection,
+) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
     let kinds = Kinds::of(batch);
-    let written = kinds.write(link).await?;
-    Ok(answers(batch, &kinds.creates, written))
+    let written = kinds.write(quota, connection).await?;
+    kinds.outcomes(batch, quota, written)
 }
 
-impl Kinds {
-    fn of(batch: &[Owned<Write>]) -> Self {
+impl<'a> Kinds<'a> {
+    fn of(batch: &'a [Owned<Write>]) -> Self {
         let mut kinds = Self::default();
         for member in batch {
-            match &member.what {
-                Write::Create(create) => kinds.creates.push(member.with(create.clone())),
-                Write::Complete(complete) => kinds.completes.push(member.with(*complete)),
-                Write::Update(update) => kinds.updates.push(member.with(update.clone())),
-                Write::Delete(delete) => kinds.deletes.push(member.with(*delete)),
+            let owner = member.owner();
+            match &member.request {
+                Write::Create(new) => kinds.creates.push((owner, new)),
+                Write::Complete(id, completed) => kinds.completes.push((*id, owner, *completed)),
+                Write::Update(id, change) => kinds.updates.push((*id, owner, change)),
+                Write::Delete(id) => kinds.deletes.push((*id, owner)),
             }
         }
         kinds
     }
 
-    async fn write(&self, link: &mut Link) -> Result<Rows, DbErr> {
-        let now = clock::now();
-        let limit = self.creates.first().map_or(0, |create| create.what.limit);
-        let create = (!self.creates.is_empty()).then(|| sql::create(&self.creates, limit, now));
-        let changes = [
-            (!self.completes.is_empty()).then(|| sql::complete(&self.completes, now)),
-            (!self.updates.is_empty()).then(|| sql::update(&self.updates, now)),
-            (!self.deletes.is_empty()).then(|| sql::delete(&self.deletes)),
+    async fn write(
+        &self,
+        quota: u32,
+        connection: &mut PgConnection,
+    ) -> Result<Written, sqlx::Error> {
+        let present = [
+            !self.creates.is_empty(),
+            !self.completes.is_empty(),
+            !self.updates.is_empty(),
+            !self.deletes.is_empty(),
         ];
-        let changes: Vec<_> = changes.into_iter().flatten().collect();
-        if changes.len() + usize::from(create.is_some()) == 1 {
-            return send(create, changes, link).await;
+        if present.into_iter().filter(|present| *present).count() < 2 {
+            return self.send(quota, connection).await;
         }
-        link.query(sql::begin()).await?;
-        let sent = async {
-            if !self.deletes.is_empty() {
-                link.query(sql::lock_counts(&self.creates, &self.deletes))
-                    .await?;
-            }
-            send(create, changes, link).await
+        statements::begin().execute(&mut *connection).await?;
+        let written = self.send_in_lock_order(quota, connection).await;
+        let end = match &written {
+            Ok(_) => statements::commit(),
+            Err(_) => statements::rollback(),
         };
-        let sent = sent.await;
-        let end = if sent.is_ok() {
-            sql::commit()
-        } else {
-            sql::rollback()
+        let ended = end.execute(connection).await;
+        let written = written?;
+        ended.map(|_| written)
+    }
+
+    async fn send_in_lock_order(
+        &self,
+        quota: u32,
+        connection: &mut PgConnection,
+    ) -> Result<Written, sqlx::Error> {
+        if !self.deletes.is_empty() {
+            let creators = self.creates.iter().map(|(owner, _)| *owner);
+            let owners = creators.chain(self.deletes.iter().map(|(_, owner)| *owner));
+            let lock = statements::lock_counts(&owners.collect::<Vec<_>>());
+            lock.execute(&mut *connection).await?;
+        }
+        self.send(quota, connection).await
+    }
+
+    async fn send(
+        &self,
+        quota: u32,
+        connection: &mut PgConnection,
+    ) -> Result<Written, sqlx::Error> {
+        let now = clock::now();
+        let mut written = Written::default();
+        if !self.creates.is_empty() {
+            let create = statements::create(&self.creates, quota, now);
+            written.created = fetch(create, connection).await?;
+            written.created.sort_unstable_by_key(|task| task.id);
+        }
+        let changes = [
+            (!self.completes.is_empty()).then(|| statements::complete(&self.completes, now)),
+            (!self.updates.is_empty()).then(|| statements::update(&self.updates, now)),
+            (!self.deletes.is_empty()).then(|| statements::delete(&self.deletes)),
+        ];
+        for change in changes.into_iter().flatten() {
+            let tasks = fetch(change, connection).await?;
+            let by_id = tasks.into_iter().map(|task| (task.id, task));
+            written.changed.extend(by_id);
+        }
+        Ok(written)
+    }
+
+    fn outcomes(
+        &self,
+        batch: &[Owned<Write>],
+        quota: u32,
+        written: Written,
+    ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
+        let mut created = written.created.into_iter().peekable();
+        let mut changed = written.changed;
+        let mut outcome = |member: &Owned<Write>| {
+            let owner = member.owner();
+            let id = match &member.request {
+                Write::Create(_) => {
+                    let own = |task: &Task| task.user_id == owner.as_str();
+                    return match created.next_if(own) {
+                        Some(task) => Outcome::Done(task),
+                        // Together they exceed the quota; alone, some may fit.
+                        None if self.creates_of(owner) > 1 => Outcome::RetryAlone,
+                        None => Outcome::Refused(TaskError::QuotaExceeded { limit: quota }),
+                    };
+                }
+                Write::Complete(id, _) | Write::Update(id, _) | Write::Delete(id) => *id,
+            };
+            let task = changed.remove(&id);
+            Outcome::of_task(id, task.filter(|task| task.user_id == owner.as_str()))
         };
-        let ended = link.query(end).await;
-        let sent = sent?;
-        ended.map(|_| sent)
+        let outcomes = batch.iter().map(&mut outcome).collect();
+        if created.next().is_some() {
+            let message = "the created tasks are not in the order of the batch";
+            return Err(sqlx::Error::Protocol(message.to_owned()));
+        }
+        Ok(outcomes)
     }
-}
 
-async fn send(
-    create: Option<Statement>,
-    changes: Vec<Statement>,
-    link: &mut Link,
-) -> Result<Rows, DbErr> {
-    let mut written = Rows::default();
-    if let Some(create) = create {
-        written.created = rows(link, create).await?;
-        written.created.sort_unstable_by_key(|task| task.id);
-    }
-    for change in changes {
-        let tasks = rows(link, change).await?;
-        let by_id = tasks.into_iter().map(|task| (task.id, task));
-        written.changed.extend(by_id);
-    }
-    Ok(written)
-}
-
-fn answers(
-    batch: &[Owned<Write>],
-    asked: &[Owned<Create>],
-    mut written: Rows,
-) -> Vec<Outcome<Written>> {
-    let owners = written.created.iter().map(|task| task.user_id.clone());
-    let granted: HashSet<String> = owners.collect();
-    let mut rows = written.created.into_iter();
-    let mut answer = |member: &Owned<Write>| {
-        let (id, deletes) = match &member.what {
-            Write::Create(new) => {
-                return if granted.contains(member.owner()) {
-                    stored(rows.next(), member.owner())
-                } else if asked.iter().filter(|c| c.owner() == member.owner()).count() > 1 {
-                    // Too many together: each alone may still be one of the last.
-                    Outcome::Alone
-                } else {
-                    Outcome::Refused(TaskError::QuotaExceeded { limit: new.limit })
-                };
-            }
-            Write::Complete(complete) => (complete.id, false),
-            Write::Update(update) => (update.id, false),
-            Write::Delete(delete) => (delete.id, true),
-        };
-        let task = written.changed.remove(&id);
-        let own = task.filter(|task| task.user_id == member.owner());
-        let answer = own.map(|task| {
-            if deletes {
-                Written::Deleted
-            } else {
-                Written::Task(task.into())
-            }
-        });
-        Outcome::found(answer, id)
-    };
-    batch.iter().map(&mut answer).collect()
-}
-
-fn stored(row: Option<Model>, owner: &str) -> Outcome<Written> {
-    match row {
-        Some(row) if row.user_id == owner => Outcome::Done(Written::Task(Task::from(row))),
-        _ => Outcome::Refused(TaskError::Internal(
-            "the stored tasks are not in the order of the batch".to_owned(),
-        )),
+    fn creates_of(&self, owner: Owner<'_>) -> usize {
+        let creates = self.creates.iter();
+        creates.filter(|(creator, _)| *creator == owner).count()
     }
 }

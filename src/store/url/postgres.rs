@@ -1,10 +1,10 @@
-//! What stands behind `postgres:`, made into what the driver reads: what it would
+//! The part behind `postgres:`, in the form that the driver reads. What the driver does
 //! not understand, or would find out only with each connection, is refused here.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{DatabaseUrlError, wants};
+use super::error::DatabaseUrlError;
 
 const SSL_MODES: [&str; 6] = [
     "disable",
@@ -37,20 +37,18 @@ const IGNORED: [&str; 13] = [
     "target_session_attrs",
 ];
 
-fn refuse(what: impl Into<String>) -> DatabaseUrlError {
-    DatabaseUrlError(what.into())
-}
-
-/// Reads it, and keeps the parameters that the driver understands.
+/// Parses it, and keeps the parameters that the driver understands.
 pub fn parse(rest: &str) -> Result<Url, DatabaseUrlError> {
     if !rest.starts_with("//") {
-        return Err(wants("has no // behind its scheme, and so names no host"));
+        return Err(DatabaseUrlError::with_forms(
+            "has no // behind its scheme, and so names no host",
+        ));
     }
     let url = Url::parse(&format!("postgres:{rest}")).map_err(|error| {
         if is_cut_short(rest) {
             return cut_short();
         }
-        wants(&format!("is not a URL ({error})"))
+        DatabaseUrlError::with_forms(&format!("is not a URL ({error})"))
     })?;
     if is_cut_short(rest) || url.fragment().is_some() {
         return Err(cut_short());
@@ -62,17 +60,19 @@ pub fn parse(rest: &str) -> Result<Url, DatabaseUrlError> {
     };
     let host = value("host").or(url.host_str()).unwrap_or_default();
     if host.is_empty() {
-        return Err(wants("names no host"));
+        return Err(DatabaseUrlError::with_forms("names no host"));
     }
     if host.contains(',') {
-        return Err(refuse("names several hosts; wants one"));
+        return Err(DatabaseUrlError::new("names several hosts; wants one"));
     }
     if url.port() == Some(0) || value("port").is_some_and(|p| !p.parse().is_ok_and(|p: u16| p > 0))
     {
-        return Err(refuse("the port wants a number from 1 to 65535"));
+        return Err(DatabaseUrlError::new(
+            "the port wants a number from 1 to 65535",
+        ));
     }
     if url.path().trim_start_matches('/').contains('/') {
-        return Err(refuse("names a database with a slash in it"));
+        return Err(DatabaseUrlError::new("names a database with a slash in it"));
     }
     let parts = [
         ("user", url.username()),
@@ -84,7 +84,9 @@ pub fn parse(rest: &str) -> Result<Url, DatabaseUrlError> {
             .decode_utf8()
             .is_ok_and(|part| !part.contains('\0'))
         {
-            return Err(refuse(format!("the {name} is not UTF-8 text")));
+            return Err(DatabaseUrlError::new(format!(
+                "the {name} is not UTF-8 text"
+            )));
         }
     }
     let mut url = url;
@@ -95,9 +97,8 @@ pub fn parse(rest: &str) -> Result<Url, DatabaseUrlError> {
     Ok(url)
 }
 
-/// Whether the part that should hold the password ends before it: at a character
-/// that means something else there. What follows is then no host, and no parameter
-/// either.
+/// Whether a character of the password that has another meaning in a URL ended the
+/// part before the host. What follows is then neither a host nor a parameter.
 fn is_cut_short(rest: &str) -> bool {
     let rest = rest.trim_start_matches('/');
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -107,7 +108,7 @@ fn is_cut_short(rest: &str) -> bool {
 }
 
 fn cut_short() -> DatabaseUrlError {
-    refuse(
+    DatabaseUrlError::new(
         "a character of the password must be percent-encoded: / is %2F, ? is %3F, # is %23, \
          @ is %40, : is %3A, % is %25",
     )
@@ -118,7 +119,7 @@ fn parameters(url: &Url) -> Result<Vec<(String, String)>, DatabaseUrlError> {
     let mut system_roots = false;
     for (key, value) in url.query_pairs() {
         if value.contains('\0') {
-            return Err(refuse("a parameter holds U+0000"));
+            return Err(DatabaseUrlError::new("a parameter holds U+0000"));
         }
         match &*key {
             "sslmode" | "ssl" => parameters.push(("sslmode".to_owned(), ssl_mode(&value)?)),
@@ -129,27 +130,28 @@ fn parameters(url: &Url) -> Result<Vec<(String, String)>, DatabaseUrlError> {
             key if IGNORED.contains(&key) || key.starts_with("keepalives_") => {}
             "options" => options(&value, url.host_str().unwrap_or_default())?,
             key if is_name(key) => {
-                return Err(refuse(format!("the parameter {key:?} is not known")));
+                return Err(DatabaseUrlError::new(format!(
+                    "the parameter {key:?} is not known"
+                )));
             }
-            _ => return Err(refuse("a parameter is not known")),
+            _ => return Err(DatabaseUrlError::new("a parameter is not known")),
         }
     }
     let strict = |(key, value): &(String, String)| key == "sslmode" && value == "verify-full";
     if system_roots && !parameters.iter().any(strict) {
         let what = "sslrootcert=system wants sslmode=verify-full beside it";
-        return Err(refuse(what));
+        return Err(DatabaseUrlError::new(what));
     }
     Ok(parameters)
 }
 
-/// Whether it can be shown: a piece of a password seldom looks like this.
+/// Whether it can be shown: a part of a password seldom looks like this.
 fn is_name(key: &str) -> bool {
     let in_names = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | '.' | '[' | ']');
     !key.is_empty() && key.chars().all(in_names)
 }
 
-/// Neon's endpoint may stand here too, for clients that do not tell the host by
-/// TLS. The driver does.
+/// Neon's endpoint may stand here, for clients without SNI. The driver sends it.
 fn options(value: &str, host: &str) -> Result<(), DatabaseUrlError> {
     let endpoint = value
         .strip_prefix("endpoint=")
@@ -157,16 +159,16 @@ fn options(value: &str, host: &str) -> Result<(), DatabaseUrlError> {
     let label = host.split('.').next().unwrap_or_default();
     match endpoint {
         Some(endpoint) if label.trim_end_matches("-pooler") == endpoint => Ok(()),
-        Some(_) => Err(refuse(
+        Some(_) => Err(DatabaseUrlError::new(
             "the endpoint in the parameter options is not that of the host",
         )),
-        None => Err(refuse(
+        None => Err(DatabaseUrlError::new(
             "the parameter options is not supported: poolers refuse it",
         )),
     }
 }
 
-/// The driver's word for what libpq calls `sslmode` and asyncpg `ssl`.
+/// The driver's name for the value of libpq's `sslmode` and asyncpg's `ssl`.
 fn ssl_mode(value: &str) -> Result<String, DatabaseUrlError> {
     let mode = match value {
         "true" => "require",
@@ -177,5 +179,7 @@ fn ssl_mode(value: &str) -> Result<String, DatabaseUrlError> {
         return Ok(mode.to_owned());
     }
     let modes = SSL_MODES.join(", ");
-    Err(refuse(format!("sslmode wants one of {modes}")))
+    Err(DatabaseUrlError::new(format!(
+        "sslmode wants one of {modes}"
+    )))
 }

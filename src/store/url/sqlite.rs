@@ -1,19 +1,15 @@
-//! What stands behind `sqlite:`.
+//! The part behind `sqlite:`.
 
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use super::DatabaseUrlError;
+use super::error::DatabaseUrlError;
 
-fn refuse(what: &str) -> DatabaseUrlError {
-    DatabaseUrlError(what.to_owned())
-}
-
-/// A relative path behind none or two slashes, an absolute one behind its own.
+/// A relative path behind no slash or two, an absolute one behind its own.
 pub fn parse(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
-    // As Python's tutorials write a relative path. Nobody writes an absolute one so.
+    // Python's tutorials write a relative path like this, and nobody an absolute one.
     let path = path
         .strip_prefix('/')
         .filter(|path| path.starts_with("./") || path.starts_with("../"))
@@ -26,7 +22,7 @@ pub fn parse(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
 pub fn parse_pythons(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
     match rest.strip_prefix("///") {
         Some(path) => file(path),
-        None => Err(refuse(
+        None => Err(DatabaseUrlError::new(
             "names no file; with a Python driver, SQLite wants three slashes before a relative \
              path and four before an absolute one",
         )),
@@ -36,21 +32,23 @@ pub fn parse_pythons(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
 fn file(text: &str) -> Result<PathBuf, DatabaseUrlError> {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     if path.is_empty() {
-        return Err(refuse("names no file; wants sqlite://path/to/file.db"));
+        return Err(DatabaseUrlError::new(
+            "names no file; wants sqlite://path/to/file.db",
+        ));
     }
     if path.contains(":memory:") || query.contains("mode=memory") {
         let what = "an in-memory database would forget every task; wants a file";
-        return Err(refuse(what));
+        return Err(DatabaseUrlError::new(what));
     }
     let first = path.split('/').next().unwrap_or_default();
     if first.contains(':') && first.contains('@') {
-        return Err(refuse("names a host; SQLite wants a file"));
+        return Err(DatabaseUrlError::new("names a host; SQLite wants a file"));
     }
     if !matches!(query, "" | "mode=rwc" | "mode=rw") {
-        return Err(refuse("sqlite takes no parameters"));
+        return Err(DatabaseUrlError::new("sqlite takes no parameters"));
     }
     match percent_decode_str(path).decode_utf8() {
         Ok(path) if !path.contains('\0') => Ok(PathBuf::from(path.as_ref())),
-        _ => Err(refuse("the file's name is not UTF-8 text")),
+        _ => Err(DatabaseUrlError::new("the file's name is not UTF-8 text")),
     }
 }

@@ -1,16 +1,16 @@
-//! What [`pooler`](super::super::pooler) asks, as plain text: it is sent without
-//! being prepared, but for [`named`].
+//! The queries of [`pooler`](super), as plain text: they are sent without being
+//! prepared, except [`unique`].
 
 const SESSION_NAME: &str = "concat(pid, ' ', backend_start)";
 
 /// A statement that no other client has.
-pub fn named(nonce: &str) -> String {
+pub fn unique(nonce: &str) -> String {
     format!("SELECT '{nonce}'")
 }
 
-/// By which name the server knows [`named`], and which of its sessions this is.
-/// Its number alone could be that of another server's, or be used again. A role that
-/// logs in as another one does not see when it started.
+/// By which name the server knows [`unique`], and which of its sessions this is.
+/// A PID alone is ambiguous: PIDs are reused, and another server may have the same
+/// one. A role that logs in as another one cannot see when its session started.
 pub fn known_as(nonce: &str) -> String {
     format!(
         "SELECT {SESSION_NAME} AS session, \
@@ -25,7 +25,7 @@ pub fn session() -> String {
     format!("SELECT {SESSION_NAME} AS session FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 }
 
-/// Lets go of the statement of this name.
+/// Removes the statement of this name.
 pub fn deallocate(name: &str) -> String {
     format!("DEALLOCATE \"{}\"", name.replace('"', "\"\""))
 }

@@ -1,0 +1,123 @@
+//! How `PostgreSQL` runs the statements: by which index, and in which order it locks.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use sqlx::{AssertSqlSafe, Execute, Row};
+
+use super::{PostgresDriver, statements};
+use crate::{
+    auth::User,
+    store::{
+        engine::Driver,
+        owned::{Owned, owned_by},
+        requests::Write,
+        tests::{Rig, new, user},
+    },
+};
+
+const LOCK: &str = "SELECT tasks FROM task_counts WHERE user_id = 'ana' FOR UPDATE";
+const LOOK: &str = "SELECT tasks FROM task_counts WHERE user_id = 'bob' FOR UPDATE NOWAIT; \
+                    SELECT id FROM tasks FOR UPDATE NOWAIT";
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// Whether `batch`, which waits for Ana's count, holds neither Bob's nor any task
+/// meanwhile: then a transaction that holds Ana's and wants those goes on.
+async fn waits_without_other_locks(rig: &Rig, batch: &[Owned<Write>]) -> bool {
+    let other = rig.outside.begin().await.unwrap();
+    other.execute_unprepared(LOCK).await.unwrap();
+    let pool = rig.outside.get_postgres_connection_pool();
+    let connection = pool.acquire().await.unwrap();
+    let mut driver = PostgresDriver {
+        connection,
+        quota: 10,
+    };
+    let write = driver.write(batch);
+    let look = async {
+        while rig.number(WAITING).await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let is_free = other.execute_unprepared(LOOK).await.is_ok();
+        other.rollback().await.unwrap();
+        is_free
+    };
+    let (written, is_free) = tokio::join!(write, look);
+    assert!(written.is_ok(), "it goes on once the other one is done");
+    is_free
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn batches_lock_the_counts_first_and_in_one_order() {
+    let rig = Rig::start().await;
+    let (ana, bob) = (user("ana").await, user("bob").await);
+    let task = async |owner: &User| rig.create(owner, "Milk").await.unwrap().id;
+    let ids = [
+        task(&bob).await,
+        task(&ana).await,
+        task(&bob).await,
+        task(&ana).await,
+    ];
+    let create = |owner: &User| owned_by(owner, Write::Create(new("Eggs")));
+    let delete = |owner: &User, id| owned_by(owner, Write::Delete(id));
+    let batches = [
+        vec![create(&bob), create(&ana)],
+        vec![delete(&bob, ids[0]), delete(&ana, ids[1])],
+        vec![create(&bob), delete(&ana, ids[3])],
+        vec![delete(&bob, ids[2]), create(&ana)],
+    ];
+
+    for (number, batch) in batches.iter().enumerate() {
+        let alone = waits_without_other_locks(&rig, batch).await;
+        assert!(alone, "batch {number} holds what others may want");
+    }
+    for (name, tasks) in [("ana", 2), ("bob", 2)] {
+        let count = format!("SELECT tasks FROM task_counts WHERE user_id = '{name}'");
+        assert_eq!(rig.number(&count).await, tasks, "{name}");
+    }
+}
+
+/// The planner goes by the number of rows, of which there are none here: so what it
+/// prefers on small tables is disabled, and what is left is what it does on large ones.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks for the plans of statements"
+)]
+async fn lists_go_by_the_owner_and_tasks_by_their_id_alone() {
+    let rig = Rig::start().await;
+    let pool = rig.outside.get_postgres_connection_pool();
+    let mut connection = pool.acquire().await.unwrap();
+    for disabled in ["enable_seqscan", "enable_bitmapscan"] {
+        let set = AssertSqlSafe(format!("SET {disabled} = off"));
+        sqlx::raw_sql(set).execute(&mut *connection).await.unwrap();
+    }
+    let mut plan = async |mut statement: statements::Statement| {
+        let arguments = statement.take_arguments().unwrap().unwrap();
+        let explain = format!("EXPLAIN {}", statement.sql().as_str());
+        let explain = sqlx::query_with(AssertSqlSafe(explain), arguments);
+        let rows = explain.fetch_all(&mut *connection).await.unwrap();
+        let lines = rows.iter().map(|row| row.get::<String, _>(0));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let now = Utc::now();
+
+    let plan_of_lists = plan(statements::list(&[])).await;
+    assert!(
+        plan_of_lists.contains("Index Scan using tasks_by_user"),
+        "{plan_of_lists}"
+    );
+    assert!(!plan_of_lists.contains("Sort"), "{plan_of_lists}");
+    for by_id in [
+        statements::get(&[]),
+        statements::complete(&[], now),
+        statements::update(&[], now),
+        statements::delete(&[]),
+    ] {
+        let plan = plan(by_id).await;
+        assert!(plan.contains("Index Scan using tasks_pkey"), "{plan}");
+    }
+}

@@ -1,0 +1,108 @@
+//! Opens the file of `SQLite`.
+
+use std::{fs, path::Path, time::Duration};
+
+use sea_orm::{Database, DatabaseConnection, DbErr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use tokio::time::sleep;
+
+use crate::store::{
+    error::{StoreError, driver_error, primary_code, sqlstate},
+    pool::{self, BATCHES, CONTROL},
+};
+
+/// How long a writer waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often opening is tried again where the file is locked, and how long after.
+const RETRIES: u32 = 20;
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Opens the file, and creates it with its folder where it is missing.
+pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    prepare(path)?;
+    // Several processes that start at once on a new file may meet while one switches
+    // it to WAL; that lock does not honour the busy time-out.
+    let mut retries = RETRIES;
+    loop {
+        let file = path.to_owned();
+        let mut options = pool::options("sqlite:", BATCHES + CONTROL);
+        options.map_sqlx_sqlite_opts(move |_| {
+            SqliteConnectOptions::new()
+                .filename(&file)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // NORMAL would lose acknowledged tasks when the power fails.
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT)
+        });
+        match Database::connect(options).await {
+            Ok(pool) => return Ok(pool),
+            Err(error) if retries > 0 && is_locked(&error) => {
+                retries -= 1;
+                sleep(RETRY_DELAY).await;
+            }
+            Err(error) => return Err(cannot_open(path, &error)),
+        }
+    }
+}
+
+/// Creates the file's folder, and says plainly what the driver would not.
+fn prepare(path: &Path) -> Result<(), StoreError> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(StoreError::broken(format!(
+            "{shown} is a directory; wants a file"
+        )));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            StoreError::broken(format!("cannot create the folder {folder}: {error}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// `SQLITE_BUSY` or `SQLITE_LOCKED`.
+fn is_locked(error: &DbErr) -> bool {
+    let code = driver_error(error).and_then(sqlstate);
+    code.is_some_and(|code| matches!(primary_code(&code), Some(5 | 6)))
+}
+
+fn cannot_open(path: &Path, error: &DbErr) -> StoreError {
+    let message = driver_error(error).and_then(sqlx::Error::as_database_error);
+    let message = message.map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    StoreError::broken(format!("cannot open {}: {message}", path.display()))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "queries the file's settings")]
+mod tests {
+    use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
+
+    use super::*;
+
+    async fn pragma<T: TryGetable>(pool: &DatabaseConnection, name: &str) -> T {
+        let query = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {name}"));
+        let row = pool.query_one_raw(query).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_opened_for_safety_first() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let pool = open(&folder.path().join("new/folder/tasks.db"))
+            .await
+            .unwrap();
+
+        assert_eq!(pragma::<String>(&pool, "journal_mode").await, "wal");
+        assert_eq!(pragma::<i32>(&pool, "synchronous").await, 2, "FULL");
+        assert_eq!(pragma::<i32>(&pool, "foreign_keys").await, 1);
+        assert_eq!(pragma::<i32>(&pool, "busy_timeout").await, 2000);
+    }
+}

@@ -1,0 +1,46 @@
+//! How `SQLite` runs the statements: by which index.
+
+use sea_orm::DatabaseConnection;
+use sqlx::{AssertSqlSafe, Execute, Row};
+
+use super::statements::{self, Statement};
+use crate::store::{DatabaseUrl, Store};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks for the plan of a statement"
+)]
+async fn plan(file: &DatabaseConnection, mut statement: Statement) -> String {
+    let arguments = statement.take_arguments().unwrap().unwrap();
+    let explain = format!("EXPLAIN QUERY PLAN {}", statement.sql().as_str());
+    let explain = sqlx::query_with(AssertSqlSafe(explain), arguments);
+    let rows = explain.fetch_all(file.get_sqlite_connection_pool()).await;
+    let rows = rows.unwrap();
+    let lines = rows.iter().map(|row| row.get::<String, _>("detail"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn lists_and_tasks_are_read_from_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/tasks.db", folder.path().display());
+    let url = DatabaseUrl::parse(&url).unwrap();
+    let store = Store::connect(&url, 10).await.unwrap();
+    store.migrate_up().await.unwrap();
+    let file = store.engine().control();
+
+    let list = plan(file, statements::list(&[]).unwrap()).await;
+    let search = "SEARCH t USING INDEX tasks_by_user (user_id=?)";
+    assert!(list.contains(search), "{list}");
+    for statement in [
+        statements::get(&[]),
+        statements::update(&[]),
+        statements::delete(&[]),
+    ] {
+        let plan = plan(file, statement.unwrap()).await;
+        assert!(
+            plan.contains("SEARCH t") && !plan.contains("SCAN t"),
+            "{plan}"
+        );
+    }
+}
