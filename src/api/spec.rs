@@ -34,7 +34,7 @@ pub static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT
 /// The document as YAML text: `openapi/tasks.yaml`.
 pub static YAML: LazyLock<String> = LazyLock::new(|| {
     // Maps with text keys, texts, numbers and booleans alone: this cannot fail.
-    let yaml = serde_yaml::to_string(&*DOCUMENT);
+    let yaml = yaml_serde::to_string(&*DOCUMENT);
     let yaml = yaml.unwrap_or_else(|error| unreachable!("the document as YAML: {error}"));
     yaml.lines().map(quote_time).collect()
 });

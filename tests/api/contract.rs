@@ -26,7 +26,7 @@ fn the_committed_document_is_the_emitted_one() {
 
 #[test]
 fn the_yaml_and_the_json_are_one_document() {
-    let read_back: Value = serde_yaml::from_str(&YAML).unwrap();
+    let read_back: Value = yaml_serde::from_str(&YAML).unwrap();
 
     assert_eq!(read_back, *DOCUMENT);
 }

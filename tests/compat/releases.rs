@@ -30,7 +30,7 @@ fn released() -> Vec<(Version, Value)> {
     let mut released: Vec<_> = versions
         .map(|name| {
             let text = fs::read_to_string(folder().join(format!("{name}.yaml"))).unwrap();
-            let document: Value = serde_yaml::from_str(&text).unwrap();
+            let document: Value = yaml_serde::from_str(&text).unwrap();
             assert_eq!(
                 document["info"]["version"],
                 name.as_str(),
