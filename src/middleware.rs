@@ -280,7 +280,7 @@ const HEALTH: &str = "health";
 /// The template that `path` is an instance of, for logs: never the path itself,
 /// which holds what a client chose.
 fn route(path: &str) -> &'static str {
-    let mut contract = spec::PATHS.keys().map(String::as_str);
+    let mut contract = spec::ROUTES.iter().map(|route| route.path.as_str());
     contract
         .find(|template| matches(template, path))
         .or_else(|| OTHER_PATHS.into_iter().find(|t| matches(t, path)))
@@ -290,21 +290,26 @@ fn route(path: &str) -> &'static str {
 /// What a request counts as: the operation's own name in the contract, or a word
 /// for what lies beside it.
 fn operation(route: &'static str, method: &Method) -> &'static str {
-    spec::operation(route, method).unwrap_or(match route {
-        "/health/live" | "/health/ready" => HEALTH,
-        "/" | "/docs" | "/docs/{file}" | "/problems/{kind}" => "docs",
-        "/openapi.json" | "/openapi.yaml" => "document",
-        _ => "other",
-    })
+    let mut contract = spec::ROUTES.iter();
+    let known = contract.find(|known| known.path == route && known.method == method);
+    known.map_or(
+        match route {
+            "/health/live" | "/health/ready" => HEALTH,
+            "/" | "/docs" | "/docs/{file}" | "/problems/{kind}" => "docs",
+            "/openapi.json" | "/openapi.yaml" => "document",
+            _ => "other",
+        },
+        |known| known.operation_id,
+    )
 }
 
 fn allowed_methods(path: &str) -> Vec<Method> {
     let route = route(path);
-    let mut methods = match spec::PATHS.get(route) {
-        Some(methods) => methods.clone(),
-        None if OTHER_PATHS.contains(&route) => vec![Method::GET],
-        None => vec![],
-    };
+    let contract = spec::ROUTES.iter().filter(|known| known.path == route);
+    let mut methods: Vec<_> = contract.map(|known| known.method.clone()).collect();
+    if OTHER_PATHS.contains(&route) {
+        methods.push(Method::GET);
+    }
     if methods.contains(&Method::GET) {
         methods.push(Method::HEAD);
     }

@@ -5,3 +5,4 @@ pub mod json;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod service;

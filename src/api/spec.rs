@@ -1,22 +1,19 @@
 //! The OpenAPI document: what the framework makes of `tasks.rs`, made plain by
 //! [`normalise`]. The same document is printed, committed, served and shown.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::LazyLock};
+use std::sync::LazyLock;
 
 use chrono::DateTime;
-use poem::{endpoint::BoxEndpoint, http::Method};
-use poem_openapi::{
-    ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject,
-    registry::{MetaApi, Registry},
-};
+use poem::http::Method;
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    api::{
-        rest::problem::{Kind, PROBLEM_JSON, Problem},
-        tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, TasksApi, UpdateTask},
+use crate::api::{
+    rest::{
+        problem::{Kind, PROBLEM_JSON, Problem},
+        service::DocumentOnly,
     },
-    auth::User,
+    tasks::TasksApi,
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of this program.
@@ -52,7 +49,7 @@ fn quote_time(line: &str) -> String {
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let service = OpenApiService::new(Declarations, "Tasks API", API_VERSION)
+    let service = OpenApiService::new(TasksApi::new(DocumentOnly), "Tasks API", API_VERSION)
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The Tasks API developers"))
         .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
@@ -61,39 +58,31 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     normalise(document.unwrap_or_else(|error| unreachable!("the document as JSON: {error}")))
 });
 
-/// The methods of each path: what a 405 lists, and the route of a log line.
-pub static PATHS: LazyLock<BTreeMap<String, Vec<Method>>> = LazyLock::new(|| {
-    let paths = Declarations::meta().into_iter().flat_map(|api| api.paths);
-    paths
-        .map(|path| {
-            let methods = path
-                .operations
-                .into_iter()
-                .map(|operation| operation.method);
-            (path.path, methods.collect())
-        })
-        .collect()
-});
-
-/// The `operationId` of each method of each path.
-static OPERATIONS: LazyLock<BTreeMap<String, Vec<(Method, &'static str)>>> = LazyLock::new(|| {
-    let paths = Declarations::meta().into_iter().flat_map(|api| api.paths);
-    paths
-        .map(|path| {
-            let operations = path.operations.into_iter();
-            let named = operations.filter_map(|o| Some((o.method, o.operation_id?)));
-            (path.path, named.collect())
-        })
-        .collect()
-});
-
-/// The `operationId` of a method of a path of the document.
-#[must_use]
-pub fn operation(path: &str, method: &Method) -> Option<&'static str> {
-    let operations = OPERATIONS.get(path)?.iter();
-    let mut found = operations.filter(|(known, _)| known == method);
-    found.next().map(|(_, operation)| *operation)
+/// A route of the contract.
+#[derive(Debug)]
+pub struct Route {
+    /// The path template, as `/api/tasks/{id}`.
+    pub path: String,
+    /// The method.
+    pub method: Method,
+    /// The `operationId`, which is a stable name for metrics.
+    pub operation_id: &'static str,
 }
+
+/// The routes of the contract.
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let paths = TasksApi::<DocumentOnly>::meta()
+        .into_iter()
+        .flat_map(|api| api.paths);
+    let routes = paths.flat_map(|path| {
+        path.operations.into_iter().map(move |operation| Route {
+            path: path.path.clone(),
+            method: operation.method,
+            operation_id: operation.operation_id.unwrap_or_default(),
+        })
+    });
+    routes.collect()
+});
 
 /// Makes the framework's document what its readers expect.
 fn normalise(mut document: Value) -> Value {
@@ -235,54 +224,5 @@ fn problem_headers(kind: Kind) -> Vec<(&'static str, &'static str, bool, Value)>
             json!({"type": "integer", "minimum": 1}),
         )],
         _ => vec![],
-    }
-}
-
-/// The operations without anything to carry them out: enough for a document.
-struct Declarations;
-
-impl OpenApi for Declarations {
-    fn meta() -> Vec<MetaApi> {
-        TasksApi::<Infallible>::meta()
-    }
-
-    fn register(registry: &mut Registry) {
-        TasksApi::<Infallible>::register(registry);
-    }
-
-    fn add_routes(
-        self,
-        _routes: &mut std::collections::HashMap<
-            String,
-            std::collections::HashMap<Method, BoxEndpoint<'static>>,
-        >,
-    ) {
-    }
-}
-
-/// A service that cannot exist, and so is never asked.
-impl TaskService for Infallible {
-    async fn list(&self, _: &User, _: StatusFilter) -> Result<Vec<Task>, TaskError> {
-        match *self {}
-    }
-
-    async fn create(&self, _: &User, _: CreateTask) -> Result<Task, TaskError> {
-        match *self {}
-    }
-
-    async fn get(&self, _: &User, _: i64) -> Result<Task, TaskError> {
-        match *self {}
-    }
-
-    async fn update(&self, _: &User, _: i64, _: UpdateTask) -> Result<Task, TaskError> {
-        match *self {}
-    }
-
-    async fn complete(&self, _: &User, _: i64, _: bool) -> Result<Task, TaskError> {
-        match *self {}
-    }
-
-    async fn delete(&self, _: &User, _: i64) -> Result<(), TaskError> {
-        match *self {}
     }
 }

@@ -5,8 +5,6 @@
 //! document: they are written for the client's developer. This file knows no
 //! database.
 
-use std::future::Future;
-
 use poem_openapi::{Object, OpenApi, Tags, param::Path, types::MaybeUndefined};
 use serde::Serialize;
 
@@ -18,55 +16,39 @@ use crate::{
             path::TaskId,
             problem::{Filter, Id, Input, Quota, Refused},
             query::{Choice, Query},
+            service::service,
         },
         security::SignedIn,
     },
     auth::User,
 };
 
-/// What an implementation of the contract owes.
-///
-/// Each method is one unit: it has happened whole or not at all. Each takes the
-/// [`User`] that the verifier made, and touches that user's tasks alone:
-/// another user's task is [`TaskError::NotFound`], like a task that never was.
-pub trait TaskService: Send + Sync + 'static {
-    /// The user's tasks, newest first (`id` descending), never cut.
-    fn list(
-        &self,
-        user: &User,
-        status: StatusFilter,
-    ) -> impl Future<Output = Result<Vec<Task>, TaskError>> + Send;
+service! {
+    /// Carries out the operations.
+    ///
+    /// Each method is atomic. Each takes the [`User`] that the verifier made and
+    /// touches only that user's tasks: another user's task is
+    /// [`TaskError::NotFound`], like a task that does not exist.
+    pub trait TaskService {
+        /// All tasks of the user, newest first (`id` descending).
+        async fn list(&self, user: &User, status: StatusFilter) -> Result<Vec<Task>, TaskError>;
 
-    /// Stores a new task, not completed, both times equal.
-    /// [`TaskError::QuotaExceeded`] where the user holds as many as they may.
-    fn create(
-        &self,
-        user: &User,
-        new: CreateTask,
-    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+        /// Stores a new task: not completed, with both times equal. Fails with
+        /// [`TaskError::QuotaExceeded`] if the user has reached the quota.
+        async fn create(&self, user: &User, new: CreateTask) -> Result<Task, TaskError>;
 
-    /// One task.
-    fn get(&self, user: &User, id: i64) -> impl Future<Output = Result<Task, TaskError>> + Send;
+        /// Returns one task.
+        async fn get(&self, user: &User, id: i64) -> Result<Task, TaskError>;
 
-    /// Writes the fields that `change` names and keeps the others;
-    /// `updated_at` moves.
-    fn update(
-        &self,
-        user: &User,
-        id: i64,
-        change: UpdateTask,
-    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+        /// Sets the fields that `change` names, and `updated_at`.
+        async fn update(&self, user: &User, id: i64, change: UpdateTask) -> Result<Task, TaskError>;
 
-    /// Sets `completed`, never toggles it; `updated_at` moves.
-    fn complete(
-        &self,
-        user: &User,
-        id: i64,
-        completed: bool,
-    ) -> impl Future<Output = Result<Task, TaskError>> + Send;
+        /// Sets `completed` (never toggles it) and `updated_at`.
+        async fn complete(&self, user: &User, id: i64, completed: bool) -> Result<Task, TaskError>;
 
-    /// Removes a task for good.
-    fn delete(&self, user: &User, id: i64) -> impl Future<Output = Result<(), TaskError>> + Send;
+        /// Deletes a task.
+        async fn delete(&self, user: &User, id: i64) -> Result<(), TaskError>;
+    }
 }
 
 /// Why a [`TaskService`] did not do what it was asked.
