@@ -1,5 +1,5 @@
-//! Swagger UI at `/docs`, from assets in the binary: nothing is asked of any
-//! other host, and the Content-Security-Policy would not let it.
+//! The document, and Swagger UI at `/docs`. Its assets are in the binary, and the
+//! Content-Security-Policy forbids requests to other hosts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,12 +11,12 @@ use poem::{
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
-    rest::problem::{Kind, Problem},
+    rest::problem::{Problem, ProblemType, Row},
     spec,
 };
 
-/// Scripts and requests stay on this origin. Swagger UI sets inline styles and
-/// draws `data:` images, so these two are allowed.
+/// Scripts and requests are limited to this origin. Swagger UI needs inline
+/// styles and `data:` images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
@@ -38,7 +38,7 @@ fn document(content_type: &str, bytes: Vec<u8>) -> Response {
         .body(bytes)
 }
 
-/// A part of Swagger UI.
+/// A page or an asset of Swagger UI.
 fn page(content_type: &str, bytes: Vec<u8>) -> Response {
     document(content_type, bytes)
         .with_header(CONTENT_SECURITY_POLICY, POLICY)
@@ -61,7 +61,7 @@ pub fn asset(Path(file): Path<String>) -> poem::Result<Response> {
         Ok(Some(asset)) if file != "index.html" && !file.is_empty() => {
             Ok(page(&asset.content_type, asset.bytes.into_owned()))
         }
-        Ok(_) => Err(Problem::no_such_resource().into()),
+        Ok(_) => Err(Problem::new(ProblemType::NotFound).into()),
         Err(error) => Err(Problem::internal(error).into()),
     }
 }
@@ -78,7 +78,7 @@ pub fn openapi_yaml() -> Response {
     document("application/yaml", spec::YAML.clone().into_bytes())
 }
 
-/// `/`: whoever opens the address in a browser wants the documentation.
+/// `/`: a link to the documentation, for people who open the address.
 #[handler]
 pub fn home() -> Response {
     let html = r#"<!DOCTYPE html>
@@ -90,13 +90,19 @@ pub fn home() -> Response {
     document("text/html; charset=utf-8", html.into())
 }
 
-/// `/problems/{kind}`: what a problem's `type` says when it is followed.
+/// `/problems/{kind}`: the page behind the `type` of a problem.
 #[handler]
-pub fn problem(Path(kind): Path<String>) -> poem::Result<Response> {
-    let mut kinds = Kind::ALL.into_iter();
-    let kind = kinds.find(|known| known.slug() == kind);
-    let kind = kind.ok_or_else(Problem::no_such_resource)?;
-    let (title, status) = (kind.title(), kind.status());
-    let text = format!("{title} (status {status})\n\n{}\n", kind.description());
+pub fn problem(Path(slug): Path<String>) -> poem::Result<Response> {
+    let mut rows = ProblemType::ALL.iter().map(|kind| kind.row());
+    let row = rows
+        .find(|row| row.slug == slug)
+        .ok_or_else(|| Problem::new(ProblemType::NotFound))?;
+    let Row {
+        title,
+        status,
+        description,
+        ..
+    } = row;
+    let text = format!("{title} (status {status})\n\n{description}\n");
     Ok(document("text/plain; charset=utf-8", text.into_bytes()))
 }

@@ -1,5 +1,5 @@
-//! The OpenAPI document: what the framework makes of `tasks.rs`, made plain by
-//! [`normalise`]. The same document is printed, committed, served and shown.
+//! The OpenAPI document: what the framework emits for [`TasksApi`], normalised.
+//! The same document is printed, committed and served.
 
 use std::sync::LazyLock;
 
@@ -10,34 +10,37 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{
     rest::{
-        problem::{Kind, PROBLEM_JSON, Problem},
+        problem::{Documented, PROBLEM_JSON, Problem, ProblemType},
         service::DocumentOnly,
     },
-    tasks::TasksApi,
+    tasks::{TasksApi, example_problems},
 };
 
-/// The version of the API (Semantic Versioning 2.0.0), not of this program.
-pub const API_VERSION: &str = "1.0.0";
+/// The version of the API (Semantic Versioning 2.0.0), not of the program.
+pub const API_VERSION: &str = "1.0.1";
 
 const DESCRIPTION: &str = "A private list of tasks for each user of an application that signs its \
 users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
 
-Every answer carries `X-Request-Id`. Every answer of status 400 and above is a problem \
-(RFC 9457) whose `type` is stable. A trailing slash in a path changes nothing.";
+Every response has the header `X-Request-Id`. The body of every response with status 400 or \
+above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.";
+
+/// The request id in the examples.
+const REQUEST_ID: &str = "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90";
 
 /// The document as JSON text.
 pub static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT));
 
 /// The document as YAML text: `openapi/tasks.yaml`.
 pub static YAML: LazyLock<String> = LazyLock::new(|| {
-    // Maps with text keys, texts, numbers and booleans alone: this cannot fail.
+    // A JSON value always serializes.
     let yaml = yaml_serde::to_string(&*DOCUMENT);
     let yaml = yaml.unwrap_or_else(|error| unreachable!("the document as YAML: {error}"));
     yaml.lines().map(quote_time).collect()
 });
 
-/// A line of YAML, its value quoted where it is a time: YAML 1.1, which many
-/// parsers still read, has a type for those, and the document means text.
+/// Quotes the value of a line of YAML if it is a time. YAML 1.1, which many
+/// parsers still read, has a type for times; here they are strings.
 fn quote_time(line: &str) -> String {
     match line.split_once(": ") {
         Some((key, value)) if DateTime::parse_from_rfc3339(value).is_ok() => {
@@ -84,7 +87,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     routes.collect()
 });
 
-/// Makes the framework's document what its readers expect.
+/// Completes the framework's document and removes its noise.
 fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     tidy(&mut document);
@@ -94,7 +97,9 @@ fn normalise(mut document: Value) -> Value {
     for (_, operation) in operations {
         let responses = operation["responses"].as_object_mut().into_iter().flatten();
         for (status, response) in responses {
-            if let Some(name) = problem_name(status) {
+            let status = status.parse().unwrap_or_default();
+            if let Some(kind) = ProblemType::of_status(status).next() {
+                let name = response_name(kind);
                 *response = json!({"$ref": format!("#/components/responses/{name}")});
             } else {
                 let headers = response["headers"].take();
@@ -106,26 +111,28 @@ fn normalise(mut document: Value) -> Value {
     }
     let components = &mut document["components"];
     let kind = &mut components["schemas"]["Problem"]["properties"]["type"]["description"];
-    let kinds: Vec<_> = Kind::ALL.iter().map(|k| format!("`{}`", k.uri())).collect();
+    let uris = ProblemType::ALL
+        .iter()
+        .map(|kind| format!("`{}`", kind.uri()));
     *kind = format!(
-        "{} The kinds so far: {}.",
+        "{} The types so far: {}.",
         kind.as_str().unwrap_or_default(),
-        kinds.join(", ")
+        uris.collect::<Vec<_>>().join(", ")
     )
     .into();
     components["headers"] = json!({
         "X-Request-Id": {
-            "description": "Names this answer in the service's logs.",
+            "description": "Identifies this response in the logs of the service.",
             "required": true,
             "schema": {"type": "string"},
-            "example": "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90",
+            "example": REQUEST_ID,
         },
     });
     components["responses"] = problem_responses(&request_id);
     document
 }
 
-/// Removes what says nothing, and writes whole numbers as such.
+/// Removes keys that say nothing, and writes whole numbers without a fraction.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -151,50 +158,35 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// The kinds of problem of a status, none for a status that is no problem.
-fn kinds_of(status: &str) -> impl Iterator<Item = Kind> {
-    let kinds = Kind::ALL.into_iter();
-    kinds.filter(move |kind| kind.status().to_string() == status)
-}
-
-/// The name of a status's shared response.
-fn problem_name(status: &str) -> Option<String> {
-    let title = kinds_of(status).next()?.title();
-    Some(title.split(' ').map(capitalised).collect())
-}
-
-fn capitalised(word: &str) -> String {
-    let (first, rest) = word.split_at(1.min(word.len()));
-    first.to_uppercase() + rest
-}
-
-/// One shared response for each status that an operation refers to.
-fn problem_responses(request_id: &Value) -> Value {
-    let mut responses = Map::new();
-    let documented = Kind::ALL.into_iter().filter(|kind| {
-        !matches!(
-            kind,
-            Kind::MethodNotAllowed | Kind::RequestTimeout | Kind::OutcomeUnknown
-        )
+/// The name of the shared response of a problem type.
+fn response_name(kind: ProblemType) -> String {
+    let words = kind.row().title.split(' ').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
     });
-    for kind in documented {
-        let status = kind.status().to_string();
+    words.collect()
+}
+
+/// One shared response for each status that operations document.
+fn problem_responses(request_id: &Value) -> Value {
+    let documented = ProblemType::ALL
+        .iter()
+        .filter(|kind| kind.row().documented != Documented::Nowhere);
+    let responses = documented.map(|kind| {
+        let row = kind.row();
         let mut headers = request_id.clone();
-        for (name, description, required, schema) in problem_headers(kind) {
-            headers[name] = json!({
-                "description": description,
-                "required": required,
-                "schema": schema,
+        for header in row.headers {
+            headers[header.name] = json!({
+                "description": header.description,
+                "required": true,
+                "schema": (header.schema)(),
             });
         }
-        let examples: Map<_, _> = kinds_of(&status)
-            .map(|kind| {
-                let value = serde_json::to_value(Problem::example(kind)).unwrap_or_default();
-                (kind.slug().to_owned(), json!({"value": value}))
-            })
+        let examples: Map<_, _> = ProblemType::of_status(row.status)
+            .map(|kind| (kind.row().slug.to_owned(), json!({"value": example(kind)})))
             .collect();
         let response = json!({
-            "description": kind.description(),
+            "description": row.description,
             "headers": headers,
             "content": {
                 PROBLEM_JSON: {
@@ -203,26 +195,15 @@ fn problem_responses(request_id: &Value) -> Value {
                 },
             },
         });
-        responses.extend(problem_name(&status).map(|name| (name, response)));
-    }
-    Value::Object(responses)
+        (response_name(*kind), response)
+    });
+    Value::Object(responses.collect())
 }
 
-/// The headers that a kind of problem adds: name, description, required, schema.
-fn problem_headers(kind: Kind) -> Vec<(&'static str, &'static str, bool, Value)> {
-    match kind {
-        Kind::Unauthorized => vec![(
-            "WWW-Authenticate",
-            "`Bearer`, with `error=\"invalid_token\"` once a token was sent (RFC 6750).",
-            true,
-            json!({"type": "string"}),
-        )],
-        Kind::RateLimited | Kind::Unavailable => vec![(
-            "Retry-After",
-            "In how many seconds to try again.",
-            true,
-            json!({"type": "integer", "minimum": 1}),
-        )],
-        _ => vec![],
-    }
+fn example(kind: ProblemType) -> Value {
+    let mut specific = example_problems().into_iter();
+    let problem = specific
+        .find(|problem| problem.kind() == kind)
+        .unwrap_or_else(|| Problem::new(kind));
+    json!(problem.body(REQUEST_ID))
 }

@@ -5,7 +5,13 @@
 //! document: they are written for the client's developer. This file knows no
 //! database.
 
-use poem_openapi::{Object, OpenApi, Tags, param::Path, types::MaybeUndefined};
+use std::fmt::Display;
+
+use poem_openapi::{
+    Object, OpenApi, Tags,
+    param::Path,
+    types::{Example, MaybeUndefined},
+};
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +20,7 @@ use crate::{
             fields::{Description, Fields, FromFields, Nullable, Timestamp, Title},
             json::{Answer, Created, Json},
             path::TaskId,
-            problem::{Filter, Id, Input, Quota, Refused},
+            problem::{BadBody, BadQuery, FieldError, Problem, ProblemType, Problems, reasons},
             query::{Choice, Query},
             service::service,
         },
@@ -88,6 +94,38 @@ impl TaskError {
             Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => true,
         }
     }
+}
+
+impl From<TaskError> for Problem {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::NotFound { id } => no_such_task(id),
+            TaskError::QuotaExceeded { limit } => Self::new(ProblemType::QuotaExceeded)
+                .with_detail(format!(
+                    "You have {limit} tasks, the most that you may have. Delete some first."
+                )),
+            TaskError::Unavailable(cause) => {
+                tracing::warn!(%cause, "the database is unreachable");
+                Self::new(ProblemType::Unavailable)
+            }
+            TaskError::OutcomeUnknown(cause) => {
+                tracing::warn!(%cause, "the outcome of a write is unknown");
+                Self::new(ProblemType::OutcomeUnknown)
+            }
+            TaskError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+pub(super) fn no_such_task(id: impl Display) -> Problem {
+    Problem::new(ProblemType::NotFound).with_detail(format!("No task has the id {id}."))
+}
+
+reasons! {
+    /// The operation names a task.
+    NoTask: [NotFound]
+    /// The operation adds a task.
+    OverQuota: [QuotaExceeded]
 }
 
 /// A task, as every operation answers it.
@@ -222,6 +260,15 @@ impl Answer for Deleted {
     const DESCRIPTION: &'static str = "The task is gone.";
 }
 
+/// Examples of problems that say more than their type does.
+pub(super) fn example_problems() -> [Problem; 3] {
+    [
+        Problem::invalid(vec![FieldError::example()]),
+        TaskError::QuotaExceeded { limit: 10_000 }.into(),
+        no_such_task(7),
+    ]
+}
+
 /// The groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
@@ -254,7 +301,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// Which tasks to list.
         status: Query<StatusFilter>,
-    ) -> Result<Json<Vec<Task>>, Refused<Filter>> {
+    ) -> Result<Json<Vec<Task>>, Problems<BadQuery>> {
         Ok(Json(self.service.list(&user, status.0).await?))
     }
 
@@ -267,7 +314,7 @@ impl<S: TaskService> TasksApi<S> {
         &self,
         SignedIn(user): SignedIn,
         body: Json<CreateTask>,
-    ) -> Result<Created, Refused<Input, Quota>> {
+    ) -> Result<Created, Problems<BadBody, OverQuota>> {
         Ok(Created(self.service.create(&user, body.0).await?))
     }
 
@@ -280,7 +327,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<TaskId>,
-    ) -> Result<Json<Task>, Refused<Id>> {
+    ) -> Result<Json<Task>, Problems<NoTask>> {
         Ok(Json(self.service.get(&user, id.number()?).await?))
     }
 
@@ -296,7 +343,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<TaskId>,
         body: Json<UpdateTask>,
-    ) -> Result<Json<Task>, Refused<Input, Id>> {
+    ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
         Ok(Json(
             self.service.update(&user, id.number()?, body.0).await?,
         ))
@@ -317,7 +364,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<TaskId>,
         body: Json<CompleteTask>,
-    ) -> Result<Json<Task>, Refused<Input, Id>> {
+    ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
         let task = self.service.complete(&user, id.number()?, body.0.completed);
         Ok(Json(task.await?))
     }
@@ -331,7 +378,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<TaskId>,
-    ) -> Result<Json<Deleted>, Refused<Id>> {
+    ) -> Result<Json<Deleted>, Problems<NoTask>> {
         self.service.delete(&user, id.number()?).await?;
         Ok(Json(Deleted {
             message: "Task deleted successfully".to_owned(),

@@ -21,7 +21,7 @@ async fn openapi_prints_the_committed_document_without_any_configuration() {
     assert!(yaml.status.success() && json.status.success());
     assert_eq!(stdout(&yaml), include_str!("../../openapi/tasks.yaml"));
     let document: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
-    assert_eq!(document["info"]["version"], "1.0.0");
+    assert_eq!(document["info"]["version"], "1.0.1");
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use crate::api::{
     rest::{
         fields::{Fields, FromFields},
-        problem::{FieldError, Problem},
+        problem::{FieldError, Problem, ProblemType},
     },
     tasks::Task,
 };
@@ -63,13 +63,14 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         values.map(|value| value.to_str().unwrap_or(""))
     };
     if texts(CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity")) {
-        return Err(Problem::compressed());
+        return Err(Problem::new(ProblemType::UnsupportedMediaType)
+            .with_detail("The body must not be compressed."));
     }
     // One type: of two, others on the way may have believed the other.
     let mut types = texts(CONTENT_TYPE);
     match (types.next(), types.next()) {
         (Some(content_type), None) if is_json(content_type) => Ok(()),
-        _ => Err(Problem::not_json()),
+        _ => Err(Problem::new(ProblemType::UnsupportedMediaType)),
     }
 }
 
@@ -120,9 +121,9 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let body = timeout(BODY_TIMEOUT, body.take()?.into_bytes_limit(BODY_LIMIT)).await;
-        let body = body.map_err(|_| Problem::request_timeout())?;
+        let body = body.map_err(|_| Problem::new(ProblemType::RequestTimeout))?;
         let body = body.map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => Problem::content_too_large(),
+            ReadBodyError::PayloadTooLarge => Problem::new(ProblemType::ContentTooLarge),
             _ => Problem::invalid_field("body", "must arrive whole"),
         })?;
         let object = parse_object(request.headers(), &body)?;

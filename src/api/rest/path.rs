@@ -7,7 +7,7 @@ use poem_openapi::{
     types::{ParseFromParameter, ParseResult, Type},
 };
 
-use crate::api::rest::problem::Problem;
+use crate::api::{rest::problem::Problem, tasks::no_such_task};
 
 /// An `{id}` out of a path. One that is no positive 64-bit integer is not an
 /// error of its own: it names no task, like any other id that names none.
@@ -27,7 +27,7 @@ impl TaskId {
         canonical
             .then(|| self.text.parse().ok())
             .flatten()
-            .ok_or_else(|| Problem::no_such_task(self.text.chars().take(SHOWN).collect::<String>()))
+            .ok_or_else(|| no_such_task(self.text.chars().take(SHOWN).collect::<String>()))
     }
 }
 

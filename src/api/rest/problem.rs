@@ -1,78 +1,76 @@
-//! The one error body (RFC 9457) and the only place where a failure becomes an
-//! HTTP answer.
+//! Problems (RFC 9457): the body of every failure, and the only place where a
+//! failure becomes an HTTP response.
 //!
-//! A [`Problem`] travels as data of its response until the outermost layer
-//! ([`finish`]) writes it down with the request id; a failure of the framework,
-//! which carries none, becomes a problem there by its status.
+//! A [`Problem`] travels as data of its response until the outermost middleware
+//! calls [`finish`], which writes the body with the request id. A failure of the
+//! framework carries no problem; `finish` makes one from its status.
 
-mod kind;
-mod refused;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, time::Duration};
 
 use poem::{
     Body, IntoResponse, Response,
     http::{
-        HeaderValue, StatusCode,
-        header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        HeaderName, HeaderValue, StatusCode,
+        header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use poem_openapi::{Object, types::Example};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::{Example, Type},
+};
 use serde::Serialize;
 
-pub use self::{
-    kind::Kind,
-    refused::{Filter, Id, Input, Quota, Reason, Refused},
-};
-use crate::{api::tasks::TaskError, duration::whole_seconds};
+pub use self::table::{Documented, Header, ProblemType, Row};
+use crate::duration::whole_seconds;
 
 /// The media type of every problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// How long a client had better wait where nothing better is known.
-const RETRY: Duration = Duration::from_secs(2);
-
-const INTERNAL: &str = "Something went wrong on our side; the request id finds it in the logs.";
-
-/// The body of every answer of status 400 and above (RFC 9457).
+/// The body of every response with status 400 or above (RFC 9457).
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Problem", example)]
 pub struct ProblemBody {
-    /// What kind of problem this is; stable, to branch on.
+    /// The type of the problem: a stable identifier to branch on.
     #[oai(rename = "type", validator(pattern = "^/problems/[a-z-]+$"))]
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind's name.
+    /// The name of the type.
     pub title: String,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     #[oai(validator(minimum(value = "400"), maximum(value = "599")))]
     pub status: i32,
-    /// One sentence for a person about this very case.
+    /// A sentence for a person about this occurrence of the problem.
     pub detail: String,
-    /// What is wrong with which field; with invalid input only.
+    /// The invalid fields. Present for invalid requests only.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// The answer's `X-Request-Id`, to quote to the operator; with status 500
-    /// and above only.
+    /// The `X-Request-Id` of the response, to quote in a report to the operator.
+    /// Present with status 500 or above only.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// What is wrong with one field.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(example)]
 pub struct FieldError {
-    /// The field's name in the body, the query parameter's name, or `body`.
+    /// The name of the field in the body or of the query parameter, or `body`.
     pub field: String,
-    /// What it must be, as a predicate: it reads on from the field's name.
+    /// The rule that the value breaks. With the field's name before it, it makes
+    /// a sentence.
     pub message: String,
 }
 
 impl Example for ProblemBody {
     fn example() -> Self {
-        Problem::invalid(vec![FieldError::example()]).body(None)
+        Problem::invalid(vec![FieldError::example()]).body("")
     }
 }
 
@@ -86,60 +84,56 @@ impl Example for FieldError {
 }
 
 /// A failure as a client sees it.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{detail}")]
+#[derive(Debug, Clone)]
 pub struct Problem {
-    kind: Kind,
+    kind: ProblemType,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    retry_after: Option<Duration>,
-    token_sent: bool,
-    allow: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+    /// A problem with the detail and the headers of its row.
+    #[must_use]
+    pub fn new(kind: ProblemType) -> Self {
         Self {
             kind,
-            detail: detail.into(),
+            detail: kind.row().detail.into(),
             errors: Vec::new(),
-            retry_after: None,
-            token_sent: false,
-            allow: None,
+            headers: Vec::new(),
         }
     }
 
-    /// A body of this kind as the document shows it.
+    /// Replaces the detail.
     #[must_use]
-    pub fn example(kind: Kind) -> ProblemBody {
-        let id = Some("019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90");
-        match kind {
-            Kind::InvalidRequest => ProblemBody::example(),
-            Kind::Unauthorized => Self::token_invalid().body(id),
-            Kind::QuotaExceeded => Self::from(TaskError::QuotaExceeded { limit: 10_000 }).body(id),
-            Kind::NotFound => Self::no_such_task(7).body(id),
-            Kind::ContentTooLarge => Self::content_too_large().body(id),
-            Kind::UnsupportedMediaType => Self::not_json().body(id),
-            Kind::Internal => Self::new(kind, INTERNAL).body(id),
-            Kind::Unavailable => Self::unavailable(RETRY).body(id),
-            _ => Self::new(kind, kind.description()).body(id),
-        }
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
     }
 
-    /// 400: the fields in `errors`; the first of them makes the sentence.
+    /// Sets a header of the response. A value that no header can have is left
+    /// out.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        self.headers
+            .extend(value.try_into().ok().map(|value| (name, value)));
+        self
+    }
+
+    /// 400. The detail is about the first of the fields.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = errors.first().map_or_else(
-            || "The request is invalid.".to_owned(),
-            |first| format!("{} {}", first.field, first.message),
-        );
+        let first = errors.first();
+        let detail = first.map(|error| format!("{} {}", error.field, error.message));
+        let problem = Self::new(ProblemType::InvalidRequest);
         Self {
+            detail: detail.map_or(problem.detail, Cow::Owned),
             errors,
-            ..Self::new(Kind::InvalidRequest, detail)
+            ..problem
         }
     }
 
-    /// 400: one field.
+    /// 400 because of one field.
     #[must_use]
     pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError {
@@ -148,205 +142,87 @@ impl Problem {
         }])
     }
 
-    /// 401: no token was sent.
+    /// 401 without a token in the request.
     #[must_use]
     pub fn token_missing() -> Self {
-        Self::new(
-            Kind::Unauthorized,
-            "Send a token: Authorization: Bearer <JWT>.",
-        )
+        let problem = Self::new(ProblemType::Unauthorized);
+        problem.with_detail("Send a token: Authorization: Bearer <JWT>.")
     }
 
-    /// 401: a token was sent, and is not accepted. Why is for the log.
+    /// 401 because the token is not accepted; the reason is in the log alone.
     #[must_use]
     pub fn token_invalid() -> Self {
-        Self {
-            token_sent: true,
-            ..Self::new(Kind::Unauthorized, "The token is not accepted.")
-        }
+        // RFC 6750, section 3: `error` only if a token was sent.
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        Self::new(ProblemType::Unauthorized).with_header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// 404: the user has no task of this id.
-    #[must_use]
-    pub fn no_such_task(id: impl std::fmt::Display) -> Self {
-        Self::new(Kind::NotFound, format!("No task has the id {id}."))
-    }
-
-    /// 404: no route.
-    #[must_use]
-    pub fn no_such_resource() -> Self {
-        Self::new(Kind::NotFound, "Nothing is at this address.")
-    }
-
-    /// 405: the methods that there are, for `Allow`.
-    #[must_use]
-    pub fn method_not_allowed(allow: String) -> Self {
-        Self {
-            allow: Some(allow),
-            ..Self::new(
-                Kind::MethodNotAllowed,
-                "This address does not have that method.",
-            )
-        }
-    }
-
-    /// 408.
-    #[must_use]
-    pub fn request_timeout() -> Self {
-        Self::new(Kind::RequestTimeout, Kind::RequestTimeout.description())
-    }
-
-    /// 413.
-    #[must_use]
-    pub fn content_too_large() -> Self {
-        Self::new(
-            Kind::ContentTooLarge,
-            "The body must not be larger than 128 KiB.",
-        )
-    }
-
-    /// 415: the body does not say that it is JSON.
-    #[must_use]
-    pub fn not_json() -> Self {
-        Self::new(
-            Kind::UnsupportedMediaType,
-            "The body must be JSON and say so: Content-Type: application/json.",
-        )
-    }
-
-    /// 415: the body is compressed.
-    #[must_use]
-    pub fn compressed() -> Self {
-        Self::new(
-            Kind::UnsupportedMediaType,
-            "The body must not be compressed.",
-        )
-    }
-
-    /// 429: one request too many, and when there may be another.
+    /// 429, with the time until the next request is allowed.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
-        Self {
-            retry_after: Some(retry_after),
-            ..Self::new(
-                Kind::RateLimited,
-                "Too many requests; try again in a moment.",
-            )
-        }
+        let problem = Self::new(ProblemType::RateLimited);
+        problem.with_header(RETRY_AFTER, whole_seconds(retry_after))
     }
 
-    /// 500. The cause goes to the log, never to the client.
+    /// 500. The cause is logged and never sent to the client.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
-        Self::new(Kind::Internal, INTERNAL)
+        Self::new(ProblemType::Internal)
     }
 
-    /// 503, and nothing was written.
+    /// 503, with the time after which a retry may succeed; nothing was written.
     #[must_use]
     pub fn unavailable(retry_after: Duration) -> Self {
-        Self {
-            retry_after: Some(retry_after),
-            ..Self::new(
-                Kind::Unavailable,
-                "Something that the service needs is out of reach; try again in a moment.",
-            )
-        }
+        let problem = Self::new(ProblemType::Unavailable);
+        problem.with_header(RETRY_AFTER, whole_seconds(retry_after))
     }
 
-    /// 503 of the readiness check: what is missing.
+    /// 503 of the readiness check; `missing` says what is missing.
     #[must_use]
     pub fn not_ready(missing: &'static str) -> Self {
-        Self {
-            retry_after: Some(RETRY),
-            ..Self::new(Kind::Unavailable, missing)
-        }
+        Self::new(ProblemType::Unavailable).with_detail(missing)
     }
 
-    /// A failure of which only the status is known, as the framework makes them.
+    /// The type.
     #[must_use]
-    pub fn of_status(status: StatusCode) -> Self {
-        let kind = Kind::of_status(status);
-        match kind {
-            Kind::NotFound => Self::no_such_resource(),
-            Kind::Unavailable => Self::unavailable(RETRY),
-            Kind::Internal => Self::internal(format_args!("an answer of status {status}")),
-            _ => Self::new(kind, kind.description()),
-        }
+    pub fn kind(&self) -> ProblemType {
+        self.kind
     }
 
-    /// The body. `request_id` is repeated with status 500 and above.
-    fn body(&self, request_id: Option<&str>) -> ProblemBody {
-        let status = self.kind.status();
+    /// The body. A problem of status 500 or above repeats `request_id`.
+    #[must_use]
+    pub fn body(&self, request_id: &str) -> ProblemBody {
+        let row = self.kind.row();
         ProblemBody {
             kind: self.kind.uri(),
-            title: self.kind.title().to_owned(),
-            status: i32::from(status),
+            title: row.title.to_owned(),
+            status: i32::from(row.status),
             detail: self.detail.clone().into_owned(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
-            request_id: request_id.filter(|_| status >= 500).map(str::to_owned),
+            request_id: (row.status >= 500).then(|| request_id.to_owned()),
         }
     }
 
     fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.kind.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The answer; a problem of status 500 and above repeats `request_id`.
     fn response(&self, request_id: &str) -> Response {
-        // Strings and numbers alone: this cannot fail.
-        let bytes = serde_json::to_vec(&self.body(Some(request_id))).unwrap_or_default();
+        // A body of strings and numbers always serializes.
+        let bytes = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
         let mut response = Response::builder()
             .status(self.status())
             .body(Body::from_vec(bytes));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if self.kind == Kind::Unauthorized {
-            // RFC 6750, section 3: `error` only once a token was sent.
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static(if self.token_sent {
-                    "Bearer error=\"invalid_token\""
-                } else {
-                    "Bearer"
-                }),
-            );
+        for header in self.kind.row().headers {
+            headers.insert(header.name, HeaderValue::from_static(header.default));
         }
-        if self.kind == Kind::RequestTimeout {
-            // RFC 9110, section 15.5.9: what is missing may still come.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if let Some(wait) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
-        }
-        if let Some(allow) = self.allow.as_deref().and_then(|a| a.parse().ok()) {
-            headers.insert(ALLOW, allow);
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
         }
         response
-    }
-}
-
-impl From<TaskError> for Problem {
-    fn from(error: TaskError) -> Self {
-        match error {
-            TaskError::NotFound { id } => Self::no_such_task(id),
-            TaskError::QuotaExceeded { limit } => Self::new(
-                Kind::QuotaExceeded,
-                format!("You hold {limit} tasks, as many as you may; delete some first."),
-            ),
-            TaskError::Unavailable(cause) => {
-                tracing::warn!(%cause, "the database is out of reach");
-                Self::unavailable(RETRY)
-            }
-            TaskError::OutcomeUnknown(cause) => {
-                tracing::warn!(%cause, "a write was sent, its outcome is unknown");
-                Self {
-                    retry_after: Some(RETRY),
-                    ..Self::new(Kind::OutcomeUnknown, Kind::OutcomeUnknown.description())
-                }
-            }
-            TaskError::Internal(cause) => Self::internal(cause),
-        }
     }
 }
 
@@ -364,9 +240,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The last word on an answer: a problem gets the request id, and a failure
-/// that is no problem yet becomes one. `allowed_methods` is what the address
-/// has, for the `Allow` of a 405.
+/// Writes a failure as a problem with the request id; other responses stay as
+/// they are. `allowed_methods` gives the value of `Allow` for a 405.
 pub fn finish(
     response: Response,
     request_id: &str,
@@ -376,11 +251,91 @@ pub fn finish(
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    match response.extensions().get::<Problem>() {
-        Some(problem) => problem.response(request_id),
-        None if status == StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::method_not_allowed(allowed_methods().unwrap_or_default()).response(request_id)
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return problem.response(request_id);
+    }
+    let problem = match ProblemType::from_status(status) {
+        ProblemType::Internal => Problem::internal(format_args!("a response of status {status}")),
+        kind @ ProblemType::MethodNotAllowed => {
+            Problem::new(kind).with_header(ALLOW, allowed_methods().unwrap_or_default())
         }
-        None => Problem::of_status(status).response(request_id),
+        kind => Problem::new(kind),
+    };
+    problem.response(request_id)
+}
+
+/// A reason for problems, as part of the type of an operation's result.
+pub trait Reason {
+    /// The types of these problems.
+    const TYPES: &'static [ProblemType];
+}
+
+impl Reason for () {
+    const TYPES: &'static [ProblemType] = &[];
+}
+
+/// Declares reasons, each with its types of problem.
+macro_rules! reasons {
+    ($($(#[$attribute:meta])* $name:ident: [$($kind:ident),*])*) => {$(
+        $(#[$attribute])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl $crate::api::rest::problem::Reason for $name {
+            const TYPES: &'static [$crate::api::rest::problem::ProblemType] =
+                &[$($crate::api::rest::problem::ProblemType::$kind),*];
+        }
+    )*};
+}
+pub(in crate::api) use reasons;
+
+reasons! {
+    /// The operation reads a query parameter.
+    BadQuery: [InvalidRequest]
+    /// The operation reads a body.
+    BadBody: [InvalidRequest, UnsupportedMediaType]
+}
+
+/// The problem of an operation. Its type names the operation's reasons for
+/// problems, from which the document gets the statuses.
+#[derive(Debug)]
+pub struct Problems<A, B = ()>(Problem, PhantomData<(A, B)>);
+
+impl<A, B, P: Into<Problem>> From<P> for Problems<A, B> {
+    fn from(problem: P) -> Self {
+        Self(problem.into(), PhantomData)
+    }
+}
+
+impl<A, B> From<Problems<A, B>> for poem::Error {
+    fn from(problems: Problems<A, B>) -> Self {
+        problems.0.into()
+    }
+}
+
+impl<A: Reason, B: Reason> ApiResponse for Problems<A, B> {
+    fn meta() -> MetaResponses {
+        let types = ProblemType::ALL.iter().filter(|kind| {
+            kind.row().documented == Documented::Everywhere
+                || A::TYPES.contains(kind)
+                || B::TYPES.contains(kind)
+        });
+        let responses = types.map(|kind| MetaResponse {
+            description: kind.row().description,
+            status: Some(kind.row().status),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: PROBLEM_JSON,
+                schema: ProblemBody::schema_ref(),
+            }],
+            headers: vec![],
+        });
+        MetaResponses {
+            responses: responses.collect(),
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
     }
 }
