@@ -37,8 +37,11 @@ use self::{
 };
 use crate::{
     api::{
-        rest::problem::{self, Problem},
-        security::{self, Admission, Caller},
+        rest::{
+            body,
+            problem::{self, Problem},
+        },
+        security::{Admission, Caller},
         spec,
         tasks::TaskError,
     },
@@ -111,7 +114,7 @@ impl<E: Endpoint> Front<E> {
         }
         if let Some(visit) = visit {
             if let Err(problem) = visit.arrive() {
-                security::drain(request.take_body()).await;
+                body::drain(request.take_body()).await;
                 return problem::finish(problem.into_response(), request_id, || None);
             }
             let admission: Arc<dyn Admission> = visit;

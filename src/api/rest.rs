@@ -1,5 +1,7 @@
-//! The mechanism below the contract: bodies, fields, parameters and problems.
+//! The mechanism below the contract: bodies, fields, parameters and problems. It
+//! knows no resource of the contract.
 
+pub mod body;
 pub mod fields;
 pub mod json;
 pub mod path;

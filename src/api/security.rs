@@ -1,12 +1,9 @@
 //! The bearer scheme: from a request to a [`User`], the only way in.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use poem::{
-    Body, Request, RequestBody,
+    Request, RequestBody,
     http::header::{AUTHORIZATION, HeaderMap},
 };
 use poem_openapi::{
@@ -14,16 +11,13 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
 
 use crate::{
-    api::rest::{json::BODY_LIMIT, problem::Problem},
+    api::rest::{body::drain, problem::Problem},
     auth::{AuthError, User, Verifier},
 };
 
 const SCHEME: &str = "bearerAuth";
-/// How long the body of a refused request is waited for.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// The user whose token the request carries. As an operation's first argument
 /// it is judged before anything else of the request is looked at.
@@ -93,14 +87,6 @@ async fn user(request: &Request) -> Result<User, Problem> {
         }
         Err(AuthError::KeysUnavailable { retry_after }) => Err(Problem::unavailable(retry_after)),
     }
-}
-
-/// Reads the body of a refused request, where it is no larger than an accepted
-/// one may be and comes soon. A client that is still sending would otherwise meet
-/// a closed connection in place of its answer.
-pub async fn drain(body: Body) {
-    // Whatever it holds, the answer stays what it is.
-    let _ = timeout(DRAIN, body.into_bytes_limit(BODY_LIMIT)).await;
 }
 
 impl<'a> ApiExtractor<'a> for SignedIn {

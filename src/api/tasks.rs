@@ -1,9 +1,7 @@
-//! The contract: every operation, its types, its statuses and its
-//! documentation, and beside them [`TaskService`], what an implementation owes.
+//! The contract: types, operations, and [`TaskService`], which carries them out.
 //!
-//! Doc comments on the types and operations below are the text of the OpenAPI
-//! document: they are written for the client's developer. This file knows no
-//! database.
+//! Doc comments on the types and operations are the text of the OpenAPI
+//! document, written for the developer of a client. This file knows no database.
 
 use std::fmt::Display;
 
@@ -17,11 +15,11 @@ use serde::Serialize;
 use crate::{
     api::{
         rest::{
-            fields::{Description, Fields, FromFields, Nullable, Timestamp, Title},
-            json::{Answer, Created, Json},
-            path::TaskId,
+            fields::{Nullable, Text, Timestamp, request_bodies},
+            json::{Created, Json, Resource, described, examples},
+            path::{NotAnId, PathId},
             problem::{BadBody, BadQuery, FieldError, Problem, ProblemType, Problems, reasons},
-            query::{Choice, Query},
+            query::{Query, QueryEnum},
             service::service,
         },
         security::SignedIn,
@@ -57,36 +55,36 @@ service! {
     }
 }
 
-/// Why a [`TaskService`] did not do what it was asked.
+/// Why a [`TaskService`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
-    /// The user has no task of that id.
+    /// The user has no task with this id.
     #[error("no task {id}")]
     NotFound {
-        /// The id that was asked for.
+        /// The requested id.
         id: i64,
     },
-    /// The user already holds `limit` tasks.
+    /// The user already has `limit` tasks.
     #[error("the quota of {limit} tasks is used up")]
     QuotaExceeded {
-        /// The most tasks a user may hold.
+        /// The maximum number of tasks of a user.
         limit: u32,
     },
-    /// The database is out of reach, and nothing was written. The text is for
-    /// the log.
-    #[error("the database is out of reach: {0}")]
+    /// The database is unreachable, and nothing was written. The text is for the
+    /// log.
+    #[error("the database is unreachable: {0}")]
     Unavailable(String),
-    /// A write was sent, and the connection broke before the answer: it may or
+    /// A write was sent, and the connection broke before the response: it may or
     /// may not have happened. The text is for the log.
     #[error("the outcome of a write is unknown: {0}")]
     OutcomeUnknown(String),
-    /// A fault of ours. The text is for the log.
+    /// A bug or an unexpected error. The text is for the log.
     #[error("{0}")]
     Internal(String),
 }
 
 impl TaskError {
-    /// Whether the fault is not the user's.
+    /// Whether the service failed, rather than the request.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         match self {
@@ -117,7 +115,14 @@ impl From<TaskError> for Problem {
     }
 }
 
-pub(super) fn no_such_task(id: impl Display) -> Problem {
+/// A path with text that is no id gets the response of an unused id.
+impl From<NotAnId> for Problem {
+    fn from(id: NotAnId) -> Self {
+        no_such_task(id)
+    }
+}
+
+fn no_such_task(id: impl Display) -> Problem {
     Problem::new(ProblemType::NotFound).with_detail(format!("No task has the id {id}."))
 }
 
@@ -128,11 +133,17 @@ reasons! {
     OverQuota: [QuotaExceeded]
 }
 
-/// A task, as every operation answers it.
+/// The title of a task.
+pub type Title = Text<1, 200>;
+
+/// The description of a task.
+pub type Description = Text<0, 10_000>;
+
+/// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(example)]
 pub struct Task {
-    /// The task's number, assigned by the server.
+    /// The id of the task, assigned by the server.
     #[oai(validator(minimum(value = "1")))]
     pub id: i64,
     /// The owner: the `sub` claim of the token that created the task.
@@ -141,10 +152,10 @@ pub struct Task {
     /// What is to be done.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub title: String,
-    /// More about it, or null.
+    /// Details, or null.
     #[oai(validator(max_length = 10000))]
     pub description: Nullable<String>,
-    /// Whether it is done.
+    /// Whether the task is completed.
     pub completed: bool,
     /// When the task was created (RFC 3339, UTC, microseconds).
     pub created_at: Timestamp,
@@ -152,43 +163,43 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
-/// A new task. Fields that are not named here are ignored.
+/// A new task. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 #[oai(example)]
 pub struct CreateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is removed; no U+0000.
+    /// after white space at both ends is trimmed; no U+0000.
     pub title: Title,
-    /// More about it: at most 10,000 characters (Unicode scalar values); no
-    /// U+0000. Absent or null: none.
+    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+    /// Absent or null: no description.
     #[oai(nullable)]
     pub description: Option<Description>,
 }
 
-/// A task's new state. Fields that are not named here are ignored.
+/// The changes to a task. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 #[oai(example)]
 pub struct UpdateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is removed; no U+0000.
+    /// after white space at both ends is trimmed; no U+0000.
     pub title: Title,
-    /// More about it: at most 10,000 characters (Unicode scalar values); no
-    /// U+0000. Absent: kept as it is. Null: removed.
+    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+    /// Absent: unchanged. Null: removed.
     #[oai(nullable)]
     pub description: MaybeUndefined<Description>,
-    /// Whether it is done. Absent: kept as it is.
+    /// Whether the task is completed. Absent: unchanged.
     pub completed: Option<bool>,
 }
 
-/// Whether a task is done.
+/// Whether a task is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Object)]
 #[oai(example)]
 pub struct CompleteTask {
-    /// True: the task is done. False: it is pending again.
+    /// True: the task is completed. False: it is pending again.
     pub completed: bool,
 }
 
-/// Word that a task was deleted.
+/// The confirmation of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(example)]
 pub struct Deleted {
@@ -196,7 +207,7 @@ pub struct Deleted {
     pub message: String,
 }
 
-/// Which tasks a list shows.
+/// Which tasks a list contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum StatusFilter {
     /// Every task.
@@ -208,7 +219,7 @@ pub enum StatusFilter {
     Completed,
 }
 
-impl Choice for StatusFilter {
+impl QueryEnum for StatusFilter {
     const VALUES: &'static [(&'static str, Self)] = &[
         ("all", Self::All),
         ("pending", Self::Pending),
@@ -216,48 +227,38 @@ impl Choice for StatusFilter {
     ];
 }
 
-impl FromFields for CreateTask {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let title = fields.required("title");
-        let description = fields.nullable("description");
-        Some(Self {
-            title: title?,
-            description: description?.take(),
-        })
+request_bodies! {
+    CreateTask { title: required, description: nullable }
+    UpdateTask { title: required, description: clearable, completed: optional }
+    CompleteTask { completed: required }
+}
+
+described! {
+    Task: "The task."
+    Vec<Task>: "The tasks, newest first."
+    Deleted: "The task is deleted."
+}
+
+impl Resource for Task {
+    fn path(&self) -> String {
+        format!("/api/tasks/{}", self.id)
     }
 }
 
-impl FromFields for UpdateTask {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let title = fields.required("title");
-        let description = fields.nullable("description");
-        let completed = fields.optional("completed");
-        Some(Self {
-            title: title?,
-            description: description?,
-            completed: completed?,
-        })
+examples! {
+    Task = {
+        "id": 7,
+        "user_id": "vX3bQ0pJkZ2mT8sYhR5nLw1cD6fG9aEu",
+        "title": "Buy milk",
+        "description": "Two litres, the blue one",
+        "completed": false,
+        "created_at": "2026-01-05T08:30:00.123456Z",
+        "updated_at": "2026-01-05T09:15:42.654321Z",
     }
-}
-
-impl FromFields for CompleteTask {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self {
-            completed: fields.required("completed")?,
-        })
-    }
-}
-
-impl Answer for Task {
-    const DESCRIPTION: &'static str = "The task.";
-}
-
-impl Answer for Vec<Task> {
-    const DESCRIPTION: &'static str = "The tasks, newest first.";
-}
-
-impl Answer for Deleted {
-    const DESCRIPTION: &'static str = "The task is gone.";
+    CreateTask = { "title": "Buy milk", "description": "Two litres, the blue one" }
+    UpdateTask = { "title": "Buy oat milk", "description": null, "completed": true }
+    CompleteTask = { "completed": true }
+    Deleted = { "message": "Task deleted successfully" }
 }
 
 /// Examples of problems that say more than their type does.
@@ -272,11 +273,11 @@ pub(super) fn example_problems() -> [Problem; 3] {
 /// The groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
-    /// The signed-in user's tasks. No one sees another user's.
+    /// The tasks of the signed-in user. Users cannot see each other's tasks.
     Tasks,
 }
 
-/// The six operations, over any [`TaskService`].
+/// The operations, over any [`TaskService`].
 #[derive(Debug)]
 pub struct TasksApi<S> {
     service: S,
@@ -293,8 +294,8 @@ impl<S> TasksApi<S> {
 impl<S: TaskService> TasksApi<S> {
     /// List tasks
     ///
-    /// The signed-in user's tasks, newest first. The list is whole: it is never
-    /// cut, and the quota is what bounds it.
+    /// All tasks of the signed-in user, newest first. There are no pages: the
+    /// quota limits the length of the list.
     #[oai(path = "/tasks", method = "get", operation_id = "listTasks")]
     async fn list(
         &self,
@@ -307,41 +308,41 @@ impl<S: TaskService> TasksApi<S> {
 
     /// Create a task
     ///
-    /// The new task is pending. A user holds a limited number of tasks (10,000
-    /// unless the operator chose another number); one more is refused.
+    /// The new task is pending. The number of tasks of a user is limited (10,000
+    /// unless the operator configures another quota).
     #[oai(path = "/tasks", method = "post", operation_id = "createTask")]
     async fn create(
         &self,
         SignedIn(user): SignedIn,
         body: Json<CreateTask>,
-    ) -> Result<Created, Problems<BadBody, OverQuota>> {
+    ) -> Result<Created<Task>, Problems<BadBody, OverQuota>> {
         Ok(Created(self.service.create(&user, body.0).await?))
     }
 
     /// Read a task
     ///
-    /// Another user's task is answered like an id that names no task.
+    /// The response is the same for another user's task and for an unused id.
     #[oai(path = "/tasks/:id", method = "get", operation_id = "getTask")]
     async fn get(
         &self,
         SignedIn(user): SignedIn,
         /// The task's id.
-        id: Path<TaskId>,
+        id: Path<PathId>,
     ) -> Result<Json<Task>, Problems<NoTask>> {
         Ok(Json(self.service.get(&user, id.number()?).await?))
     }
 
     /// Update a task
     ///
-    /// Writes the title and whatever else the body names. What it does not name
-    /// is kept, so a client that sends only what changed loses nothing;
-    /// `"description": null` removes the description.
+    /// Sets the title and the other fields in the body. Absent fields keep their
+    /// values, so a client may send only what changed; `"description": null`
+    /// removes the description.
     #[oai(path = "/tasks/:id", method = "put", operation_id = "updateTask")]
     async fn update(
         &self,
         SignedIn(user): SignedIn,
         /// The task's id.
-        id: Path<TaskId>,
+        id: Path<PathId>,
         body: Json<UpdateTask>,
     ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
         Ok(Json(
@@ -349,10 +350,10 @@ impl<S: TaskService> TasksApi<S> {
         ))
     }
 
-    /// Complete a task, or take that back
+    /// Complete or reopen a task
     ///
     /// Sets `completed` to the given value and never toggles it, so a retry is
-    /// harmless.
+    /// safe.
     #[oai(
         path = "/tasks/:id/complete",
         method = "patch",
@@ -362,7 +363,7 @@ impl<S: TaskService> TasksApi<S> {
         &self,
         SignedIn(user): SignedIn,
         /// The task's id.
-        id: Path<TaskId>,
+        id: Path<PathId>,
         body: Json<CompleteTask>,
     ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
         let task = self.service.complete(&user, id.number()?, body.0.completed);
@@ -371,13 +372,13 @@ impl<S: TaskService> TasksApi<S> {
 
     /// Delete a task
     ///
-    /// The task is removed for good; a second delete answers 404.
+    /// The deletion is permanent. A second deletion gets the status 404.
     #[oai(path = "/tasks/:id", method = "delete", operation_id = "deleteTask")]
     async fn delete(
         &self,
         SignedIn(user): SignedIn,
         /// The task's id.
-        id: Path<TaskId>,
+        id: Path<PathId>,
     ) -> Result<Json<Deleted>, Problems<NoTask>> {
         self.service.delete(&user, id.number()?).await?;
         Ok(Json(Deleted {

@@ -16,8 +16,7 @@ use sea_orm::{
 use self::database::TestDatabase;
 use super::{entity::task, *};
 use crate::{
-    api::rest::fields::Title,
-    api::tasks::{CreateTask, StatusFilter, Task, TaskService, UpdateTask},
+    api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
     auth::{Secret, TokenSources, User, Verifier, sign_hs256},
 };
 

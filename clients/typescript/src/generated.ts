@@ -4,33 +4,33 @@
  * Tasks API
  * A private list of tasks for each user of an application that signs its users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
  *
- * Every answer carries `X-Request-Id`. Every answer of status 400 and above is a problem (RFC 9457) whose `type` is stable. A trailing slash in a path changes nothing.
- * OpenAPI spec version: 1.0.0
+ * Every response has the header `X-Request-Id`. The body of every response with status 400 or above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.
+ * OpenAPI spec version: 1.0.1
  */
 import { send } from './send.js';
 /**
- * Whether a task is done.
+ * Whether a task is completed.
  */
 export interface CompleteTask {
-  /** True: the task is done. False: it is pending again. */
+  /** True: the task is completed. False: it is pending again. */
   completed: boolean;
 }
 
 /**
- * A new task. Fields that are not named here are ignored.
+ * A new task. Unknown fields are ignored.
  */
 export interface CreateTask {
   /**
      * What is to be done: 1 to 200 characters (Unicode scalar values), counted
-     * after white space at both ends is removed; no U+0000.
+     * after white space at both ends is trimmed; no U+0000.
      * @minLength 1
      * @maxLength 200
      * @pattern ^[^\u0000]*[^\u0000\s][^\u0000]*$
      */
   title: string;
   /**
-     * More about it: at most 10,000 characters (Unicode scalar values); no
-     * U+0000. Absent or null: none.
+     * Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+     * Absent or null: no description.
      * @maxLength 10000
      * @nullable
      * @pattern ^[^\u0000]*$
@@ -39,7 +39,7 @@ export interface CreateTask {
 }
 
 /**
- * Word that a task was deleted.
+ * The confirmation of a deletion.
  */
 export interface Deleted {
   /** A sentence for a person. */
@@ -47,49 +47,52 @@ export interface Deleted {
 }
 
 /**
- * What is wrong with one field.
+ * An invalid field.
  */
 export interface FieldError {
-  /** The field's name in the body, the query parameter's name, or `body`. */
+  /** The name of the field in the body or of the query parameter, or `body`. */
   field: string;
-  /** What it must be, as a predicate: it reads on from the field's name. */
+  /**
+     * The rule that the value breaks. With the field's name before it, it makes
+     * a sentence.
+     */
   message: string;
 }
 
 /**
- * The body of every answer of status 400 and above (RFC 9457).
+ * The body of every response with status 400 or above (RFC 9457).
  */
 export interface Problem {
   /**
-     * What kind of problem this is; stable, to branch on. The kinds so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
+     * The type of the problem: a stable identifier to branch on. The types so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
      * @pattern ^/problems/[a-z-]+$
      */
   type: string;
-  /** The kind's name. */
+  /** The name of the type. */
   title: string;
   /**
-     * The status of the answer.
+     * The HTTP status of the response.
      * @minimum 400
      * @maximum 599
      */
   status: number;
-  /** One sentence for a person about this very case. */
+  /** A sentence for a person about this occurrence of the problem. */
   detail: string;
-  /** What is wrong with which field; with invalid input only. */
+  /** The invalid fields. Present for invalid requests only. */
   errors?: FieldError[];
   /**
-     * The answer's `X-Request-Id`, to quote to the operator; with status 500
-     * and above only.
+     * The `X-Request-Id` of the response, to quote in a report to the operator.
+     * Present with status 500 or above only.
      */
   request_id?: string;
 }
 
 /**
- * A task, as every operation answers it.
+ * A task.
  */
 export interface Task {
   /**
-     * The task's number, assigned by the server.
+     * The id of the task, assigned by the server.
      * @minimum 1
      */
   id: number;
@@ -106,12 +109,12 @@ export interface Task {
      */
   title: string;
   /**
-     * More about it, or null.
+     * Details, or null.
      * @maxLength 10000
      * @nullable
      */
   description: string | null;
-  /** Whether it is done. */
+  /** Whether the task is completed. */
   completed: boolean;
   /** When the task was created (RFC 3339, UTC, microseconds). */
   created_at: string;
@@ -120,46 +123,46 @@ export interface Task {
 }
 
 /**
- * A task's new state. Fields that are not named here are ignored.
+ * The changes to a task. Unknown fields are ignored.
  */
 export interface UpdateTask {
   /**
      * What is to be done: 1 to 200 characters (Unicode scalar values), counted
-     * after white space at both ends is removed; no U+0000.
+     * after white space at both ends is trimmed; no U+0000.
      * @minLength 1
      * @maxLength 200
      * @pattern ^[^\u0000]*[^\u0000\s][^\u0000]*$
      */
   title: string;
   /**
-     * More about it: at most 10,000 characters (Unicode scalar values); no
-     * U+0000. Absent: kept as it is. Null: removed.
+     * Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+     * Absent: unchanged. Null: removed.
      * @maxLength 10000
      * @nullable
      * @pattern ^[^\u0000]*$
      */
   description?: string | null;
-  /** Whether it is done. Absent: kept as it is. */
+  /** Whether the task is completed. Absent: unchanged. */
   completed?: boolean;
 }
 
 /**
- * The input breaks a rule: `errors` names each field and what it must be.
+ * The request is invalid. `errors` names each invalid field and its rule.
  */
 export type InvalidRequestResponse = Problem;
 
 /**
- * No bearer token was sent, or none that is accepted. Expired, forged and malformed tokens look alike.
+ * The bearer token is missing or not accepted. The response is the same for expired, forged and malformed tokens.
  */
 export type UnauthorizedResponse = Problem;
 
 /**
- * The user holds as many tasks as they may; delete some first.
+ * The user has reached the quota. Delete something before you create more.
  */
 export type QuotaExceededResponse = Problem;
 
 /**
- * Nothing is there. Another user's task looks like no task.
+ * The resource does not exist, or it belongs to another user. The response is the same in both cases.
  */
 export type NotFoundResponse = Problem;
 
@@ -169,22 +172,22 @@ export type NotFoundResponse = Problem;
 export type ContentTooLargeResponse = Problem;
 
 /**
- * The body does not say that it is JSON, or it is compressed.
+ * The `Content-Type` of the body is not JSON, or the body is compressed.
  */
 export type UnsupportedMediaTypeResponse = Problem;
 
 /**
- * Too many requests; `Retry-After` says in how many seconds to come back.
+ * Too many requests. `Retry-After` is the number of seconds to wait before the next one.
  */
 export type TooManyRequestsResponse = Problem;
 
 /**
- * A fault of the service; `request_id` finds it in the logs.
+ * An error in the service. `request_id` identifies it in the logs.
  */
 export type InternalErrorResponse = Problem;
 
 /**
- * The database or the key set is out of reach, and nothing was written. `Retry-After` says in how many seconds to try again. Of type `/problems/outcome-unknown`: a write was sent, and the connection broke before the answer; read before you write again.
+ * The database or the key set is unreachable, and nothing was written. `Retry-After` is the number of seconds to wait before a retry. With type `/problems/outcome-unknown`, a write was sent and the connection broke before the response: read before you write again.
  */
 export type ServiceUnavailableResponse = Problem;
 
@@ -264,8 +267,8 @@ export const getListTasksUrl = (params?: ListTasksParams,) => {
 }
 
 /**
- * The signed-in user's tasks, newest first. The list is whole: it is never
- * cut, and the quota is what bounds it.
+ * All tasks of the signed-in user, newest first. There are no pages: the
+ * quota limits the length of the list.
  * @summary List tasks
  */
 export const listTasks = async (params?: ListTasksParams, options?: Parameters<typeof send>[1]): Promise<listTasksResponse> => {
@@ -344,8 +347,8 @@ export const getCreateTaskUrl = () => {
 }
 
 /**
- * The new task is pending. A user holds a limited number of tasks (10,000
- * unless the operator chose another number); one more is refused.
+ * The new task is pending. The number of tasks of a user is limited (10,000
+ * unless the operator configures another quota).
  * @summary Create a task
  */
 export const createTask = async (createTaskBody: CreateTask, options?: Parameters<typeof send>[1]): Promise<createTaskResponse> => {
@@ -428,7 +431,7 @@ export const getGetTaskUrl = (id: number,) => {
 }
 
 /**
- * Another user's task is answered like an id that names no task.
+ * The response is the same for another user's task and for an unused id.
  * @summary Read a task
  */
 export const getTask = async (id: number, options?: Parameters<typeof send>[1]): Promise<getTaskResponse> => {
@@ -507,9 +510,9 @@ export const getUpdateTaskUrl = (id: number,) => {
 }
 
 /**
- * Writes the title and whatever else the body names. What it does not name
- * is kept, so a client that sends only what changed loses nothing;
- * `"description": null` removes the description.
+ * Sets the title and the other fields in the body. Absent fields keep their
+ * values, so a client may send only what changed; `"description": null`
+ * removes the description.
  * @summary Update a task
  */
 export const updateTask = async (id: number,
@@ -593,7 +596,7 @@ export const getDeleteTaskUrl = (id: number,) => {
 }
 
 /**
- * The task is removed for good; a second delete answers 404.
+ * The deletion is permanent. A second deletion gets the status 404.
  * @summary Delete a task
  */
 export const deleteTask = async (id: number, options?: Parameters<typeof send>[1]): Promise<deleteTaskResponse> => {
@@ -673,8 +676,8 @@ export const getCompleteTaskUrl = (id: number,) => {
 
 /**
  * Sets `completed` to the given value and never toggles it, so a retry is
- * harmless.
- * @summary Complete a task, or take that back
+ * safe.
+ * @summary Complete or reopen a task
  */
 export const completeTask = async (id: number,
     completeTaskBody: CompleteTask, options?: Parameters<typeof send>[1]): Promise<completeTaskResponse> => {

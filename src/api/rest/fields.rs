@@ -1,9 +1,12 @@
-//! The types of single fields, stricter than the framework's own: a JSON value
-//! of the wrong type is never coerced, lengths count Unicode scalar values, and
-//! U+0000, which `PostgreSQL` cannot store, is refused at the door.
+//! The fields of request and response bodies.
 //!
-//! [`Fields`] reads a request body field by field and gathers every error, so
-//! that a form can show all of them at once.
+//! The types are stricter than the framework's: a JSON value of the wrong type
+//! is never coerced, lengths count Unicode scalar values, and U+0000 is invalid
+//! because `PostgreSQL` cannot store it. [`Fields`] validates every field of a
+//! request body, so that a form can show all errors at once.
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -17,19 +20,13 @@ use serde_json::{Map, Value};
 
 use crate::api::rest::problem::FieldError;
 
-/// A task's title.
-pub type Title = Text<1, 200>;
-
-/// A task's description.
-pub type Description = Text<0, 10_000>;
-
-/// Text of `MIN` to `MAX` Unicode scalar values without U+0000. Where it must
-/// not be empty (`MIN` above 0), white space at both ends is removed first.
+/// Text of `MIN` to `MAX` Unicode scalar values without U+0000. If `MIN` is
+/// above 0, white space at both ends is trimmed first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// Checks `text`. The error is a predicate for a person ("must be …").
+    /// Validates `text`. The error is a predicate for a person ("must be …").
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = if MIN > 0 { text.trim() } else { text };
         if text.contains('\0') {
@@ -58,7 +55,7 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     }
 }
 
-/// A field's value out of JSON, or what it must be instead.
+/// The value of a field, read from JSON.
 pub trait FromField: Sized {
     /// The error is a predicate for a person ("must be …").
     fn from_field(value: Value) -> Result<Self, String>;
@@ -81,13 +78,14 @@ impl FromField for bool {
     }
 }
 
-/// A request body that is read from the fields of a JSON object.
+/// A request body, read from the fields of a JSON object.
 pub trait FromFields: Sized {
-    /// Reads every field before it gives up, so that `fields` holds all errors.
+    /// Reads every field even after an error, so that `fields` holds all errors.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
-/// The fields of a request body, and what was found wrong with them.
+/// The fields of a request body, and the errors found in them. Each method
+/// returns `None` after an error.
 #[derive(Debug)]
 pub struct Fields {
     object: Map<String, Value>,
@@ -95,7 +93,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads a whole `T`, or says everything that is wrong.
+    /// Reads a `T`, or returns the errors of all fields.
     pub fn read<T: FromFields>(object: Map<String, Value>) -> Result<T, Vec<FieldError>> {
         let mut fields = Self {
             object,
@@ -104,7 +102,7 @@ impl Fields {
         T::from_fields(&mut fields).ok_or(fields.errors)
     }
 
-    /// A field that must be there and must not be null.
+    /// A field that is required and not null.
     pub fn required<T: FromField>(&mut self, name: &'static str) -> Option<T> {
         let Some(value) = self.object.remove(name) else {
             return self.refuse(name, "is required");
@@ -112,8 +110,8 @@ impl Fields {
         self.convert(name, value)
     }
 
-    /// A field that may be absent, but not null. The outer `None` is an error.
-    #[allow(clippy::option_option)] // "invalid" and "absent" are two things
+    /// A field that may be absent, but not null.
+    #[allow(clippy::option_option)] // the outer `None` is an error
     pub fn optional<T: FromField>(&mut self, name: &'static str) -> Option<Option<T>> {
         match self.object.remove(name) {
             None => Some(None),
@@ -121,8 +119,14 @@ impl Fields {
         }
     }
 
-    /// A field that may be absent or null.
-    pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Option<MaybeUndefined<T>> {
+    /// A field that may be absent or null, with the same meaning.
+    #[allow(clippy::option_option)] // the outer `None` is an error
+    pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Option<Option<T>> {
+        self.clearable(name).map(MaybeUndefined::take)
+    }
+
+    /// A field that keeps its value if it is absent, and loses it if it is null.
+    pub fn clearable<T: FromField>(&mut self, name: &'static str) -> Option<MaybeUndefined<T>> {
         match self.object.remove(name) {
             None => Some(MaybeUndefined::Undefined),
             Some(Value::Null) => Some(MaybeUndefined::Null),
@@ -143,8 +147,22 @@ impl Fields {
     }
 }
 
-/// A value that is always present in a response, and may be null.
-/// (The framework's `Option` is left out of `required` and lacks `nullable`.)
+/// Reads request bodies from their fields; each field names the method of
+/// [`Fields`] that reads it.
+macro_rules! request_bodies {
+    ($($body:ident { $($field:ident: $method:ident),* $(,)? })*) => {$(
+        impl $crate::api::rest::fields::FromFields for $body {
+            fn from_fields(fields: &mut $crate::api::rest::fields::Fields) -> Option<Self> {
+                $(let $field = fields.$method(stringify!($field));)*
+                Some(Self { $($field: $field?),* })
+            }
+        }
+    )*};
+}
+pub(in crate::api) use request_bodies;
+
+/// A value that is always present in a response, and may be null. (The
+/// framework's `Option` is neither `required` nor `nullable` in the document.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Nullable<T>(pub Option<T>);
@@ -165,22 +183,21 @@ impl Serialize for Timestamp {
     }
 }
 
-/// What `poem_openapi` asks of the type of a field: its schema for the
-/// document, and JSON both ways. Requests are read by [`Fields`] and responses
-/// written by serde; these conversions serve the document's examples.
-macro_rules! field_type {
-    ([$($generics:tt)*] $type:ty, $name:expr, $schema:expr, from: $from:expr, to: $to:expr) => {
-        impl<$($generics)*> Type for $type {
+/// Implements `Type` for a type that is its own raw value: its name, and its
+/// schema for the document.
+macro_rules! openapi_type {
+    ([$($generics:tt)*] $type:ty, $name:expr, $schema:expr) => {
+        impl<$($generics)*> ::poem_openapi::types::Type for $type {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;
             type RawElementValueType = Self;
 
-            fn name() -> Cow<'static, str> {
+            fn name() -> ::std::borrow::Cow<'static, str> {
                 $name
             }
 
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Inline(Box::new($schema))
+            fn schema_ref() -> ::poem_openapi::registry::MetaSchemaRef {
+                ::poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
             }
 
             fn as_raw_value(&self) -> Option<&Self> {
@@ -191,22 +208,11 @@ macro_rules! field_type {
                 Box::new(std::iter::once(self))
             }
         }
-
-        impl<$($generics)*> ParseFromJSON for $type {
-            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-                $from(value.unwrap_or_default()).map_err(ParseError::custom)
-            }
-        }
-
-        impl<$($generics)*> ToJSON for $type {
-            fn to_json(&self) -> Option<Value> {
-                Some(Value::String($to(self)))
-            }
-        }
     };
 }
+pub(in crate::api) use openapi_type;
 
-field_type! {
+openapi_type! {
     [const MIN: usize, const MAX: usize] Text<MIN, MAX>,
     format!("text_{MIN}_{MAX}").into(),
     MetaSchema {
@@ -218,20 +224,42 @@ field_type! {
             r"^[^\u0000]*$".to_owned()
         }),
         ..MetaSchema::new("string")
-    },
-    from: Self::from_field,
-    to: |text: &Self| text.0.clone()
+    }
 }
 
-field_type! {
+openapi_type! {
     [] Timestamp,
     "timestamp".into(),
-    MetaSchema::new_with_format("string", "date-time"),
-    from: |value: Value| {
-        let text = value.as_str().unwrap_or_default();
-        DateTime::parse_from_rfc3339(text).map(|time| Self(time.to_utc()))
-    },
-    to: |time: &Self| time.to_text()
+    MetaSchema::new_with_format("string", "date-time")
+}
+
+// Requests are read by `Fields` and responses written by serde: the conversions
+// below serve the examples of the document.
+
+impl<const MIN: usize, const MAX: usize> ParseFromJSON for Text<MIN, MAX> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Self::from_field(value.unwrap_or_default()).map_err(ParseError::custom)
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ToJSON for Text<MIN, MAX> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.as_str().into())
+    }
+}
+
+impl ParseFromJSON for Timestamp {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let value = value.unwrap_or_default();
+        let time = DateTime::parse_from_rfc3339(value.as_str().unwrap_or_default())?;
+        Ok(Self(time.to_utc()))
+    }
+}
+
+impl ToJSON for Timestamp {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.to_text().into())
+    }
 }
 
 impl<T: Type> Type for Nullable<T> {

@@ -1,65 +1,75 @@
-//! A task's id as a client wrote it in the path.
-
-use std::borrow::Cow;
+//! A numeric id in a path.
 
 use poem_openapi::{
-    registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseFromParameter, ParseResult, Type},
+    registry::MetaSchema,
+    types::{ParseFromParameter, ParseResult},
 };
 
-use crate::api::{rest::problem::Problem, tasks::no_such_task};
+use crate::api::rest::fields::openapi_type;
 
-/// An `{id}` out of a path. One that is no positive 64-bit integer is not an
-/// error of its own: it names no task, like any other id that names none.
+/// An `{id}` of a path, as the client wrote it. Any text is accepted here, so
+/// that the operation can treat one that is no id like an id that is not in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskId {
-    text: String,
-}
+pub struct PathId(String);
 
-/// How much of an id an answer repeats, in characters.
-const SHOWN: usize = 40;
+/// The text of a [`PathId`] that is no id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAnId(String);
 
-impl TaskId {
-    /// The number, where the text is one in its one canonical form.
-    pub fn number(&self) -> Result<i64, Problem> {
-        let canonical =
-            !self.text.starts_with('0') && self.text.bytes().all(|b| b.is_ascii_digit());
-        canonical
-            .then(|| self.text.parse().ok())
-            .flatten()
-            .ok_or_else(|| no_such_task(self.text.chars().take(SHOWN).collect::<String>()))
+/// How much of the text a response may repeat, in characters.
+const MAX_SHOWN: usize = 40;
+
+impl PathId {
+    /// The id: a positive 64-bit integer in its canonical form, without sign or
+    /// leading zeros.
+    pub fn number(&self) -> Result<i64, NotAnId> {
+        let text = &self.0;
+        let canonical = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        let number = canonical.then(|| text.parse().ok()).flatten();
+        number.ok_or_else(|| NotAnId(text.chars().take(MAX_SHOWN).collect()))
     }
 }
 
-impl Type for TaskId {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "task_id".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            minimum: Some(1.0),
-            ..MetaSchema::new_with_format("integer", "int64")
-        }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
+impl std::fmt::Display for NotAnId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 
-impl ParseFromParameter for TaskId {
+openapi_type! {
+    [] PathId,
+    "path_id".into(),
+    MetaSchema {
+        minimum: Some(1.0),
+        ..MetaSchema::new_with_format("integer", "int64")
+    }
+}
+
+impl ParseFromParameter for PathId {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-        Ok(Self {
-            text: value.to_owned(),
-        })
+        Ok(Self(value.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_positive_64_bit_integer_in_canonical_form() {
+        let number = |text: &str| PathId(text.to_owned()).number();
+
+        assert_eq!(number("1"), Ok(1));
+        assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
+        for text in ["", "0", "01", "+1", "-1", "1.0", "x", "9223372036854775808"] {
+            assert_eq!(number(text), Err(NotAnId(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_start_of_a_long_text_is_shown() {
+        let text = PathId("é".repeat(41));
+
+        assert_eq!(text.number().unwrap_err().to_string(), "é".repeat(40));
     }
 }

@@ -1,4 +1,4 @@
-//! A parameter of the query string that chooses one of a few values.
+//! A query parameter with a fixed set of values.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -9,18 +9,19 @@ use url::form_urlencoded;
 
 use crate::api::rest::problem::Problem;
 
-/// The values that a parameter may have.
-pub trait Choice: Copy + Default + PartialEq + 'static {
-    /// Each value beside its text. An absent parameter is the default value.
+/// A parameter with a fixed set of values. The default stands for an absent
+/// parameter.
+pub trait QueryEnum: Copy + Default + PartialEq + 'static {
+    /// Each value and its text.
     const VALUES: &'static [(&'static str, Self)];
 }
 
-/// A query parameter. (The framework's own takes the first of several values
-/// and answers an unknown one in the library's words.)
+/// A query parameter. (The framework's `Query` takes the first of several
+/// values, and reports an unknown one in its own words.)
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: Choice> Query<T> {
+impl<T: QueryEnum> Query<T> {
     fn parse(query: &str, name: &'static str) -> Result<T, Problem> {
         let mut given = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
         let Some((_, text)) = given.next() else {
@@ -37,7 +38,7 @@ impl<T: Choice> Query<T> {
     }
 }
 
-impl<'a, T: Choice + Send> ApiExtractor<'a> for Query<T> {
+impl<'a, T: QueryEnum + Send> ApiExtractor<'a> for Query<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     type ParamType = ();
     type ParamRawType = ();

@@ -1,0 +1,92 @@
+//! Request bodies: the limits on their size and time, and the JSON object in
+//! them.
+
+use std::time::Duration;
+
+use poem::{
+    Body, Request, RequestBody,
+    error::ReadBodyError,
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
+};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use crate::api::rest::problem::{Problem, ProblemType};
+
+/// The media type of every body but a problem's.
+pub const JSON: &str = "application/json";
+
+/// Maximum size of a request body, in bytes.
+const MAX_SIZE: usize = 128 * 1024;
+/// Maximum time for a body to arrive: the largest at 5 KiB/s.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(25);
+/// Maximum time to read the rest of a refused body.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reads and discards the body of a refused request, within the size limit and
+/// for a short time. If the connection closed earlier, a client that is still
+/// sending would see a broken connection instead of the response.
+pub async fn drain(body: Body) {
+    // The response is the same whatever the body holds.
+    let _ = timeout(DRAIN_TIMEOUT, body.into_bytes_limit(MAX_SIZE)).await;
+}
+
+/// Reads the JSON object in a body. An empty body is an object without fields,
+/// so that the problem names the first required field.
+pub async fn read_object(
+    request: &Request,
+    body: &mut RequestBody,
+) -> poem::Result<Map<String, Value>> {
+    let body = timeout(ARRIVAL_TIMEOUT, body.take()?.into_bytes_limit(MAX_SIZE)).await;
+    let body = body.map_err(|_| Problem::new(ProblemType::RequestTimeout))?;
+    let body = body.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => Problem::new(ProblemType::ContentTooLarge),
+        _ => Problem::invalid_field("body", "must be complete"),
+    })?;
+    Ok(parse_object(request.headers(), &body)?)
+}
+
+fn parse_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    check_media_type(headers)?;
+    let rule = match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => return Ok(object),
+        Ok(_) => "must be a JSON object".to_owned(),
+        Err(error) => format!(
+            "must be valid JSON (see line {}, column {})",
+            error.line(),
+            error.column()
+        ),
+    };
+    Err(Problem::invalid_field("body", rule))
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let problem = Problem::new(ProblemType::UnsupportedMediaType);
+    let texts = |name| {
+        let values = headers.get_all(name).into_iter();
+        values.map(|value| value.to_str().unwrap_or(""))
+    };
+    if texts(CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        return Err(problem.with_detail("The body must not be compressed."));
+    }
+    // Exactly one: of two types, a proxy may have checked the other.
+    let mut types = texts(CONTENT_TYPE);
+    match (types.next(), types.next()) {
+        (Some(content_type), None) if is_json(content_type) => Ok(()),
+        _ => Err(problem),
+    }
+}
+
+/// Whether a content type is `application/json` or has the suffix `+json`
+/// (RFC 6839, section 3.1).
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence == JSON || (essence.starts_with("application/") && essence.ends_with("+json"))
+}

@@ -1,0 +1,109 @@
+use serde_json::json;
+
+use super::*;
+
+#[derive(Debug, PartialEq)]
+struct Sample {
+    name: Text<1, 3>,
+    note: Option<Text<0, 3>>,
+    color: MaybeUndefined<Text<0, 3>>,
+    open: Option<bool>,
+}
+
+request_bodies! {
+    Sample { name: required, note: nullable, color: clearable, open: optional }
+}
+
+fn read(body: Value) -> Result<Sample, Vec<FieldError>> {
+    match body {
+        Value::Object(object) => Fields::read(object),
+        _ => unreachable!("an object"),
+    }
+}
+
+fn text<const MIN: usize>(text: &str) -> Text<MIN, 3> {
+    Text::parse(text).unwrap()
+}
+
+#[test]
+fn absent_fields_null_fields_and_values_are_told_apart() {
+    let absent = read(json!({"name": " a ", "unknown": 1}));
+    let null = read(json!({"name": "a", "note": null, "color": null}));
+    let values = read(json!({"name": "a", "note": "b", "color": "", "open": false}));
+
+    let expected = |note, color, open| {
+        let name = text("a");
+        Ok(Sample {
+            name,
+            note,
+            color,
+            open,
+        })
+    };
+    assert_eq!(absent, expected(None, MaybeUndefined::Undefined, None));
+    assert_eq!(null, expected(None, MaybeUndefined::Null, None));
+    let color = MaybeUndefined::Value(text(""));
+    assert_eq!(values, expected(Some(text("b")), color, Some(false)));
+}
+
+#[test]
+fn every_invalid_field_is_reported() {
+    let body = json!({"note": 1, "color": "a\u{0}", "open": null});
+
+    let errors = read(body).unwrap_err();
+
+    let errors: Vec<_> = errors.iter().map(|e| (&*e.field, &*e.message)).collect();
+    let expected = [
+        ("name", "is required"),
+        ("note", "must be a string"),
+        ("color", "must not contain the character U+0000"),
+        ("open", "must be true or false"),
+    ];
+    assert_eq!(errors, expected);
+}
+
+#[test]
+fn text_is_trimmed_only_if_it_must_not_be_empty() {
+    assert_eq!(text::<1>(" a ").as_str(), "a");
+    assert_eq!(text::<0>(" a ").into_string(), " a ");
+    assert_eq!(text::<1>("ééé").to_json(), Some(json!("ééé")));
+    assert!(Text::<1, 3>::parse("   ").is_err());
+    assert!(Text::<1, 3>::parse("abcd").is_err());
+    assert!(Text::<0, 3>::parse("abcd").is_err());
+}
+
+#[test]
+fn a_time_has_microseconds_and_a_z_and_reads_back() {
+    let written = json!("2026-01-05T08:30:00.000000Z");
+
+    let time = Timestamp::parse_from_json(Some(json!("2026-01-05T09:30:00+01:00"))).unwrap();
+
+    assert_eq!(time.to_json(), Some(written.clone()));
+    assert_eq!(serde_json::to_value(time).unwrap(), written);
+    assert_eq!(Timestamp::parse_from_json(Some(written)).unwrap(), time);
+    assert!(Timestamp::parse_from_json(None).is_err());
+}
+
+#[test]
+fn a_nullable_value_behaves_as_its_value_or_as_null() {
+    type Note = Nullable<Text<0, 3>>;
+    let value = Nullable(Some(text::<0>("a")));
+    let null: Note = Nullable(None);
+
+    for (nullable, json) in [(&value, json!("a")), (&null, Value::Null)] {
+        assert_eq!(
+            Note::parse_from_json(Some(json.clone())).unwrap(),
+            *nullable
+        );
+        assert_eq!(nullable.to_json(), Some(json.clone()));
+        assert_eq!(nullable.as_raw_value(), nullable.0.as_ref());
+        let elements: Vec<_> = nullable.raw_element_iter().collect();
+        assert_eq!(elements, nullable.0.iter().collect::<Vec<_>>());
+    }
+    assert_eq!(Note::parse_from_json(None).unwrap(), null);
+    assert!(Note::parse_from_json(Some(json!(1))).is_err());
+    assert_eq!(Note::name(), "nullable_text_0_3");
+    let schema = Note::schema_ref().unwrap_inline().clone();
+    assert!(schema.nullable);
+    assert_eq!((schema.ty, schema.max_length), ("string", Some(3)));
+}
