@@ -5,14 +5,13 @@
 //! `batch` queue. A worker there takes what waits and runs it on the queue's own
 //! `connection`, as one statement of the engine (`postgres` or `sqlite`) for each kind
 //! of request. Operations off the hot path take the [`plain`] path: sea-orm queries in
-//! one transaction. `engine` says what an engine must do, and [`migrate`]
-//! migrates the tables.
+//! one transaction. `engine` is the only file that tells the engines apart, and
+//! [`migrate`] migrates the tables.
 //!
 //! The entity is private to this room, which imports `api` and `auth`, and must never
 //! be imported by them.
 
 mod batch;
-mod batchable;
 mod clock;
 mod connection;
 mod engine;
@@ -29,6 +28,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod url;
+mod write;
 
 use std::sync::{
     Arc,
@@ -43,10 +43,7 @@ use self::{
     batch::{BatchQueue, REQUEST_TIMEOUT},
     engine::Engine,
     owned::Owned,
-    postgres::Postgres,
     requests::{Read, Write},
-    sqlite::Sqlite,
-    url::Target,
 };
 pub use self::{
     error::{Access, StoreError},
@@ -62,7 +59,7 @@ const READERS: usize = 4;
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    engine: Arc<dyn Engine>,
+    engine: Engine,
     reads: BatchQueue<Owned<Read>>,
     writes: BatchQueue<Owned<Write>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -75,13 +72,12 @@ impl Store {
     /// missing, or an error. `PostgreSQL`: connections are opened when they are needed,
     /// so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
-        let engine: Arc<dyn Engine> = match &url.0 {
-            Target::Postgres(url) => Arc::new(Postgres::open(url, tasks_per_user).await?),
-            Target::Sqlite(path) => Arc::new(Sqlite::open(path, tasks_per_user).await?),
-        };
+        let engine = Engine::open(url).await?;
         let (closing, closed) = watch::channel(false);
-        let (reads, read_worker) = BatchQueue::open("read", &engine, READERS, closed.clone());
-        let (writes, write_worker) = BatchQueue::open("write", &engine, engine.writers(), closed);
+        let (quota, at_once) = (tasks_per_user, engine.writers());
+        let (reads, read_worker) =
+            BatchQueue::open("read", &engine, quota, READERS, closed.clone());
+        let (writes, write_worker) = BatchQueue::open("write", &engine, quota, at_once, closed);
         Ok(Self(Arc::new(Inner {
             engine,
             reads,
@@ -102,7 +98,8 @@ impl Store {
     /// date.
     pub async fn ready(&self) -> Result<(), StoreError> {
         if !self.is_migrated() {
-            return Err(StoreError::not_migrated());
+            let what = "the tables are not up to date yet";
+            return Err(StoreError::Unreachable(what.to_owned()));
         }
         self.check_statements().await?;
         self.ping().await
@@ -135,8 +132,8 @@ impl Store {
         self.0.writes.submit(request).await
     }
 
-    fn engine(&self) -> &dyn Engine {
-        &*self.0.engine
+    fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 
     fn set_migrated(&self, migrated: bool) {

@@ -25,7 +25,11 @@ use tokio::{
 use tracing::Span;
 
 use self::worker::Worker;
-use super::{batchable::Batchable, connection::Connection, engine::Engine, error::Fate};
+use super::{
+    connection::{Batchable, Connection},
+    engine::Engine,
+    error::Fate,
+};
 use crate::{
     api::tasks::TaskError,
     telemetry::{metrics, traces},
@@ -69,24 +73,19 @@ const CANCELLED: u8 = 2;
 impl<R: Batchable> BatchQueue<R> {
     /// A queue with so many connections to the database of `engine`, open until
     /// `closing` turns true or the queue is dropped; requests that wait then are still
-    /// run.
+    /// run. Users may hold `quota` tasks each.
     pub fn open(
         name: &'static str,
-        engine: &Arc<dyn Engine>,
+        engine: &Engine,
+        quota: u32,
         connections: usize,
         closing: watch::Receiver<bool>,
     ) -> (Self, JoinHandle<()>) {
         let metrics = metrics::Lane::new(name);
         let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
-        let connections = (0..connections).map(|_| Connection::new(engine)).collect();
-        let keeps_rows_apart = !engine.applies_members_in_order();
-        let worker = Worker::new(
-            receiver,
-            connections,
-            keeps_rows_apart,
-            closing,
-            metrics.clone(),
-        );
+        let connection = |_| Connection::new(engine, quota);
+        let connections = (0..connections).map(connection).collect();
+        let worker = Worker::new(receiver, connections, closing, metrics.clone());
         let queue = Self {
             sender,
             metrics,

@@ -3,15 +3,11 @@
 //! A pool tests its connections before use: a second round trip for each statement.
 //! So a queue takes a connection from the pool and keeps it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use super::{
-    batchable::Batchable,
     engine::{Driver, Engine},
     error::{Access, Fate, is_rejection},
     requests::Outcome,
@@ -28,14 +24,37 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// found.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
+/// A kind of request whose members can share statements.
+pub trait Batchable: Send + Sync + Sized + 'static {
+    /// What one of them responds with.
+    type Response: Send + 'static;
+    /// Whether losing a response leaves a doubt.
+    const ACCESS: Access;
+
+    /// The row that it writes. Of two requests for one row the later one waits for the
+    /// next batch, so that writes to one row keep their order.
+    fn row(&self) -> Option<i64> {
+        None
+    }
+
+    /// Runs a batch, of users who may hold `quota` tasks each: an outcome for each
+    /// member, in their order.
+    fn run(
+        batch: &[Self],
+        quota: u32,
+        driver: &mut Driver,
+    ) -> impl Future<Output = Result<Vec<Outcome<Self::Response>>, sqlx::Error>> + Send;
+}
+
 /// A connection, opened when it is first needed and again after it broke.
 pub struct Connection {
-    engine: Arc<dyn Engine>,
+    engine: Engine,
+    quota: u32,
     open: Option<Open>,
 }
 
 struct Open {
-    driver: Box<dyn Driver>,
+    driver: Driver,
     _counted: metrics::Connection,
     since: Instant,
     used: Instant,
@@ -65,9 +84,10 @@ impl BatchError {
 
 impl Connection {
     /// A connection to the database of `engine`, not yet opened.
-    pub fn new(engine: &Arc<dyn Engine>) -> Self {
+    pub fn new(engine: &Engine, quota: u32) -> Self {
         Self {
-            engine: Arc::clone(engine),
+            engine: engine.clone(),
+            quota,
             open: None,
         }
     }
@@ -78,6 +98,7 @@ impl Connection {
         &mut self,
         batch: &[R],
     ) -> Result<Vec<Outcome<R::Response>>, BatchError> {
+        let quota = self.quota;
         let open = match self.open().await {
             Ok(open) => open,
             Err(error) => {
@@ -86,7 +107,7 @@ impl Connection {
             }
         };
         let _busy = metrics::Connection::busy();
-        match timeout(BATCH_TIMEOUT, R::run(batch, &mut *open.driver)).await {
+        match timeout(BATCH_TIMEOUT, R::run(batch, quota, &mut open.driver)).await {
             Ok(Ok(outcomes)) => {
                 open.used = Instant::now();
                 Ok(outcomes)

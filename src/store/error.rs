@@ -7,70 +7,44 @@ use sqlx::error::DatabaseError;
 
 use crate::api::tasks::TaskError;
 
-/// Why the store could not be opened, reached or migrated. Never shows a
-/// password.
+/// Why the store could not be opened, reached or migrated. Never shows a password.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct StoreError {
-    message: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum StoreError {
     /// A retry may succeed.
-    Unreachable,
+    #[error("{0}")]
+    Unreachable(String),
     /// The operator must change where `DATABASE_URL` leads.
-    Misconfigured,
+    #[error("{0}")]
+    Misconfigured(String),
     /// Something else is wrong, and a retry does not help.
-    Broken,
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl StoreError {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { message, kind }
-    }
-
-    /// Something is wrong, and a retry does not help.
-    pub(super) fn broken(message: impl Into<String>) -> Self {
-        Self::new(Kind::Broken, message)
-    }
-
-    /// The operator must change where `DATABASE_URL` leads.
-    pub(super) fn misconfigured(message: impl Into<String>) -> Self {
-        Self::new(Kind::Misconfigured, message)
-    }
-
     /// The database did not respond in time.
     pub(super) fn timed_out() -> Self {
-        Self::new(Kind::Unreachable, "the database does not respond")
-    }
-
-    /// The tables are not there yet.
-    pub(super) fn not_migrated() -> Self {
-        Self::new(Kind::Unreachable, "the tables are not up to date yet")
+        Self::Unreachable("the database does not respond".to_owned())
     }
 
     /// The database failed, with this fate of what was sent.
     pub(super) fn failed(fate: Fate, cause: &impl Display) -> Self {
-        let kind = match fate {
-            Fate::Rejected => Kind::Broken,
-            Fate::RolledBack | Fate::Unknown => Kind::Unreachable,
-        };
-        Self::new(kind, cause.to_string())
+        match fate {
+            Fate::Rejected => Self::Broken(cause.to_string()),
+            Fate::RolledBack | Fate::Unknown => Self::Unreachable(cause.to_string()),
+        }
     }
 
     /// Whether a retry may succeed.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        self.kind == Kind::Unreachable
+        matches!(self, Self::Unreachable(_))
     }
 
     /// Whether the operator must change where `DATABASE_URL` leads.
     #[must_use]
     pub fn is_misconfigured(&self) -> bool {
-        self.kind == Kind::Misconfigured
+        matches!(self, Self::Misconfigured(_))
     }
 }
 

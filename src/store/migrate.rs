@@ -99,7 +99,7 @@ impl Store {
     }
 }
 
-async fn is_up_to_date(engine: &dyn Engine) -> Result<bool, StoreError> {
+async fn is_up_to_date(engine: &Engine) -> Result<bool, StoreError> {
     // The migrator's own query creates its table where it is missing, and needs the
     // right to create it even where it is not.
     #[expect(
@@ -133,7 +133,7 @@ async fn is_up_to_date(engine: &dyn Engine) -> Result<bool, StoreError> {
 
 /// A transaction that no other process's migration runs beside. Where another one
 /// takes long, that is an error which a retry may solve.
-async fn begin_exclusive(engine: &dyn Engine) -> Result<DatabaseTransaction, StoreError> {
+async fn begin_exclusive(engine: &Engine) -> Result<DatabaseTransaction, StoreError> {
     let begin = timeout(LOCK_TIMEOUT * 2, engine.begin_exclusive(LOCK_TIMEOUT));
     Ok(begin.await.map_err(|_| StoreError::timed_out())??)
 }

@@ -31,10 +31,3 @@ pub enum Outcome<T> {
     /// Nothing was written for it; run as a batch of its own it may succeed.
     RetryAlone,
 }
-
-impl<T> Outcome<T> {
-    /// `found`, or that the owner has no task of this id.
-    pub fn of_task(id: i64, found: Option<T>) -> Self {
-        found.map_or(Self::Refused(TaskError::NotFound { id }), Self::Done)
-    }
-}

@@ -5,11 +5,12 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use super::{
     Store,
-    batchable::Batchable,
+    connection::Batchable,
     engine::Driver,
     error::Access,
     owned::{Owned, Owner, owned_by},
     requests::{Outcome, Read, Write},
+    write,
 };
 use crate::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
@@ -52,7 +53,8 @@ impl Batchable for Owned<Read> {
 
     async fn run(
         batch: &[Self],
-        driver: &mut dyn Driver,
+        _quota: u32,
+        driver: &mut Driver,
     ) -> Result<Vec<Outcome<Vec<Task>>>, sqlx::Error> {
         let mut gets = Vec::new();
         let mut lists: HashMap<Owner<'_>, List> = HashMap::new();
@@ -165,8 +167,9 @@ impl Batchable for Owned<Write> {
 
     async fn run(
         batch: &[Self],
-        driver: &mut dyn Driver,
+        quota: u32,
+        driver: &mut Driver,
     ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
-        driver.write(batch).await
+        write::run(batch, quota, driver).await
     }
 }

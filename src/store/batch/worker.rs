@@ -17,8 +17,7 @@ use super::{Pending, Reply};
 use crate::{
     api::tasks::TaskError,
     store::{
-        batchable::Batchable,
-        connection::{BatchError, Connection},
+        connection::{BatchError, Batchable, Connection},
         error::concerns_one_member,
         requests::Outcome,
     },
@@ -43,8 +42,6 @@ pub(super) struct Worker<R: Batchable> {
     free: Vec<Connection>,
     running: FuturesUnordered<BoxFuture<'static, Finished>>,
     last_start: Instant,
-    /// Whether no two members of a batch may write the same row.
-    keeps_rows_apart: bool,
     /// The rows that running batches write.
     rows: HashSet<i64>,
     metrics: metrics::Lane,
@@ -57,7 +54,6 @@ impl<R: Batchable> Worker<R> {
     pub(super) fn new(
         receiver: mpsc::Receiver<Pending<R>>,
         connections: Vec<Connection>,
-        keeps_rows_apart: bool,
         closing: watch::Receiver<bool>,
         metrics: metrics::Lane,
     ) -> Self {
@@ -68,7 +64,6 @@ impl<R: Batchable> Worker<R> {
             free: connections,
             running: FuturesUnordered::new(),
             last_start: Instant::now(),
-            keeps_rows_apart,
             rows: HashSet::new(),
             metrics,
         }
@@ -176,7 +171,7 @@ impl<R: Batchable> Worker<R> {
         let mut taken = self.rows.clone();
         let mut later = VecDeque::new();
         for pending in self.waiting.drain(..) {
-            let row = pending.request.row().filter(|_| self.keeps_rows_apart);
+            let row = pending.request.row();
             let is_free = row.is_none_or(|row| taken.insert(row));
             if is_free && batch.len() < BATCH_SIZE {
                 rows.extend(row);
@@ -190,61 +185,53 @@ impl<R: Batchable> Worker<R> {
     }
 }
 
+/// Runs a batch, and members of it alone where it could not be run for all: no member
+/// pays for another one's fault.
 async fn run<R: Batchable>(batch: Vec<Pending<R>>, connection: &mut Connection) {
-    let sent = batch.into_iter().filter(|member| member.reply.mark_sent());
-    let (requests, replies): (Vec<_>, Vec<_>) =
-        sent.map(|member| (member.request, member.reply)).unzip();
-    if requests.is_empty() {
-        return;
+    let members = batch
+        .into_iter()
+        .map(|member| (member.request, member.reply));
+    for (request, reply) in run_once(members.collect(), connection).await {
+        reply.mark_waiting();
+        for (_, reply) in run_once(vec![(request, reply)], connection).await {
+            let cause = "a batch of one has no outcome";
+            reply.send(Err(TaskError::Internal(cause.to_owned())));
+        }
     }
-    let mut alone = Vec::new();
-    match send(&requests, connection).await {
+}
+
+/// Runs a batch, and returns the members that may succeed alone.
+async fn run_once<R: Batchable>(
+    mut members: Vec<(R, Reply<R::Response>)>,
+    connection: &mut Connection,
+) -> Vec<(R, Reply<R::Response>)> {
+    members.retain(|(_, reply)| reply.mark_sent());
+    if members.is_empty() {
+        return members;
+    }
+    let (requests, replies): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+    let outcomes = send(&requests, connection).await;
+    let members = requests.into_iter().zip(replies);
+    match outcomes {
         Ok(outcomes) => {
-            let members = requests.into_iter().zip(replies).zip(outcomes);
-            for ((request, reply), outcome) in members {
+            let mut alone = Vec::new();
+            for ((request, reply), outcome) in members.zip(outcomes) {
                 match outcome {
                     Outcome::Done(response) => reply.send(Ok(response)),
                     Outcome::Refused(error) => reply.send(Err(error)),
                     Outcome::RetryAlone => alone.push((request, reply)),
                 }
             }
+            alone
         }
-        Err(BatchError::Failed(error)) if requests.len() > 1 && concerns_one_member(&error) => {
-            alone.extend(requests.into_iter().zip(replies));
+        Err(BatchError::Failed(error)) if members.len() > 1 && concerns_one_member(&error) => {
+            members.collect()
         }
         Err(error) => {
-            for reply in replies {
-                reply.send(Err(error.explain(R::ACCESS)));
-            }
+            members.for_each(|(_, reply)| reply.send(Err(error.explain(R::ACCESS))));
+            Vec::new()
         }
     }
-    for (request, reply) in alone {
-        reply.mark_waiting();
-        run_alone(request, reply, connection).await;
-    }
-}
-
-/// Runs one request as a batch of its own, so that no other member's fault concerns
-/// it.
-async fn run_alone<R: Batchable>(
-    request: R,
-    reply: Reply<R::Response>,
-    connection: &mut Connection,
-) {
-    if !reply.mark_sent() {
-        return;
-    }
-    let outcomes = send(std::slice::from_ref(&request), connection).await;
-    let outcome = outcomes.map(|outcomes| outcomes.into_iter().next());
-    reply.send(match outcome {
-        Ok(Some(Outcome::Done(response))) => Ok(response),
-        Ok(Some(Outcome::Refused(error))) => Err(error),
-        Ok(Some(Outcome::RetryAlone) | None) => {
-            let cause = "a batch of one has no outcome";
-            Err(TaskError::Internal(cause.to_owned()))
-        }
-        Err(error) => Err(error.explain(R::ACCESS)),
-    });
 }
 
 /// Sends a batch to the database. Reads whose connection broke are sent once more on

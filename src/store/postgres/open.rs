@@ -40,7 +40,9 @@ pub const LOCK_TIMEOUT: &str = "500ms";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 const PEM: &str = "-----BEGIN ";
 
-/// Where connections come from. Opening them connects to nothing yet.
+/// Where connections come from. Opening them connects to nothing yet; clones share the
+/// connections.
+#[derive(Clone)]
 pub struct Pools {
     /// For migrations and health checks.
     pub control: DatabaseConnection,
@@ -119,7 +121,7 @@ fn check_files(url: &Url) -> Result<(), StoreError> {
             "sslrootcert" | "sslcert" if value.starts_with(CERTIFICATE) => {}
             "sslrootcert" | "sslcert" | "sslkey" => {
                 // The value is not shown: it may be a key and no file's name.
-                let wrong = |what: &str| StoreError::misconfigured(format!("{key}: {what}"));
+                let wrong = |what: &str| StoreError::Misconfigured(format!("{key}: {what}"));
                 let text = fs::read(&*value);
                 let text =
                     text.map_err(|error| wrong(&format!("the file cannot be read: {error}")))?;

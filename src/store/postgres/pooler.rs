@@ -83,7 +83,7 @@ impl From<ProbeError> for StoreError {
     fn from(error: ProbeError) -> Self {
         match error {
             ProbeError::TimedOut => Self::timed_out(),
-            ProbeError::Unsafe(why) => Self::misconfigured(why),
+            ProbeError::Unsafe(why) => Self::Misconfigured(why.to_owned()),
             ProbeError::NotConnected(error) => Self::failed(Fate::of_connecting(&error), &error),
             ProbeError::Failed(error) => Self::failed(Fate::of(&error), &error),
         }

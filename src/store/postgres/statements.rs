@@ -12,30 +12,18 @@
 )]
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
+use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use crate::{
     api::{
         rest::fields::Text,
-        tasks::{CreateTask, Task, UpdateTask},
+        tasks::{CreateTask, UpdateTask},
     },
-    store::{
-        entity::{self, columns},
-        owned::Owner,
-    },
+    store::{entity::columns, owned::Owner},
 };
 
 /// A statement with its arguments.
 pub type Statement = Query<'static, Postgres, PgArguments>;
-
-/// Runs a statement and reads all its tasks. A write that commits by itself is
-/// committed when this returns: the driver reads on to the server's last message.
-pub async fn fetch(
-    statement: Statement,
-    connection: &mut PgConnection,
-) -> Result<Vec<Task>, sqlx::Error> {
-    entity::tasks(statement.fetch_all(connection).await?)
-}
 
 /// One array: an element for each member.
 fn array<T, V>(members: &[T], element: impl Fn(&T) -> V) -> Vec<V> {
@@ -175,14 +163,4 @@ pub fn lock_counts(owners: &[Owner<'_>]) -> Statement {
 /// Opens the transaction of a batch with more than one kind of write.
 pub fn begin() -> Statement {
     sqlx::query("BEGIN")
-}
-
-/// Commits everything since [`begin`].
-pub fn commit() -> Statement {
-    sqlx::query("COMMIT")
-}
-
-/// Undoes everything since [`begin`].
-pub fn rollback() -> Statement {
-    sqlx::query("ROLLBACK")
 }

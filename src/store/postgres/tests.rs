@@ -6,7 +6,7 @@ use chrono::Utc;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sqlx::{AssertSqlSafe, Execute, Row};
 
-use super::{PostgresDriver, statements};
+use super::statements;
 use crate::{
     auth::User,
     store::{
@@ -14,6 +14,7 @@ use crate::{
         owned::{Owned, owned_by},
         requests::Write,
         tests::{Rig, new, user},
+        write,
     },
 };
 
@@ -29,12 +30,8 @@ async fn waits_without_other_locks(rig: &Rig, batch: &[Owned<Write>]) -> bool {
     let other = rig.outside.begin().await.unwrap();
     other.execute_unprepared(LOCK).await.unwrap();
     let pool = rig.outside.get_postgres_connection_pool();
-    let connection = pool.acquire().await.unwrap();
-    let mut driver = PostgresDriver {
-        connection,
-        quota: 10,
-    };
-    let write = driver.write(batch);
+    let mut driver = Driver::Postgres(pool.acquire().await.unwrap());
+    let write = write::run(batch, 10, &mut driver);
     let look = async {
         while rig.number(WAITING).await == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;

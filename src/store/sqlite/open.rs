@@ -51,7 +51,7 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
 fn prepare(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     if path.is_dir() {
-        return Err(StoreError::broken(format!(
+        return Err(StoreError::Broken(format!(
             "{shown} is a directory; wants a file"
         )));
     }
@@ -61,7 +61,7 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(|error| {
             let folder = folder.display();
-            StoreError::broken(format!("cannot create the folder {folder}: {error}"))
+            StoreError::Broken(format!("cannot create the folder {folder}: {error}"))
         })?;
     }
     Ok(())
@@ -76,7 +76,7 @@ fn is_locked(error: &DbErr) -> bool {
 fn cannot_open(path: &Path, error: &DbErr) -> StoreError {
     let message = driver_error(error).and_then(sqlx::Error::as_database_error);
     let message = message.map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    StoreError::broken(format!("cannot open {}: {message}", path.display()))
+    StoreError::Broken(format!("cannot open {}: {message}", path.display()))
 }
 
 #[cfg(test)]

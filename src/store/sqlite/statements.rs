@@ -1,44 +1,39 @@
-//! The statements of `SQLite`. A batch of writes is one transaction, which reads what
-//! it touches and writes the result. Every array is one JSON text.
+//! The statements of `SQLite`. Each takes the owners of a whole batch, as one JSON array,
+//! and matches owner **and** id row by row. No two members of a batch may name the same
+//! id. What they change of the owners' counts is written by [`recount`].
 #![expect(
     clippy::disallowed_methods,
     reason = "one of the places for SQL text; each statement names its owners"
 )]
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments, types::Json};
 
 use crate::{
     api::{
         rest::fields::Text,
-        tasks::{CreateTask, Task},
+        tasks::{CreateTask, UpdateTask},
     },
-    store::{
-        entity::{self, columns},
-        owned::Owner,
-    },
+    store::{entity::columns, owned::Owner},
 };
 
 /// A statement with its arguments.
 pub type Statement = Query<'static, Sqlite, SqliteArguments>;
 
-/// Runs a statement and reads all its tasks.
-pub async fn fetch(
-    statement: Statement,
-    connection: &mut SqliteConnection,
-) -> Result<Vec<Task>, sqlx::Error> {
-    entity::tasks(statement.fetch_all(connection).await?)
+/// The later of `$2` and a microsecond after `updated_at`, in the form of [`text`].
+macro_rules! later {
+    () => {
+        "(SELECT MAX($2, strftime('%Y-%m-%dT%H:%M:%S', us / 1000000, 'unixepoch') \
+         || printf('.%06d+00:00', us % 1000000)) FROM (SELECT \
+         strftime('%s', t.updated_at) * 1000000 + substr(t.updated_at, 21, 6) + 1 AS us))"
+    };
 }
 
-fn statement<T: Serialize>(
-    sql: &'static str,
-    members: impl IntoIterator<Item = T>,
-) -> Result<Statement, sqlx::Error> {
-    let members: Vec<_> = members.into_iter().collect();
-    let json = serde_json::to_string(&members);
-    let json = json.map_err(|error| sqlx::Error::Encode(error.into()))?;
-    Ok(sqlx::query(sql).bind(json))
+fn statement<T: Serialize>(sql: &'static str, members: impl IntoIterator<Item = T>) -> Statement {
+    sqlx::query(sql).bind(Json(members.into_iter().collect::<Vec<_>>()))
 }
 
 /// In the form that the driver reads.
@@ -52,13 +47,8 @@ pub fn begin() -> Statement {
     sqlx::query("BEGIN IMMEDIATE")
 }
 
-/// Commits everything since [`begin`].
-pub fn commit() -> Statement {
-    sqlx::query("COMMIT")
-}
-
 /// The tasks of these ids, each where it is its owner's.
-pub fn get(gets: &[(i64, Owner<'_>)]) -> Result<Statement, sqlx::Error> {
+pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
     statement(
         concat!(
             "SELECT ",
@@ -71,7 +61,7 @@ pub fn get(gets: &[(i64, Owner<'_>)]) -> Result<Statement, sqlx::Error> {
 }
 
 /// The whole lists of these owners, or their tasks that are completed or not.
-pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Result<Statement, sqlx::Error> {
+pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
     statement(
         concat!(
             "SELECT ",
@@ -83,78 +73,105 @@ pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Result<Statement, sqlx::Erro
     )
 }
 
-/// How many tasks each of these owners holds; no row for one who never had any.
-pub fn counts(owners: &[Owner<'_>]) -> Result<Statement, sqlx::Error> {
-    statement(
-        "SELECT user_id, tasks FROM task_counts \
-         WHERE user_id IN (SELECT value FROM json_each($1))",
-        owners.iter().map(|owner| owner.as_str()),
-    )
-}
-
-/// Writes how many tasks each of these owners holds.
-pub fn set_counts(counts: &[(Owner<'_>, i64)]) -> Result<Statement, sqlx::Error> {
-    statement(
-        "INSERT INTO task_counts (user_id, tasks) \
-         SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE TRUE \
-         ON CONFLICT (user_id) DO UPDATE SET tasks = excluded.tasks",
-        counts.iter().map(|(owner, tasks)| (owner.as_str(), tasks)),
-    )
-}
-
-/// Stores new tasks and returns them; their ids follow the order of the batch.
-pub fn create(
-    creates: &[(Owner<'_>, &CreateTask)],
-    now: DateTime<Utc>,
-) -> Result<Statement, sqlx::Error> {
-    let now = text(now);
+/// Stores the tasks of every owner whose quota has room for all of theirs, and none of
+/// another's, and returns them; their ids follow the order of the batch.
+pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Utc>) -> Statement {
+    let mut together: HashMap<Owner<'_>, usize> = HashMap::new();
+    for (owner, _) in creates {
+        *together.entry(*owner).or_default() += 1;
+    }
     statement(
         concat!(
             "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-             SELECT value ->> 0, value ->> 1, value ->> 2, FALSE, value ->> 3, value ->> 3 \
-             FROM json_each($1) ORDER BY key RETURNING ",
+             SELECT a.value ->> 0, a.value ->> 1, a.value ->> 2, FALSE, $2, $2 \
+             FROM json_each($1) AS a LEFT JOIN task_counts AS held \
+             ON held.user_id = a.value ->> 0 \
+             WHERE COALESCE(held.tasks, 0) + (a.value ->> 3) <= $3 ORDER BY a.key RETURNING ",
             columns!("")
         ),
         creates.iter().map(|(owner, new)| {
             let description = new.description.as_ref().map(Text::as_str);
-            (owner.as_str(), new.title.as_str(), description, &now)
+            (
+                owner.as_str(),
+                new.title.as_str(),
+                description,
+                together[owner],
+            )
         }),
     )
+    .bind(text(now))
+    .bind(quota)
 }
 
-/// Writes the present state of these tasks.
-pub fn update(tasks: &[(Owner<'_>, &Task)]) -> Result<Statement, sqlx::Error> {
+/// Sets `completed` and returns the tasks.
+pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Statement {
     statement(
-        "UPDATE tasks SET title = a.value ->> 2, description = a.value ->> 3, \
-         completed = a.value ->> 4, updated_at = a.value ->> 5 FROM json_each($1) AS a \
-         WHERE tasks.id = a.value ->> 0 AND tasks.user_id = a.value ->> 1",
-        tasks.iter().map(|(owner, task)| {
-            let Task {
-                id,
-                title,
-                description,
-                completed,
-                updated_at,
-                ..
-            } = task;
-            let updated_at = text(updated_at.0);
+        concat!(
+            "UPDATE tasks AS t SET completed = a.value ->> 2, updated_at = ",
+            later!(),
+            " FROM json_each($1) AS a \
+             WHERE t.id = a.value ->> 0 AND t.user_id = a.value ->> 1 RETURNING ",
+            columns!("")
+        ),
+        completes
+            .iter()
+            .map(|(id, owner, completed)| (id, owner.as_str(), completed)),
+    )
+    .bind(text(now))
+}
+
+/// Writes the fields that each update names, keeps the others, and returns the tasks.
+/// A null description alone would not tell "keep" from "clear".
+pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> Statement {
+    statement(
+        concat!(
+            "UPDATE tasks AS t SET title = a.value ->> 2, \
+             description = CASE WHEN a.value ->> 3 THEN a.value ->> 4 ELSE t.description END, \
+             completed = COALESCE(a.value ->> 5, t.completed), updated_at = ",
+            later!(),
+            " FROM json_each($1) AS a \
+             WHERE t.id = a.value ->> 0 AND t.user_id = a.value ->> 1 RETURNING ",
+            columns!("")
+        ),
+        updates.iter().map(|(id, owner, change)| {
+            let describes = !change.description.is_undefined();
+            let description = change.description.value().map(Text::as_str);
+            let title = change.title.as_str();
             (
                 id,
                 owner.as_str(),
                 title,
+                describes,
                 description,
-                completed,
-                updated_at,
+                change.completed,
             )
         }),
     )
+    .bind(text(now))
 }
 
-/// Removes these tasks.
-pub fn delete(tasks: &[(i64, Owner<'_>)]) -> Result<Statement, sqlx::Error> {
+/// Removes the tasks and returns them.
+pub fn delete(deletes: &[(i64, Owner<'_>)]) -> Statement {
     statement(
-        "DELETE FROM tasks WHERE (id, user_id) IN \
-         (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
-        tasks.iter().map(|(id, owner)| (id, owner.as_str())),
+        concat!(
+            "DELETE FROM tasks WHERE (id, user_id) IN \
+             (SELECT value ->> 0, value ->> 1 FROM json_each($1)) RETURNING ",
+            columns!("")
+        ),
+        deletes.iter().map(|(id, owner)| (id, owner.as_str())),
+    )
+}
+
+/// Changes how many tasks each of these owners holds. An owner whose tasks were never
+/// counted gets no negative count.
+pub fn recount(recounts: &[(Owner<'_>, i64)]) -> Statement {
+    statement(
+        "INSERT INTO task_counts (user_id, tasks) \
+         SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE value ->> 1 > 0 \
+         OR value ->> 0 IN (SELECT user_id FROM task_counts) \
+         ON CONFLICT (user_id) DO UPDATE SET tasks = tasks + excluded.tasks",
+        recounts
+            .iter()
+            .map(|(owner, tasks)| (owner.as_str(), tasks)),
     )
 }

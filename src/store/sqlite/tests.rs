@@ -1,5 +1,6 @@
 //! How `SQLite` runs the statements: by which index.
 
+use chrono::Utc;
 use sea_orm::DatabaseConnection;
 use sqlx::{AssertSqlSafe, Execute, Row};
 
@@ -29,15 +30,18 @@ async fn lists_and_tasks_are_read_from_an_index() {
     store.migrate_up().await.unwrap();
     let file = store.engine().control();
 
-    let list = plan(file, statements::list(&[]).unwrap()).await;
+    let now = Utc::now();
+
+    let list = plan(file, statements::list(&[])).await;
     let search = "SEARCH t USING INDEX tasks_by_user (user_id=?)";
     assert!(list.contains(search), "{list}");
     for statement in [
         statements::get(&[]),
-        statements::update(&[]),
+        statements::complete(&[], now),
+        statements::update(&[], now),
         statements::delete(&[]),
     ] {
-        let plan = plan(file, statement.unwrap()).await;
+        let plan = plan(file, statement).await;
         assert!(
             plan.contains("SEARCH t") && !plan.contains("SCAN t"),
             "{plan}"
