@@ -8,11 +8,12 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::AddData};
 use poem_openapi::OpenApiService;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::{
     api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
-    auth::{ClaimPolicy, KeySetTimes, Secret, TokenSources, Verifier, sign_hs256_for},
+    auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256_for},
     config::{Config, ConfigError, ConfigErrors},
     middleware::{
         Front, Settings, health,
@@ -45,7 +46,7 @@ impl StartError {
 
 /// Reads `DATABASE_URL`.
 pub fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
-    DatabaseUrl::parse(config.database_url.reveal())
+    DatabaseUrl::parse(config.database_url.expose_secret())
         .map_err(|error| StartError::config("DATABASE_URL", &error))
 }
 
@@ -83,14 +84,12 @@ pub fn sign_token(
         let message = "is not set; wants the secret to sign the token with";
         return Err(StartError::config("BETTER_AUTH_SECRET", &message));
     };
-    let secret = Secret::new(secret.reveal());
-    sign_hs256_for(&explicit_claims(config), &secret, subject, lifetime)
+    sign_hs256_for(&explicit_claims(config), secret, subject, lifetime)
         .map_err(|error| StartError::Failed(format!("no token for {subject:?}: {error}")))
 }
 
 /// The verifier that the configuration describes.
 pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
-    let secret = config.better_auth_secret.as_ref();
     // Better Auth's default: issuer and audience of its key-set tokens are its
     // own origin. Tokens by the shared secret are the application's own make.
     let implied = |explicit: &[String]| match &config.better_auth_origin {
@@ -98,7 +97,7 @@ pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
         _ => explicit.to_vec(),
     };
     Verifier::new(TokenSources {
-        secret: secret.map(|secret| Secret::new(secret.reveal())),
+        secret: config.better_auth_secret.clone(),
         key_set_urls: config.key_set_urls.clone(),
         key_set_claims: ClaimPolicy {
             issuers: implied(&config.issuers),

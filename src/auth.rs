@@ -27,8 +27,9 @@ mod sign;
 mod token_cache;
 mod verifier;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
+use secrecy::SecretString;
 use url::Url;
 
 pub use error::{AuthError, KeySetsUnavailable, Reason, SetupError, SignError};
@@ -51,29 +52,6 @@ impl User {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
-    }
-}
-
-/// A secret that is shared with the issuer. It never shows itself in a log.
-#[derive(Clone)]
-pub struct Secret(Arc<str>);
-
-impl Secret {
-    /// Takes the secret as it was configured; its UTF-8 bytes are the key.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into().into())
-    }
-
-    /// The raw bytes that sign and verify.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("[redacted]")
     }
 }
 
@@ -104,8 +82,8 @@ pub struct ClaimPolicy {
 /// | `JWT_ISSUER`, `JWT_AUDIENCE` | these | these |
 #[derive(Clone, Debug, Default)]
 pub struct TokenSources {
-    /// Verifies HS256, and nothing else does.
-    pub secret: Option<Secret>,
+    /// Verifies HS256, and nothing else does; its UTF-8 bytes are the key.
+    pub secret: Option<SecretString>,
     /// What the tokens signed with the secret must claim.
     pub secret_claims: ClaimPolicy,
     /// Where the key sets are (RFC 7517, section 5), `http` or `https`. Their keys

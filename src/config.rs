@@ -9,6 +9,7 @@ mod traces;
 
 use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -55,24 +56,6 @@ impl fmt::Display for Environment {
     }
 }
 
-/// A value that no log and no error may show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sensitive(String);
-
-impl Sensitive {
-    /// The value itself.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Sensitive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// The configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -83,9 +66,9 @@ pub struct Config {
     /// `PORT`; 0 takes a free one.
     pub port: u16,
     /// `DATABASE_URL`, as given; it may hold a password.
-    pub database_url: Sensitive,
+    pub database_url: SecretString,
     /// `BETTER_AUTH_SECRET`: turns HS256 tokens on.
-    pub better_auth_secret: Option<Sensitive>,
+    pub better_auth_secret: Option<SecretString>,
     /// The origin of `BETTER_AUTH_URL` (RFC 6454, section 6.2).
     pub better_auth_origin: Option<String>,
     /// `JWKS_URL`, or what `BETTER_AUTH_URL` implies: turns key sets on.
@@ -163,7 +146,7 @@ impl Config {
             environment,
             host: reader.host(),
             port: reader.port(),
-            database_url: Sensitive(reader.text("DATABASE_URL", "sqlite://data/tasks.db")),
+            database_url: reader.text("DATABASE_URL", "sqlite://data/tasks.db").into(),
             better_auth_secret: reader.secret(environment),
             better_auth_origin: origin,
             key_set_urls,
@@ -207,11 +190,6 @@ impl Config {
     #[must_use]
     pub fn verifies_tokens(&self) -> bool {
         self.better_auth_secret.is_some() || !self.key_set_urls.is_empty()
-    }
-
-    /// Sets the shared secret, as development does where no key source is set.
-    pub fn set_secret(&mut self, secret: String) {
-        self.better_auth_secret = Some(Sensitive(secret));
     }
 }
 
@@ -358,7 +336,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         origins
     }
 
-    fn secret(&mut self, environment: Environment) -> Option<Sensitive> {
+    fn secret(&mut self, environment: Environment) -> Option<SecretString> {
         let secret = self.value("BETTER_AUTH_SECRET")?;
         if environment != Environment::Development && secret.len() < SECRET_BYTES {
             let got = secret.len();
@@ -367,7 +345,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 format!("got {got} bytes, wants at least {SECRET_BYTES} in {environment}"),
             );
         }
-        Some(Sensitive(secret))
+        Some(secret.into())
     }
 
     fn log_filter(&mut self, variable: &'static str, default: &str) -> String {

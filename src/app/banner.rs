@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use secrecy::ExposeSecret;
+
 use crate::{
     app::{StartError, sign_token},
     config::{Config, Environment, SECRET_BYTES},
@@ -23,7 +25,7 @@ pub fn make_secret_where_none(config: &mut Config) -> Result<bool, StartError> {
     let mut bytes = [0_u8; SECRET_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| StartError::Failed(format!("no random bytes can be had: {error}")))?;
-    config.set_secret(hex::encode(bytes));
+    config.better_auth_secret = Some(hex::encode(bytes).into());
     Ok(true)
 }
 
@@ -73,7 +75,7 @@ pub fn show(
         println!("\nA token comes from your application: see the README, \"Better Auth\".");
         return Ok(());
     };
-    if secret.reveal().len() < SECRET_BYTES {
+    if secret.expose_secret().len() < SECRET_BYTES {
         println!(
             "\nBETTER_AUTH_SECRET is shorter than {SECRET_BYTES} bytes; production will refuse it."
         );

@@ -2,12 +2,10 @@
 //! few requests an issuer sees however many come here. Knows nothing of HTTP and
 //! of tokens' claims.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -15,7 +13,10 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{fetch::FetchError, jwk::Key, keys::Keys};
-use crate::telemetry::{metrics, traces};
+use crate::{
+    duration::whole_seconds,
+    telemetry::{metrics, traces},
+};
 
 /// How long key sets are kept and how often an issuer is asked. The default is
 /// the contract's; tests shorten it.
@@ -131,7 +132,9 @@ impl KeySet {
         let now = Instant::now();
         let state = self.0.state(now);
         state.good.clone().ok_or_else(|| Unavailable {
-            retry_after: whole_seconds(state.next_attempt.unwrap_or(now) - now),
+            retry_after: Duration::from_secs(whole_seconds(
+                state.next_attempt.unwrap_or(now) - now,
+            )),
         })
     }
 
@@ -176,7 +179,7 @@ impl KeySet {
 impl Shared {
     /// The state at `now`: keys past all use are forgotten.
     fn state(&self, now: Instant) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state
             .good
             .take_if(|keys| now.duration_since(keys.as_of) >= self.times.stale);
@@ -264,18 +267,6 @@ async fn landing(flight: Option<watch::Receiver<()>>) {
         // Nothing is ever sent: this ends with an error when the task drops the sender.
         let _ = flight.changed().await;
     }
-}
-
-/// What a `Retry-After` header can say.
-fn whole_seconds(duration: Duration) -> Duration {
-    Duration::from_secs(
-        duration
-            .as_millis()
-            .div_ceil(1000)
-            .max(1)
-            .try_into()
-            .unwrap_or(u64::MAX),
-    )
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{EncodingKey, Header};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::{ClaimPolicy, Secret, SignError, claims};
+use super::{ClaimPolicy, SignError, claims};
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -21,7 +22,11 @@ struct Claims<'a> {
 
 /// Signs a token for `subject` that holds from now for `lifetime` (in whole
 /// seconds), with `sub`, `iat` and `exp`.
-pub fn sign_hs256(secret: &Secret, subject: &str, lifetime: Duration) -> Result<String, SignError> {
+pub fn sign_hs256(
+    secret: &SecretString,
+    subject: &str,
+    lifetime: Duration,
+) -> Result<String, SignError> {
     sign_hs256_for(&ClaimPolicy::default(), secret, subject, lifetime)
 }
 
@@ -30,11 +35,12 @@ pub fn sign_hs256(secret: &Secret, subject: &str, lifetime: Duration) -> Result<
 /// token without them is refused.
 pub fn sign_hs256_for(
     policy: &ClaimPolicy,
-    secret: &Secret,
+    secret: &SecretString,
     subject: &str,
     lifetime: Duration,
 ) -> Result<String, SignError> {
-    if secret.as_bytes().is_empty() {
+    let secret = secret.expose_secret().as_bytes();
+    if secret.is_empty() {
         return Err(SignError::EmptySecret);
     }
     if !claims::is_subject(subject) {
@@ -55,6 +61,6 @@ pub fn sign_hs256_for(
         iss: policy.issuers.first().map(String::as_str),
         aud: policy.audiences.first().map(String::as_str),
     };
-    let key = EncodingKey::from_secret(secret.as_bytes());
+    let key = EncodingKey::from_secret(secret);
     jsonwebtoken::encode(&Header::default(), &claims, &key).map_err(|_| SignError::Signature)
 }

@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::{
@@ -46,13 +47,13 @@ impl Verifier {
         if sources
             .secret
             .as_ref()
-            .is_some_and(|secret| secret.as_bytes().is_empty())
+            .is_some_and(|secret| secret.expose_secret().is_empty())
         {
             return Err(SetupError::EmptySecret);
         }
         let secret = sources
             .secret
-            .map(|secret| DecodingKey::from_secret(secret.as_bytes()));
+            .map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes()));
         let mut key_sets = Vec::new();
         for url in sources.key_set_urls {
             let endpoint = Endpoint::new(url)?;

@@ -1,5 +1,7 @@
 //! What is read, what is refused, and what never shows.
 
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
@@ -13,7 +15,10 @@ fn nothing_set_is_development_with_every_default() {
 
     assert_eq!(config.environment, Environment::Development);
     assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 8000));
-    assert_eq!(config.database_url.reveal(), "sqlite://data/tasks.db");
+    assert_eq!(
+        config.database_url.expose_secret(),
+        "sqlite://data/tasks.db"
+    );
     assert_eq!(config.cors_origins, ["http://localhost:3000"]);
     assert_eq!(config.tasks_per_user, 10_000);
     assert_eq!(config.limits, LimitsConfig::default());
@@ -233,7 +238,7 @@ fn the_headers_for_a_collector_are_read_and_never_shown() {
 
     let headers = config.traces.as_ref().unwrap().headers.iter();
     let headers: Vec<_> = headers
-        .map(|(name, value)| (name.as_str(), value.reveal()))
+        .map(|(name, value)| (name.as_str(), value.expose_secret()))
         .collect();
     assert_eq!(
         headers,

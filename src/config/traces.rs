@@ -2,9 +2,10 @@
 //! Environment Variable Specification" and "OpenTelemetry Protocol Exporter").
 
 use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 use url::Url;
 
-use super::{Reader, Sensitive, http_url};
+use super::{Reader, http_url};
 
 /// Where traces go, and which.
 #[derive(Debug, Clone)]
@@ -12,7 +13,7 @@ pub struct TracesConfig {
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, and `/v1/traces` behind it.
     pub endpoint: Url,
     /// `OTEL_EXPORTER_OTLP_HEADERS`: names and values, which are often keys.
-    pub headers: Vec<(String, Sensitive)>,
+    pub headers: Vec<(String, SecretString)>,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: String,
     /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
@@ -72,7 +73,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// Pairs as in the header of W3C Baggage, without properties.
-    fn headers(&mut self, variable: &'static str) -> Vec<(String, Sensitive)> {
+    fn headers(&mut self, variable: &'static str) -> Vec<(String, SecretString)> {
         let pair = |text: &str| {
             let (name, value) = text.split_once('=')?;
             let name = name.trim();
@@ -81,7 +82,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             let fits = !name.is_empty()
                 && name.bytes().all(is_token)
                 && value.bytes().all(|b| (b' '..0x7f).contains(&b));
-            fits.then(|| (name.to_owned(), Sensitive(value.into_owned())))
+            fits.then(|| (name.to_owned(), value.into_owned().into()))
         };
         let mut headers = Vec::new();
         for (index, text) in self.list(variable).into_iter().enumerate() {

@@ -12,12 +12,13 @@ use poem_openapi::types::MaybeUndefined;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, sea_query::Expr,
 };
+use secrecy::SecretString;
 
 use self::database::TestDatabase;
 use super::{entity::task, *};
 use crate::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
-    auth::{Secret, TokenSources, User, Verifier, sign_hs256},
+    auth::{TokenSources, User, Verifier, sign_hs256},
 };
 
 #[path = "../../tests/support/src/database.rs"]
@@ -79,7 +80,7 @@ fn titled(title: &str) -> UpdateTask {
 }
 
 pub async fn user(name: &str) -> User {
-    let secret = Secret::new("a secret of the tests, long enough for HS256");
+    let secret = SecretString::from("a secret of the tests, long enough for HS256");
     let token = sign_hs256(&secret, name, Duration::from_mins(1)).unwrap();
     let sources = TokenSources {
         secret: Some(secret),

@@ -31,6 +31,7 @@ use opentelemetry_sdk::{
     trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter},
 };
 use reqwest::{Method, blocking::Client, header::HeaderMap, redirect::Policy};
+use secrecy::ExposeSecret;
 use tracing::{Span, Subscriber, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
@@ -100,7 +101,7 @@ fn exporter(
         .build()
         .map_err(|error| SetupError(error.to_string()))?;
     let headers = config.headers.iter();
-    let headers = headers.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    let headers = headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
         .with_http_client(client)

@@ -6,7 +6,8 @@ mod forms;
 mod good;
 mod signatures;
 
-use tasks_api::auth::{AuthError, ClaimPolicy, Reason, Secret, TokenSources, Verifier};
+use secrecy::SecretString;
+use tasks_api::auth::{AuthError, ClaimPolicy, Reason, TokenSources, Verifier};
 
 use crate::{
     key_server::{Answer, KeyServer},
@@ -63,7 +64,7 @@ async fn judge_all(signer: &Signer) {
         audiences: vec!["first".into(), AUDIENCE.into()],
     };
     let verifier = Verifier::new(TokenSources {
-        secret: Some(Secret::new(SECRET)),
+        secret: Some(SecretString::from(SECRET)),
         secret_claims: policy.clone(),
         key_set_urls: vec![server.url.clone()],
         key_set_claims: policy,

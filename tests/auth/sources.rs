@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::json;
 use tasks_api::auth::{
-    AuthError, ClaimPolicy, Reason, Secret, SetupError, SignError, TokenSources, Verifier,
-    sign_hs256, sign_hs256_for,
+    AuthError, ClaimPolicy, Reason, SetupError, SignError, TokenSources, Verifier, sign_hs256,
+    sign_hs256_for,
 };
 use url::Url;
 
@@ -19,7 +20,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 fn secret_alone() -> TokenSources {
     TokenSources {
-        secret: Some(Secret::new(SECRET)),
+        secret: Some(SecretString::from(SECRET)),
         ..TokenSources::default()
     }
 }
@@ -115,7 +116,7 @@ async fn without_a_policy_any_issuer_and_audience_will_do() {
 async fn the_secret_is_its_raw_bytes() {
     let encoded = encode([7; 32]);
     let verifier = Verifier::new(TokenSources {
-        secret: Some(Secret::new(encoded.clone())),
+        secret: Some(SecretString::from(encoded.clone())),
         ..TokenSources::default()
     })
     .unwrap();
@@ -132,7 +133,7 @@ async fn the_secret_is_its_raw_bytes() {
 
 #[tokio::test]
 async fn a_token_of_our_own_is_accepted() {
-    let secret = Secret::new(SECRET);
+    let secret = SecretString::from(SECRET);
     let policy = ClaimPolicy {
         issuers: vec!["https://a.test".into(), "https://b.test".into()],
         audiences: vec!["api".into()],
@@ -156,9 +157,9 @@ async fn a_token_of_our_own_is_accepted() {
 
 #[test]
 fn a_token_that_would_be_refused_is_not_signed() {
-    let secret = Secret::new(SECRET);
+    let secret = SecretString::from(SECRET);
     for (secret, subject, lifetime, error) in [
-        (&Secret::new(""), "ana", HOUR, SignError::EmptySecret),
+        (&SecretString::from(""), "ana", HOUR, SignError::EmptySecret),
         (&secret, "", HOUR, SignError::Subject),
         (&secret, " ", HOUR, SignError::Subject),
         (&secret, "a\n", HOUR, SignError::Subject),
@@ -181,7 +182,7 @@ fn a_configuration_that_cannot_verify_is_refused() {
         ..TokenSources::default()
     };
     let empty = TokenSources {
-        secret: Some(Secret::new("")),
+        secret: Some(SecretString::from("")),
         ..TokenSources::default()
     };
     for (sources, error) in [
@@ -211,9 +212,9 @@ fn nothing_shows_the_secret() {
     let verifier = Verifier::new(secret_alone()).unwrap();
     let shown = format!(
         "{:?} {:?} {verifier:?}",
-        Secret::new(SECRET),
+        SecretString::from(SECRET),
         secret_alone()
     );
-    assert!(shown.contains("[redacted]"));
+    assert!(shown.contains("[REDACTED]"));
     assert!(!shown.contains("shared secret"), "{shown}");
 }

@@ -23,9 +23,10 @@ use proptest::{
     sample::select,
     test_runner::{Config as Cases, TestCaseError, TestRunner},
 };
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tasks_api::{
-    auth::{Secret, TokenSources, Verifier},
+    auth::{TokenSources, Verifier},
     config::Config,
     store::DatabaseUrl,
 };
@@ -154,7 +155,7 @@ fn any_request_has_an_answer_that_the_document_has() {
 fn no_token_is_accepted_but_the_one_that_was_signed() {
     let runtime = runtime();
     let sources = TokenSources {
-        secret: Some(Secret::new(SECRET)),
+        secret: Some(SecretString::from(SECRET)),
         ..TokenSources::default()
     };
     let verifier = Verifier::new(sources).unwrap();

@@ -14,11 +14,12 @@ use poem::{
     endpoint::BoxEndpoint,
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
 };
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::TaskService,
     app::routes,
-    auth::{Secret, TokenSources, Verifier},
+    auth::{TokenSources, Verifier},
     config::Config,
     middleware::{Settings, health::Readiness},
     store::{DatabaseUrl, Store},
@@ -73,7 +74,7 @@ impl App {
 
     fn with(service: impl TaskService, readiness: Readiness, variables: &[(&str, &str)]) -> Self {
         let verifier = Verifier::new(TokenSources {
-            secret: Some(Secret::new(SECRET)),
+            secret: Some(SecretString::from(SECRET)),
             ..TokenSources::default()
         });
         let fixed = [("CORS_ORIGINS", ORIGIN), ("BETTER_AUTH_SECRET", SECRET)];
