@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
-    auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256_for},
+    auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
     config::{Config, ConfigError, ConfigErrors},
     middleware::{
         Front, Settings, health,
@@ -84,7 +84,7 @@ pub fn sign_token(
         let message = "is not set; wants the secret to sign the token with";
         return Err(StartError::config("BETTER_AUTH_SECRET", &message));
     };
-    sign_hs256_for(&explicit_claims(config), secret, subject, lifetime)
+    sign_hs256(secret, &explicit_claims(config), subject, lifetime)
         .map_err(|error| StartError::Failed(format!("no token for {subject:?}: {error}")))
 }
 

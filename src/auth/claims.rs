@@ -1,32 +1,53 @@
-//! Every rule about a token's claims (RFC 7519, section 4.1), and the only place
-//! that decides them. Pure: no key, no clock, no network.
+//! The rules for a token's claims (RFC 7519, section 4.1), and the only place that
+//! decides them. Pure but for [`now`]: no key and no network.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use super::{ClaimPolicy, Reason};
+use super::error::Reason;
 
-/// How far two clocks may be apart, in seconds.
+/// The clock difference that is tolerated, in seconds.
 const LEEWAY: u64 = 30;
 
-/// The last second of the year 9999. A date beyond it is a mistake, most often
-/// milliseconds where RFC 7519 wants seconds: such a token would never expire.
-pub(super) const LATEST: u64 = 253_402_300_799;
+/// The last second of the year 9999. A later date is an error, most often
+/// milliseconds in place of seconds: such a token would never expire.
+pub(super) const MAX_DATE: u64 = 253_402_300_799;
 
-/// The most Unicode scalar values a subject has.
+/// The most Unicode scalar values in a subject.
 const MAX_SUBJECT: usize = 255;
 
-/// The claims' subject, and the second (since 1970) from which on they are no
-/// longer good, if all of them are as they must be at `now`. Registered claims of a wrong type are refused whether or not the
-/// policy looks at them: a token that breaks RFC 7519 in one place is not to be
-/// trusted in another.
-pub(super) fn subject<'a>(
+/// The `iss` and `aud` that the tokens of one source must have.
+///
+/// An empty list leaves its claim unchecked, except for its type. A list with
+/// entries makes the claim **required**: `iss` must equal one entry, `aud` must
+/// be or contain one, compared byte by byte (RFC 7519, sections 4.1.1 and 4.1.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimPolicy {
+    /// The accepted issuers; if empty, any issuer or none.
+    pub issuers: Vec<String>,
+    /// The audiences that name this API; if empty, any audience or none.
+    pub audiences: Vec<String>,
+}
+
+/// What a verifier needs of valid claims.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ValidClaims<'a> {
+    pub(super) subject: &'a str,
+    /// When they stop being valid: `exp` and the leeway, in seconds since 1970.
+    pub(super) expires_at: u64,
+}
+
+/// Validates the claims at `now`, in seconds since 1970. Registered claims of a wrong
+/// type are rejected whether or not the policy requires them: a token that violates
+/// RFC 7519 in one place is not trusted in another.
+pub(super) fn validate<'a>(
     claims: &'a Map<String, Value>,
     policy: &ClaimPolicy,
     now: u64,
-) -> Result<(&'a str, u64), Reason> {
-    let expiry = date(claims, "exp")?.ok_or(Reason::Missing("exp"))?;
-    let until = expiry + LEEWAY;
-    if now >= until {
+) -> Result<ValidClaims<'a>, Reason> {
+    let expires_at = date(claims, "exp")?.ok_or(Reason::Missing("exp"))? + LEEWAY;
+    if now >= expires_at {
         return Err(Reason::Expired);
     }
     if date(claims, "nbf")?.is_some_and(|start| start > now + LEEWAY) {
@@ -38,17 +59,27 @@ pub(super) fn subject<'a>(
     check_issuer(text(claims, "iss")?, &policy.issuers)?;
     check_audience(audiences(claims)?, &policy.audiences)?;
 
-    // Never anything but `sub`: Better Auth signs e-mail verification and session
-    // cookies with the same secret, and what they name is not a signed-in user.
+    // No fallback to another claim: Better Auth signs e-mail verification tokens and
+    // session cookies with the same secret, and these identify no signed-in user.
     let subject = text(claims, "sub")?.ok_or(Reason::Missing("sub"))?;
-    if is_subject(subject) {
-        Ok((subject, until))
-    } else {
-        Err(Reason::Subject)
+    if !is_subject(subject) {
+        return Err(Reason::Subject);
     }
+    Ok(ValidClaims {
+        subject,
+        expires_at,
+    })
 }
 
-/// Whether a text can name a user: 1 to 255 characters, not blank, without
+/// The time as claims state it: seconds since 1970. A clock before 1970 makes every
+/// token expired, not every token valid.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(MAX_DATE, |since| since.as_secs())
+}
+
+/// Whether a text is a valid user id: 1 to 255 characters, not blank, without
 /// control characters.
 pub(super) fn is_subject(text: &str) -> bool {
     !text.trim().is_empty()
@@ -83,7 +114,7 @@ fn check_audience(audiences: Option<Vec<&str>>, accepted: &[String]) -> Result<(
     }
 }
 
-/// A claim that is a text; `null` is not an absent one.
+/// A string claim. `null` is a wrong type, not an absent claim.
 fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Reason> {
     claims
         .get(name)
@@ -91,7 +122,7 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
         .transpose()
 }
 
-/// `aud`: one text, or an array of nothing but texts.
+/// `aud`: a string, or an array of strings.
 fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, Reason> {
     let wrong = Reason::ClaimType("aud");
     match claims.get("aud") {
@@ -106,15 +137,15 @@ fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, Reason> {
     }
 }
 
-/// A date: whole seconds since 1970, up to the year 9999. RFC 7519 would allow
-/// fractions; no issuer needs them, and an integer has no `1e400`.
+/// A date: whole seconds since 1970, up to the year 9999. RFC 7519 (section 2)
+/// allows fractions; no known issuer sends them, and an integer cannot be `1e400`.
 fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<u64>, Reason> {
     claims
         .get(name)
         .map(|value| {
             value
                 .as_u64()
-                .filter(|&second| second <= LATEST)
+                .filter(|&second| second <= MAX_DATE)
                 .ok_or(Reason::ClaimType(name))
         })
         .transpose()
@@ -128,37 +159,38 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000;
 
-    fn judge(changes: &Value) -> Result<String, Reason> {
+    /// The subject of claims that are valid but for `changes`.
+    fn validate_with(changes: &Value) -> Result<String, Reason> {
         let mut claims = json!({"sub": "ana", "exp": NOW + 60});
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
         let policy = ClaimPolicy::default();
-        subject(claims.as_object().unwrap(), &policy, NOW).map(|(subject, _)| subject.to_owned())
+        validate(claims.as_object().unwrap(), &policy, NOW).map(|valid| valid.subject.to_owned())
     }
 
     #[test]
-    fn the_leeway_is_thirty_seconds_to_the_second() {
+    fn the_leeway_is_exactly_thirty_seconds() {
         let ok = Ok("ana".to_owned());
         for (changes, expected) in [
             (json!({"exp": NOW - 29}), ok.clone()),
             (json!({"exp": NOW - 30}), Err(Reason::Expired)),
             (json!({"exp": 0}), Err(Reason::Expired)),
-            (json!({"exp": LATEST}), ok.clone()),
-            (json!({"exp": LATEST + 1}), Err(Reason::ClaimType("exp"))),
+            (json!({"exp": MAX_DATE}), ok.clone()),
+            (json!({"exp": MAX_DATE + 1}), Err(Reason::ClaimType("exp"))),
             (json!({"nbf": NOW + 30}), ok.clone()),
             (json!({"nbf": NOW + 31}), Err(Reason::NotYetValid)),
             (json!({"iat": NOW + 30}), ok),
             (json!({"iat": NOW + 31}), Err(Reason::IssuedInFuture)),
         ] {
-            assert_eq!(judge(&changes), expected, "{changes}");
+            assert_eq!(validate_with(&changes), expected, "{changes}");
         }
     }
 
     #[test]
-    fn a_subject_is_counted_in_characters_and_kept_to_the_letter() {
+    fn a_subject_is_measured_in_characters_and_kept_unchanged() {
         for good in ["1", " ana ", "ü", &"ü".repeat(255), "a b"] {
-            assert_eq!(judge(&json!({"sub": good})), Ok(good.to_owned()));
+            assert_eq!(validate_with(&json!({"sub": good})), Ok(good.to_owned()));
         }
         for bad in [
             "",
@@ -170,7 +202,11 @@ mod tests {
             "\u{85}a",
             "\u{7f}",
         ] {
-            assert_eq!(judge(&json!({"sub": bad})), Err(Reason::Subject), "{bad:?}");
+            assert_eq!(
+                validate_with(&json!({"sub": bad})),
+                Err(Reason::Subject),
+                "{bad:?}"
+            );
         }
     }
 
@@ -205,7 +241,7 @@ mod tests {
         ] {
             let claims = json!({"sub": "ana", "exp": NOW, "iss": iss, "aud": aud});
             assert_eq!(
-                subject(claims.as_object().unwrap(), &policy, NOW).map(|(subject, _)| subject),
+                validate(claims.as_object().unwrap(), &policy, NOW).map(|valid| valid.subject),
                 expected,
                 "{claims}"
             );
@@ -214,8 +250,8 @@ mod tests {
             ("iss", json!({"sub": "ana", "exp": NOW, "aud": "api"})),
             ("aud", json!({"sub": "ana", "exp": NOW, "iss": "https://a"})),
         ] {
-            let judged = subject(claims.as_object().unwrap(), &policy, NOW);
-            assert_eq!(judged, Err(Reason::Missing(missing)));
+            let result = validate(claims.as_object().unwrap(), &policy, NOW);
+            assert_eq!(result, Err(Reason::Missing(missing)));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! One download of a key set, with its limits. When to download is the cache's
-//! business; must not import it.
+//! One download of a key set, with its limits. The cache decides when to fetch;
+//! must not import it.
 
 use std::{error::Error, sync::Arc};
 
@@ -8,25 +8,25 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use super::{
-    SetupError,
+    error::SetupError,
     jwk::{self, Key},
 };
 
-/// The longest key set that is read, in bytes. A real one has one to ten.
+/// The longest key set that is read, in bytes. A real one has 1 to 10 keys.
 const MAX_LENGTH: usize = 256 * 1024;
 
-/// Why there is no new key set.
+/// Why a key set could not be fetched.
 #[derive(Debug, Error)]
 pub(super) enum FetchError {
     #[error("{0}")]
     Connection(String),
-    #[error("it answered too slowly")]
+    #[error("the request timed out")]
     TimedOut,
-    #[error("it answered with status {0}, not 200")]
+    #[error("it responded with status {0}, not 200")]
     Status(StatusCode),
-    #[error("its answer is longer than 256 KiB")]
+    #[error("its response is longer than 256 KiB")]
     TooLong,
-    #[error("its answer is not a JSON Web Key Set")]
+    #[error("its response is not a JSON Web Key Set")]
     NotAKeySet,
     #[error("its key set has no usable key")]
     NoUsableKey,
@@ -34,7 +34,7 @@ pub(super) enum FetchError {
 
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {
-        // The address may hold a password, and what went wrong is in the sources.
+        // The URL may contain a password, and the cause is in the sources.
         let error = error.without_url();
         let mut text = error.to_string();
         let mut source = error.source();
@@ -46,7 +46,7 @@ impl From<reqwest::Error> for FetchError {
     }
 }
 
-/// Where a key set is.
+/// The URL of a key set, and a client for it.
 pub(super) struct Endpoint {
     client: Client,
     url: Url,
@@ -55,10 +55,10 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(url: Url) -> Result<Arc<Self>, SetupError> {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(SetupError::KeySetUrl(without_secrets(&url)));
+            return Err(SetupError::KeySetUrl(redacted(&url)));
         }
-        // A redirect could lead anywhere, and fetches are minutes apart: no
-        // connection is worth keeping.
+        // A redirect could lead anywhere. Fetches are minutes apart, so no idle
+        // connection is kept.
         let mut client = Client::builder()
             .redirect(Policy::none())
             .referer(false)
@@ -73,12 +73,12 @@ impl Endpoint {
         Ok(Arc::new(Self { client, url }))
     }
 
-    /// The address as it may be logged.
-    pub(super) fn name(&self) -> String {
-        without_secrets(&self.url)
+    /// The URL without user, password, query and fragment, for the log.
+    pub(super) fn redacted_url(&self) -> String {
+        redacted(&self.url)
     }
 
-    /// Downloads the set. The caller bounds the time.
+    /// Downloads the set. The caller sets the timeout.
     pub(super) async fn fetch(&self) -> Result<Vec<Key>, FetchError> {
         let request = self
             .client
@@ -88,7 +88,7 @@ impl Endpoint {
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
-        // Counted as it arrives, whatever `Content-Length` promised.
+        // `Content-Length` is not trusted.
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_LENGTH {
@@ -96,7 +96,7 @@ impl Endpoint {
             }
             body.extend_from_slice(&chunk);
         }
-        let keys = jwk::read_set(&body).ok_or(FetchError::NotAKeySet)?;
+        let keys = jwk::parse_set(&body).ok_or(FetchError::NotAKeySet)?;
         if keys.is_empty() {
             Err(FetchError::NoUsableKey)
         } else {
@@ -105,7 +105,7 @@ impl Endpoint {
     }
 }
 
-/// A proxy of the environment cannot reach this machine's own loopback.
+/// A proxy from the environment cannot reach the loopback of this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
@@ -115,12 +115,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The address without user, password, query and fragment.
-fn without_secrets(url: &Url) -> String {
+fn redacted(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // These fail on addresses that cannot hold either.
+    // These fail only on URLs that cannot contain a user or password.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
@@ -134,6 +133,6 @@ mod tests {
     fn an_address_is_logged_without_its_secrets() {
         let url =
             Url::parse("https://ana:hunter2@issuer.test:8443/jwks?key=s3cret#s3cret").unwrap();
-        assert_eq!(without_secrets(&url), "https://issuer.test:8443/jwks");
+        assert_eq!(redacted(&url), "https://issuer.test:8443/jwks");
     }
 }

@@ -1,5 +1,5 @@
 //! Published keys (RFC 7517, RFC 7518 section 6, RFC 8037): which of them are
-//! used, and for what. A key that cannot be used is skipped, never guessed at.
+//! used, and for which algorithms. An unusable key is skipped, never guessed at.
 //! Must not import the network.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// The most keys of a set that are used.
 pub(super) const MAX_KEYS: usize = 64;
 
-/// One key, with the algorithms that it may verify and no others.
+/// One key, and the only algorithms that it may verify.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) id: Option<String>,
@@ -22,20 +22,20 @@ pub(super) struct Key {
     pub(super) material: DecodingKey,
 }
 
-/// Why a key is skipped.
+/// Why a key is unusable.
 #[derive(Debug, Error)]
-pub(super) enum Skipped {
-    #[error("it is no JWK: {0}")]
-    Unreadable(#[from] serde_json::Error),
+pub(super) enum UnusableKey {
+    #[error("it is not a JWK: {0}")]
+    Malformed(#[from] serde_json::Error),
     #[error("it is not for verifying signatures")]
     Purpose,
     #[error("its private part is published")]
     Private,
-    #[error("its kind, curve or algorithm is not supported")]
-    Kind,
-    #[error("its numbers are not those of such a key")]
-    Numbers,
-    #[error("it has under 2048 or over 8192 bits")]
+    #[error("its type, curve or algorithm is not supported")]
+    Unsupported,
+    #[error("its parameters are missing or invalid for its type")]
+    Parameters,
+    #[error("it has fewer than 2048 or more than 8192 bits")]
     Size,
 }
 
@@ -48,17 +48,17 @@ struct Jwk {
     purpose: Option<String>,
     key_ops: Option<Vec<String>>,
     crv: Option<String>,
-    x: Option<Number>,
-    y: Option<Number>,
-    n: Option<Number>,
-    e: Option<Number>,
+    x: Option<Base64Url>,
+    y: Option<Base64Url>,
+    n: Option<Base64Url>,
+    e: Option<Base64Url>,
     d: Option<IgnoredAny>,
 }
 
-/// Bytes in base64url.
-struct Number(Vec<u8>);
+/// A key parameter: bytes in base64url.
+struct Base64Url(Vec<u8>);
 
-impl<'de> Deserialize<'de> for Number {
+impl<'de> Deserialize<'de> for Base64Url {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         URL_SAFE_NO_PAD
@@ -69,8 +69,8 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 /// The usable keys of a key set, at most [`MAX_KEYS`]; `None` if the document is
-/// no key set at all.
-pub(super) fn read_set(json: &[u8]) -> Option<Vec<Key>> {
+/// not a key set.
+pub(super) fn parse_set(json: &[u8]) -> Option<Vec<Key>> {
     #[derive(Deserialize)]
     struct KeySet {
         keys: Vec<Value>,
@@ -80,20 +80,23 @@ pub(super) fn read_set(json: &[u8]) -> Option<Vec<Key>> {
     let mut keys = Vec::new();
     for (index, jwk) in set.keys.into_iter().enumerate() {
         if keys.len() == MAX_KEYS {
-            tracing::warn!(MAX_KEYS, "the key set has more keys than are used");
+            tracing::warn!(
+                MAX_KEYS,
+                "the key set has too many keys; the rest are ignored"
+            );
             break;
         }
-        match read(jwk) {
+        match parse_key(jwk) {
             Ok(key) => keys.push(key),
-            Err(reason) => tracing::debug!(index, %reason, "a key of the set is skipped"),
+            Err(reason) => tracing::debug!(index, %reason, "unusable key skipped"),
         }
     }
     Some(keys)
 }
 
-/// One key. Without `alg` (Better Auth up to 1.2) its kind and curve say what it
-/// verifies; with one, it verifies that alone.
-fn read(jwk: Value) -> Result<Key, Skipped> {
+/// One key. With `alg` it verifies that algorithm only; without (Better Auth up to
+/// 1.2) its type and curve determine what it verifies.
+fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
     let jwk: Jwk = serde_json::from_value(jwk)?;
     if jwk
         .purpose
@@ -104,10 +107,10 @@ fn read(jwk: Value) -> Result<Key, Skipped> {
             .as_ref()
             .is_some_and(|ops| !ops.iter().any(|each| each == "verify"))
     {
-        return Err(Skipped::Purpose);
+        return Err(UnusableKey::Purpose);
     }
     if jwk.d.is_some() {
-        return Err(Skipped::Private);
+        return Err(UnusableKey::Private);
     }
     let algorithms: &[Algorithm] = match (jwk.kty.as_str(), jwk.crv.as_deref(), jwk.alg.as_deref())
     {
@@ -117,12 +120,12 @@ fn read(jwk: Value) -> Result<Key, Skipped> {
         ("RSA", _, None) => &[Algorithm::RS256, Algorithm::PS256],
         ("RSA", _, Some("RS256")) => &[Algorithm::RS256],
         ("RSA", _, Some("PS256")) => &[Algorithm::PS256],
-        _ => return Err(Skipped::Kind),
+        _ => return Err(UnusableKey::Unsupported),
     };
     let material = match jwk.kty.as_str() {
-        "OKP" => edwards(jwk.x)?,
-        "EC" => elliptic(jwk.x, jwk.y)?,
-        _ => rsa(jwk.n, jwk.e)?,
+        "OKP" => ed25519_key(jwk.x)?,
+        "EC" => p256_key(jwk.x, jwk.y)?,
+        _ => rsa_key(jwk.n, jwk.e)?,
     };
     Ok(Key {
         id: jwk.kid,
@@ -131,37 +134,37 @@ fn read(jwk: Value) -> Result<Key, Skipped> {
     })
 }
 
-fn edwards(x: Option<Number>) -> Result<DecodingKey, Skipped> {
+fn ed25519_key(x: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
     match x {
-        Some(Number(x)) if x.len() == 32 => Ok(DecodingKey::from_ed_der(&x)),
-        _ => Err(Skipped::Numbers),
+        Some(Base64Url(x)) if x.len() == 32 => Ok(DecodingKey::from_ed_der(&x)),
+        _ => Err(UnusableKey::Parameters),
     }
 }
 
 /// Both coordinates have the curve's full length (RFC 7518, section 6.2.1.2).
-fn elliptic(x: Option<Number>, y: Option<Number>) -> Result<DecodingKey, Skipped> {
+fn p256_key(x: Option<Base64Url>, y: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
     match (x, y) {
-        (Some(Number(x)), Some(Number(y))) if x.len() == 32 && y.len() == 32 => {
+        (Some(Base64Url(x)), Some(Base64Url(y))) if x.len() == 32 && y.len() == 32 => {
             let uncompressed_point = [&[4], x.as_slice(), y.as_slice()].concat();
             Ok(DecodingKey::from_ec_der(&uncompressed_point))
         }
-        _ => Err(Skipped::Numbers),
+        _ => Err(UnusableKey::Parameters),
     }
 }
 
-fn rsa(n: Option<Number>, e: Option<Number>) -> Result<DecodingKey, Skipped> {
-    let (Some(Number(n)), Some(Number(e))) = (n, e) else {
-        return Err(Skipped::Numbers);
+fn rsa_key(n: Option<Base64Url>, e: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
+    let (Some(Base64Url(n)), Some(Base64Url(e))) = (n, e) else {
+        return Err(UnusableKey::Parameters);
     };
-    // Some encoders prefix a zero byte; the library would refuse it.
+    // Some encoders prefix a zero byte, which the library rejects.
     let (n, e) = (without_leading_zeros(&n), without_leading_zeros(&e));
     if !(2048..=8192).contains(&bits(n)) {
-        return Err(Skipped::Size);
+        return Err(UnusableKey::Size);
     }
-    // 1 would make every signature valid, an even one is no exponent, and the
-    // library refuses more than 33 bits.
+    // An exponent of 1 makes every signature valid, an even one is invalid, and the
+    // library rejects more than 33 bits.
     if !(2..=33).contains(&bits(e)) || e.last().is_none_or(|byte| byte % 2 == 0) {
-        return Err(Skipped::Numbers);
+        return Err(UnusableKey::Parameters);
     }
     Ok(DecodingKey::from_rsa_raw_components(n, e))
 }
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_verifies_what_it_says_and_nothing_else() {
+    fn a_key_verifies_its_own_algorithms_only() {
         let ed = || json!({"kty": "OKP", "crv": "Ed25519", "x": number(32)});
         let ec = || json!({"kty": "EC", "crv": "P-256", "x": number(32), "y": number(32)});
         let rsa = || json!({"kty": "RSA", "n": number(256), "e": "AQAB"});
@@ -239,7 +242,7 @@ mod tests {
             (json!("a text"), None),
         ] {
             assert_eq!(
-                read(jwk.clone()).ok().map(|key| key.algorithms),
+                parse_key(jwk.clone()).ok().map(|key| key.algorithms),
                 expected,
                 "{jwk}"
             );
@@ -247,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_set_is_one() {
-        for rubbish in [
+    fn a_document_that_is_not_a_key_set_is_rejected() {
+        for invalid in [
             "",
             "[]",
             "{}",
@@ -257,8 +260,8 @@ mod tests {
             r#"{"keys": ["#,
             "<html>",
         ] {
-            assert!(read_set(rubbish.as_bytes()).is_none(), "{rubbish}");
+            assert!(parse_set(invalid.as_bytes()).is_none(), "{invalid}");
         }
-        assert!(read_set(br#"{"keys": []}"#).is_some_and(|keys| keys.is_empty()));
+        assert!(parse_set(br#"{"keys": []}"#).is_some_and(|keys| keys.is_empty()));
     }
 }

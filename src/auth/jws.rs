@@ -1,6 +1,6 @@
-//! A token's outer form: three base64url parts and a header that asks for
-//! nothing unusual (RFC 7515, sections 4 and 7.1). Nothing here is trusted yet;
-//! must not import the key sources.
+//! The JSON Web Signature in compact form: three base64url parts and a header
+//! without extensions (RFC 7515, sections 4 and 7.1). Nothing here is trusted yet.
+//! Must not import the key sources.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Reason;
+use super::error::Reason;
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is parsed, in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
 
-/// A token taken apart, its signature not yet judged.
-pub(super) struct Compact<'a> {
+/// A parsed token whose signature is not yet verified.
+pub(super) struct Jws<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     message: &'a str,
@@ -23,9 +23,9 @@ pub(super) struct Compact<'a> {
     payload: Vec<u8>,
 }
 
-impl<'a> Compact<'a> {
-    /// Takes a token apart and judges its header. Keys in the header (`jku`,
-    /// `jwk`, `x5u`, `x5c`) are not even read.
+impl<'a> Jws<'a> {
+    /// Parses a token and validates its header. Keys in the header (`jku`, `jwk`,
+    /// `x5u`, `x5c`) are ignored.
     pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
         if token.len() > MAX_LENGTH {
             return Err(Reason::TooLong);
@@ -34,7 +34,7 @@ impl<'a> Compact<'a> {
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Reason::Malformed("it has not three parts"));
+            return Err(Reason::Malformed("it does not have three parts"));
         };
         let message = &token[..header.len() + 1 + payload.len()];
         let header = decode(header).ok_or(Reason::Malformed("the header is not base64url"))?;
@@ -47,7 +47,7 @@ impl<'a> Compact<'a> {
             Some(_) => {}
         }
 
-        let header = object(&header).ok_or(Reason::Malformed("the header is no JSON object"))?;
+        let header = object(&header).ok_or(Reason::Malformed("the header is not a JSON object"))?;
         let algorithm = algorithm(header.get("alg")).ok_or(Reason::Algorithm)?;
         if header.contains_key("crit") {
             return Err(Reason::Critical);
@@ -69,26 +69,26 @@ impl<'a> Compact<'a> {
         })
     }
 
-    /// Whether `key` made the signature; the caller chose a key for this algorithm.
+    /// Whether `key` signed the token; the caller chooses a key of its algorithm.
     pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
         crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm)
             .unwrap_or(false)
     }
 
-    /// The payload's members. Ask after the signature was found good.
+    /// The payload's members. To be called once the signature is verified.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, Reason> {
-        object(&self.payload).ok_or(Reason::Malformed("the payload is no JSON object"))
+        object(&self.payload).ok_or(Reason::Malformed("the payload is not a JSON object"))
     }
 }
 
-/// Strict base64url: no padding, no white space, no stray bits, so that a token
-/// has one spelling.
+/// Strict base64url: no padding, no white space and no trailing bits, so that each
+/// token has one encoding.
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// The five algorithms of the contract. All others are unknown here, `none` and
-/// the rest of the HS family among them.
+/// The five algorithms of the contract. All others are unknown, among them `none`
+/// and the rest of the HS family.
 fn algorithm(alg: Option<&Value>) -> Option<Algorithm> {
     match alg?.as_str()? {
         "HS256" => Some(Algorithm::HS256),
@@ -100,8 +100,8 @@ fn algorithm(alg: Option<&Value>) -> Option<Algorithm> {
     }
 }
 
-/// `typ` is a media type: case does not matter, and a leading `application/` may
-/// be left out (RFC 7515, section 4.1.9; RFC 9068, section 4).
+/// `typ` is a media type: it is case-insensitive, and its prefix `application/` is
+/// optional (RFC 7515, section 4.1.9; RFC 9068, section 4).
 fn is_access_token(typ: &Value) -> bool {
     let Some(typ) = typ.as_str() else {
         return false;
@@ -114,8 +114,8 @@ fn is_access_token(typ: &Value) -> bool {
 }
 
 /// A JSON object whose member names are unique. RFC 7515 and RFC 7519 (section 4
-/// of each) let a parser take the last of two or refuse both; parties that choose
-/// differently can be played against each other, so both are refused.
+/// of each) let a parser take the last of two members or reject the object. Parsers
+/// that differ in this can be exploited, so this one rejects.
 fn object(json: &[u8]) -> Option<Map<String, Value>> {
     struct Unique(Map<String, Value>);
 
@@ -138,7 +138,7 @@ fn object(json: &[u8]) -> Option<Map<String, Value>> {
             let mut members = Map::new();
             while let Some((name, value)) = access.next_entry::<String, Value>()? {
                 if members.insert(name, value).is_some() {
-                    return Err(A::Error::custom("a member occurs twice"));
+                    return Err(A::Error::custom("duplicate member"));
                 }
             }
             Ok(Unique(members))

@@ -1,11 +1,11 @@
-//! The cache of one key set: when to download it, how long to keep it, and how
-//! few requests an issuer sees however many come here. Knows nothing of HTTP and
-//! of tokens' claims.
+//! The cache of one key set: when to fetch it and how long to keep it. It bounds the
+//! requests to an issuer whatever the traffic here. Knows neither HTTP nor claims.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, MutexGuard};
+use thiserror::Error;
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -18,24 +18,24 @@ use crate::{
     telemetry::{metrics, traces},
 };
 
-/// How long key sets are kept and how often an issuer is asked. The default is
-/// the contract's; tests shorten it.
+/// How long key sets are cached and how often they are fetched. The defaults are
+/// the contract's; tests shorten them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySetTimes {
-    /// How long a set is used without asking again: 5 minutes. In the last fifth
-    /// of it a request starts the download and does not wait for it.
+    /// How long a set is used without a new fetch: 5 minutes. In the last fifth of it
+    /// a request starts the fetch in the background.
     pub fresh: Duration,
-    /// How old a set may grow while downloads fail: 24 hours.
+    /// How long a set is used while fetches fail: 24 hours.
     pub stale: Duration,
-    /// How long one download may take, connection and body together: 5 seconds.
+    /// The timeout of one fetch, connection and body together: 5 seconds.
     pub timeout: Duration,
-    /// How far apart two downloads are that tokens without a fitting key cause,
-    /// and two that fail while a set is at hand: 30 seconds.
+    /// The least time between two fetches that tokens without a matching key trigger,
+    /// and between two that fail while a set is cached: 30 seconds.
     pub refetch: Duration,
-    /// How long to wait after the first failure while no set is at hand: 1 second.
-    /// It doubles with each failure.
+    /// The first retry delay while no set is cached: 1 second. It doubles with each
+    /// failure.
     pub first_retry: Duration,
-    /// The longest such wait: 5 seconds.
+    /// The longest such delay: 5 seconds.
     pub last_retry: Duration,
 }
 
@@ -52,31 +52,41 @@ impl Default for KeySetTimes {
     }
 }
 
-/// What is known of one key set.
+/// The status of one key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetStatus {
-    /// Its address, without user, password and query.
+    /// Its URL, without user, password and query.
     pub url: String,
-    /// The number of usable keys at hand.
+    /// The number of usable keys in the cache.
     pub keys: usize,
-    /// Why the latest download failed, if it did. Keys may be at hand all the same.
+    /// The error of the latest fetch, if it failed. The cache may still hold keys.
     pub problem: Option<String>,
 }
 
-/// No key at hand, and none to be had before this much time has passed.
+/// Key sets are configured, and none of them has a usable key.
+#[derive(Clone, Debug, Error)]
+#[error("no key set has a usable key")]
+pub struct KeySetsUnavailable {
+    /// The status of each configured set.
+    pub key_sets: Vec<KeySetStatus>,
+    /// When to retry: whole seconds, at least one.
+    pub retry_after: Duration,
+}
+
+/// The set has no key, and is not fetched again before `retry_after` has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unavailable {
     pub(super) retry_after: Duration,
 }
 
-/// A download of the set.
+/// Fetches the set.
 pub(super) type Fetch =
     Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Key>, FetchError>> + Send + Sync>;
 
 /// One key set, cached.
-pub(super) struct KeySet(Arc<Shared>);
+pub(super) struct KeySet(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     url: String,
     times: KeySetTimes,
     fetch: Fetch,
@@ -85,20 +95,22 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    good: Option<Arc<Keys>>,
-    /// Open while a download is under way.
-    flight: Option<watch::Receiver<()>>,
+    /// The last good set.
+    keys: Option<Arc<Keys>>,
+    /// Open while a fetch is in progress.
+    fetching: Option<watch::Receiver<()>>,
+    /// Consecutive failures.
     failures: u32,
     problem: Option<String>,
-    /// After a failure: no download before this.
+    /// After a failure: no fetch before this.
     next_attempt: Option<Instant>,
-    /// No download on behalf of a token without a fitting key before this.
+    /// No fetch for a token without a matching key before this.
     next_refetch: Option<Instant>,
 }
 
 impl KeySet {
     pub(super) fn new(url: String, times: KeySetTimes, fetch: Fetch) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             url,
             times,
             fetch,
@@ -106,63 +118,63 @@ impl KeySet {
         }))
     }
 
-    /// The keys to judge a token by. Waits for a download only if there are no
-    /// keys, or if they are no longer fresh and the issuer is not known to fail.
+    /// The keys to verify a token with. Waits for a fetch only if there are no keys,
+    /// or if they are no longer fresh and the last fetch succeeded.
     pub(super) async fn current(&self) -> Result<Arc<Keys>, Unavailable> {
-        let flight = {
+        let fetching = {
             let now = Instant::now();
             let mut state = self.0.state(now);
-            match state.good.clone() {
-                None => self.0.start(&mut state, now),
+            match state.keys.clone() {
+                None => self.0.start_fetch(&mut state, now),
                 Some(keys) => {
-                    let age = now - keys.as_of;
+                    let age = now - keys.requested_at;
                     if age < self.0.times.fresh * 4 / 5 {
                         return Ok(keys);
                     }
-                    let flight = self.0.start(&mut state, now);
+                    let fetching = self.0.start_fetch(&mut state, now);
                     if age < self.0.times.fresh || state.failures > 0 {
                         return Ok(keys);
                     }
-                    flight
+                    fetching
                 }
             }
         };
-        landing(flight).await;
+        finished(fetching).await;
 
         let now = Instant::now();
         let state = self.0.state(now);
-        state.good.clone().ok_or_else(|| Unavailable {
+        state.keys.clone().ok_or_else(|| Unavailable {
             retry_after: Duration::from_secs(whole_seconds(
                 state.next_attempt.unwrap_or(now) - now,
             )),
         })
     }
 
-    /// Keys other than `seen`, for a token of a request that came at `arrived` and
-    /// found no fitting key in them: keys may have been rotated, or their ids
-    /// reused. `None` if there are none, or if it is too early to ask again.
-    pub(super) async fn newer(&self, seen: &Arc<Keys>, arrived: Instant) -> Option<Arc<Keys>> {
-        let other = |state: &State| state.good.clone().filter(|keys| !Arc::ptr_eq(keys, seen));
-        let flight = {
+    /// Keys newer than `tried`, for a token received at `received_at` that these do not
+    /// verify: the issuer may have rotated its keys or reused their ids. `None` if
+    /// there are no newer keys, or if it is too early to refetch.
+    pub(super) async fn newer(&self, tried: &Arc<Keys>, received_at: Instant) -> Option<Arc<Keys>> {
+        let other = |state: &State| state.keys.clone().filter(|keys| !Arc::ptr_eq(keys, tried));
+        let fetching = {
             let now = Instant::now();
             let mut state = self.0.state(now);
             if let Some(keys) = other(&state) {
                 return Some(keys);
             }
-            if seen.as_of >= arrived {
+            if tried.requested_at >= received_at {
                 return None;
             }
-            match state.flight() {
-                Some(flight) => flight,
+            match state.fetching() {
+                Some(fetching) => fetching,
                 None if state.next_refetch.is_some_and(|next| now < next) => return None,
                 None => {
-                    let flight = self.0.start(&mut state, now)?;
+                    let fetching = self.0.start_fetch(&mut state, now)?;
                     state.next_refetch = Some(now + self.0.times.refetch);
-                    flight
+                    fetching
                 }
             }
         };
-        landing(Some(flight)).await;
+        finished(Some(fetching)).await;
         other(&self.0.state(Instant::now()))
     }
 
@@ -170,69 +182,73 @@ impl KeySet {
         let state = self.0.state(Instant::now());
         KeySetStatus {
             url: self.0.url.clone(),
-            keys: state.good.as_ref().map_or(0, |keys| keys.keys.len()),
+            keys: state.keys.as_ref().map_or(0, |keys| keys.keys.len()),
             problem: state.problem.clone(),
         }
     }
 }
 
-impl Shared {
-    /// The state at `now`: keys past all use are forgotten.
+impl Inner {
+    /// The state at `now`, without keys that are older than `KeySetTimes::stale`.
     fn state(&self, now: Instant) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
         state
-            .good
-            .take_if(|keys| now.duration_since(keys.as_of) >= self.times.stale);
+            .keys
+            .take_if(|keys| now.duration_since(keys.requested_at) >= self.times.stale);
         state
     }
 
-    /// The download under way, or a new one, or `None` if it is too early for one.
+    /// The fetch in progress, or a new one, or `None` if it is too early for one.
     ///
-    /// It runs in a task of its own: a client that hangs up ends its request, not
-    /// the download that others wait for.
-    fn start(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<watch::Receiver<()>> {
-        if let Some(flight) = state.flight() {
-            return Some(flight);
+    /// It runs in its own task: a client that disconnects cancels its request, not
+    /// the fetch that others wait for.
+    fn start_fetch(
+        self: &Arc<Self>,
+        state: &mut State,
+        now: Instant,
+    ) -> Option<watch::Receiver<()>> {
+        if let Some(fetching) = state.fetching() {
+            return Some(fetching);
         }
         if state.next_attempt.is_some_and(|next| now < next) {
             return None;
         }
-        // Stands only if the task dies without landing.
+        // Applies only if the task panics: `finish_fetch` replaces it.
         state.next_attempt = Some(now + self.times.first_retry);
-        let (done, flight) = watch::channel(());
-        state.flight = Some(flight.clone());
-        let shared = Arc::clone(self);
+        let (done, fetching) = watch::channel(());
+        state.fetching = Some(fetching.clone());
+        let inner = Arc::clone(self);
         let span = traces::download();
-        let download = async move {
-            let outcome = timeout(shared.times.timeout, (shared.fetch)())
+        let fetch = async move {
+            let outcome = timeout(inner.times.timeout, (inner.fetch)())
                 .await
                 .unwrap_or(Err(FetchError::TimedOut));
             if outcome.is_err() {
                 traces::failed(&Span::current());
             }
-            shared.land(now, outcome);
+            inner.finish_fetch(now, outcome);
             drop(done);
         };
-        tokio::spawn(download.instrument(span));
-        Some(flight)
+        tokio::spawn(fetch.instrument(span));
+        Some(fetching)
     }
 
-    fn land(&self, began: Instant, outcome: Result<Vec<Key>, FetchError>) {
+    fn finish_fetch(&self, requested_at: Instant, outcome: Result<Vec<Key>, FetchError>) {
         let now = Instant::now();
         let mut state = self.state(now);
         metrics::key_set_fetched(&self.url, outcome.is_ok());
         match outcome {
             Ok(keys) => {
-                if state.good.is_none() || state.failures > 0 {
+                if state.keys.is_none() || state.failures > 0 {
                     tracing::info!(url = self.url, keys = keys.len(), "key set fetched");
                 }
-                state.good = Some(Arc::new(Keys { keys, as_of: began }));
+                state.keys = Some(Arc::new(Keys { keys, requested_at }));
                 state.failures = 0;
                 state.problem = None;
                 state.next_attempt = None;
             }
             Err(error) => {
-                let wait = if state.good.is_some() {
+                let delay = if state.keys.is_some() {
                     self.times.refetch
                 } else {
                     let doubled = self.times.first_retry * 2_u32.pow(state.failures.min(8));
@@ -241,31 +257,32 @@ impl Shared {
                 tracing::warn!(
                     url = self.url,
                     %error,
-                    last_good_set_serves = state.good.is_some(),
-                    "the key set could not be fetched"
+                    has_cached_keys = state.keys.is_some(),
+                    "key set fetch failed"
                 );
                 state.failures = state.failures.saturating_add(1);
                 state.problem = Some(error.to_string());
-                state.next_attempt = Some(now + wait);
+                state.next_attempt = Some(now + delay);
             }
         }
     }
 }
 
 impl State {
-    /// The download under way. Its channel closes when its task ends, by whatever
-    /// cause, so that none is waited for in vain.
-    fn flight(&self) -> Option<watch::Receiver<()>> {
-        self.flight
+    /// The fetch in progress. Its channel closes when its task ends, a panic included,
+    /// so that nothing waits forever.
+    fn fetching(&self) -> Option<watch::Receiver<()>> {
+        self.fetching
             .clone()
-            .filter(|flight| flight.has_changed().is_ok())
+            .filter(|fetching| fetching.has_changed().is_ok())
     }
 }
 
-async fn landing(flight: Option<watch::Receiver<()>>) {
-    if let Some(mut flight) = flight {
-        // Nothing is ever sent: this ends with an error when the task drops the sender.
-        let _ = flight.changed().await;
+/// Waits for the end of a fetch.
+async fn finished(fetching: Option<watch::Receiver<()>>) {
+    if let Some(mut fetching) = fetching {
+        // Nothing is sent: `changed` fails once the task drops the sender.
+        let _ = fetching.changed().await;
     }
 }
 

@@ -1,13 +1,16 @@
-//! HS256 tokens for `tasks-api token` and for the first steps in development.
-//! No request leads here.
+//! HS256 tokens for `tasks-api token` and for the banner in development. No request
+//! handler calls this.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::{ClaimPolicy, SignError, claims};
+use super::{
+    claims::{self, ClaimPolicy},
+    error::SignError,
+};
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -20,22 +23,14 @@ struct Claims<'a> {
     aud: Option<&'a str>,
 }
 
-/// Signs a token for `subject` that holds from now for `lifetime` (in whole
+/// Signs a token for `subject` that is valid from now for `lifetime` (in whole
 /// seconds), with `sub`, `iat` and `exp`.
+///
+/// `iss` and `aud` are the first issuer and audience of `policy`: a verifier of the
+/// same policy requires them. An empty list leaves its claim out.
 pub fn sign_hs256(
     secret: &SecretString,
-    subject: &str,
-    lifetime: Duration,
-) -> Result<String, SignError> {
-    sign_hs256_for(&ClaimPolicy::default(), secret, subject, lifetime)
-}
-
-/// Like [`sign_hs256`], with the `iss` and `aud` that `policy` asks for: the
-/// first of each list. Where `JWT_ISSUER` or `JWT_AUDIENCE` is configured, a
-/// token without them is refused.
-pub fn sign_hs256_for(
     policy: &ClaimPolicy,
-    secret: &SecretString,
     subject: &str,
     lifetime: Duration,
 ) -> Result<String, SignError> {
@@ -46,12 +41,9 @@ pub fn sign_hs256_for(
     if !claims::is_subject(subject) {
         return Err(SignError::Subject);
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let now = claims::now();
     let expiry = now.saturating_add(lifetime.as_secs());
-    if expiry == now || expiry > claims::LATEST {
+    if expiry == now || expiry > claims::MAX_DATE {
         return Err(SignError::Lifetime);
     }
     let claims = Claims {

@@ -1,51 +1,50 @@
-//! Tokens that were found good, so that a token that comes with every request is
-//! not judged anew each time: an `EdDSA` signature costs more than all the rest of
-//! a small request.
+//! The cache of verified tokens: a client sends the same token with every request,
+//! and an `EdDSA` signature costs 40 µs, as much as all the rest of a small read.
 //!
-//! A token is known by its SHA-256 digest, never by itself. What is remembered is
-//! good until the token expires, and only while the keys that vouched for it are
-//! those in use: any newer download of the key set, even of the same keys, has it
-//! judged again. Refusals are not remembered; whoever sends them pays for them.
+//! The key of an entry is the token's SHA-256 digest; the token is not stored. An
+//! entry is valid until the token expires, and only while the keys that verified it
+//! are the current ones: any newer fetch of the key set invalidates it. Rejections
+//! are not cached, so invalid tokens evict no valid ones.
 
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::{User, key_set::KeySet, keys::Keys};
+use super::{key_set::KeySet, keys::Keys, user::User};
 
-/// The most tokens that are remembered, some 200 bytes each. With more users at
-/// once than that, those seen least are judged again.
+/// The most tokens in the cache, some 200 bytes each. With more active tokens, the
+/// least used ones are evicted and verified again.
 const CAPACITY: usize = 32_768;
 
-/// The digest that a token is known by.
+/// The SHA-256 digest of a token.
 pub(super) type Fingerprint = [u8; 32];
 
-/// What vouched for a token.
+/// The key source that verified a token.
 #[derive(Clone)]
-pub(super) enum Voucher {
+pub(super) enum VerifiedBy {
     /// The shared secret, which never changes while the process runs.
     Secret,
-    /// These keys of the key set of this number.
-    Keys(usize, Arc<Keys>),
+    /// The key set of this index, with these keys.
+    KeySet(usize, Arc<Keys>),
 }
 
-/// A token that was found good.
+/// A verified token.
 #[derive(Clone)]
-pub(super) struct Verified {
+pub(super) struct VerifiedToken {
     pub(super) user: User,
-    pub(super) voucher: Voucher,
-    /// When it was judged, in seconds since 1970: before that (a clock that was
-    /// set back) `nbf` and `iat` might say no.
-    pub(super) since: u64,
-    /// When it is no longer good: its expiry and the leeway.
-    pub(super) until: u64,
+    pub(super) verified_by: VerifiedBy,
+    /// When it was verified, in seconds since 1970. If the clock is set back before
+    /// that, `nbf` and `iat` must be checked again.
+    pub(super) verified_at: u64,
+    /// When it stops being valid: its `exp` and the leeway, in seconds since 1970.
+    pub(super) expires_at: u64,
 }
 
-/// The tokens that were found good lately.
-pub(super) struct Remembered(Cache<Fingerprint, Verified>);
+/// Recently verified tokens.
+pub(super) struct TokenCache(Cache<Fingerprint, VerifiedToken>);
 
-impl Remembered {
+impl TokenCache {
     pub(super) fn new() -> Self {
         Self(Cache::new(CAPACITY))
     }
@@ -54,31 +53,31 @@ impl Remembered {
         Sha256::digest(token.as_bytes()).into()
     }
 
-    /// The user of a token that is still good at `now`.
-    pub(super) async fn user(
+    /// The user of a cached token that is still valid at `now`.
+    pub(super) async fn get(
         &self,
         fingerprint: &Fingerprint,
         now: u64,
         key_sets: &[KeySet],
     ) -> Option<User> {
-        let known = self.0.get(fingerprint)?;
-        if !(known.since..known.until).contains(&now) {
+        let token = self.0.get(fingerprint)?;
+        if !(token.verified_at..token.expires_at).contains(&now) {
             self.0.remove(fingerprint);
             return None;
         }
-        if let Voucher::Keys(number, keys) = &known.voucher {
-            // Asked each time, so that the set is renewed as it would be without us.
-            let current = key_sets.get(*number)?.current().await.ok()?;
+        if let VerifiedBy::KeySet(index, keys) = &token.verified_by {
+            // `current` also starts the renewal of a set that is about to expire.
+            let current = key_sets.get(*index)?.current().await.ok()?;
             if !Arc::ptr_eq(&current, keys) {
                 self.0.remove(fingerprint);
                 return None;
             }
         }
-        Some(known.user)
+        Some(token.user)
     }
 
-    pub(super) fn remember(&self, fingerprint: Fingerprint, verified: Verified) {
-        self.0.insert(fingerprint, verified);
+    pub(super) fn insert(&self, fingerprint: Fingerprint, token: VerifiedToken) {
+        self.0.insert(fingerprint, token);
     }
 }
 
@@ -86,49 +85,49 @@ impl Remembered {
 mod tests {
     use super::*;
 
-    fn verified(since: u64, until: u64) -> Verified {
-        Verified {
+    fn verified(verified_at: u64, expires_at: u64) -> VerifiedToken {
+        VerifiedToken {
             user: User {
                 subject: "ana".into(),
             },
-            voucher: Voucher::Secret,
-            since,
-            until,
+            verified_by: VerifiedBy::Secret,
+            verified_at,
+            expires_at,
         }
     }
 
     #[tokio::test]
-    async fn a_token_is_known_from_its_judgement_to_its_last_second() {
-        for (now, known) in [(99, false), (100, true), (199, true), (200, false)] {
-            let remembered = Remembered::new();
-            let token = Remembered::fingerprint("a.b.c");
-            remembered.remember(token, verified(100, 200));
+    async fn a_token_is_cached_from_its_verification_to_its_last_second() {
+        for (now, is_cached) in [(99, false), (100, true), (199, true), (200, false)] {
+            let cache = TokenCache::new();
+            let token = TokenCache::fingerprint("a.b.c");
+            cache.insert(token, verified(100, 200));
 
-            let user = remembered.user(&token, now, &[]).await;
+            let user = cache.get(&token, now, &[]).await;
 
-            assert_eq!(user.is_some(), known, "{now}");
+            assert_eq!(user.is_some(), is_cached, "{now}");
         }
     }
 
     #[tokio::test]
-    async fn another_token_is_not_known() {
-        let remembered = Remembered::new();
-        remembered.remember(Remembered::fingerprint("a.b.c"), verified(100, 200));
+    async fn another_token_is_not_cached() {
+        let cache = TokenCache::new();
+        cache.insert(TokenCache::fingerprint("a.b.c"), verified(100, 200));
 
-        let other = Remembered::fingerprint("a.b.d");
+        let other = TokenCache::fingerprint("a.b.d");
 
-        assert!(remembered.user(&other, 150, &[]).await.is_none());
+        assert!(cache.get(&other, 150, &[]).await.is_none());
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
-        let remembered = Remembered::new();
+    fn the_cache_is_bounded() {
+        let cache = TokenCache::new();
 
         for n in 0..2 * CAPACITY {
-            let token = Remembered::fingerprint(&n.to_string());
-            remembered.remember(token, verified(100, 200));
+            let token = TokenCache::fingerprint(&n.to_string());
+            cache.insert(token, verified(100, 200));
         }
 
-        assert!(remembered.0.len() <= CAPACITY);
+        assert!(cache.0.len() <= CAPACITY);
     }
 }

@@ -18,7 +18,7 @@ use self::database::TestDatabase;
 use super::{entity::task, *};
 use crate::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
-    auth::{TokenSources, User, Verifier, sign_hs256},
+    auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
 
 #[path = "../../tests/support/src/database.rs"]
@@ -81,7 +81,13 @@ fn titled(title: &str) -> UpdateTask {
 
 pub async fn user(name: &str) -> User {
     let secret = SecretString::from("a secret of the tests, long enough for HS256");
-    let token = sign_hs256(&secret, name, Duration::from_mins(1)).unwrap();
+    let token = sign_hs256(
+        &secret,
+        &ClaimPolicy::default(),
+        name,
+        Duration::from_mins(1),
+    )
+    .unwrap();
     let sources = TokenSources {
         secret: Some(secret),
         ..TokenSources::default()

@@ -7,7 +7,6 @@ use secrecy::SecretString;
 use serde_json::json;
 use tasks_api::auth::{
     AuthError, ClaimPolicy, Reason, SetupError, SignError, TokenSources, Verifier, sign_hs256,
-    sign_hs256_for,
 };
 use url::Url;
 
@@ -145,13 +144,13 @@ async fn a_token_of_our_own_is_accepted() {
     .unwrap();
     let plain = Verifier::new(secret_alone()).unwrap();
 
-    let token = sign_hs256(&secret, "ana", HOUR).unwrap();
+    let token = sign_hs256(&secret, &ClaimPolicy::default(), "ana", HOUR).unwrap();
     assert_eq!(plain.verify(&token).await.unwrap().subject(), "ana");
     assert_eq!(
         strict.verify(&token).await,
         Err(AuthError::Invalid(Reason::Missing("iss")))
     );
-    let token = sign_hs256_for(&policy, &secret, "ana", HOUR).unwrap();
+    let token = sign_hs256(&secret, &policy, "ana", HOUR).unwrap();
     assert_eq!(strict.verify(&token).await.unwrap().subject(), "ana");
 }
 
@@ -168,7 +167,7 @@ fn a_token_that_would_be_refused_is_not_signed() {
         (&secret, "ana", Duration::MAX, SignError::Lifetime),
     ] {
         assert_eq!(
-            sign_hs256(secret, subject, lifetime),
+            sign_hs256(secret, &ClaimPolicy::default(), subject, lifetime),
             Err(error),
             "{subject:?}"
         );

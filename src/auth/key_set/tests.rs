@@ -1,5 +1,5 @@
 //! The cache's times, on a paused clock and without a network: the 5 minutes, the
-//! 30 seconds and the 24 hours to the second.
+//! 30 seconds and the 24 hours, exact to the second.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,19 +12,19 @@ use tokio::{
 use super::*;
 use crate::auth::jwk;
 
-/// An issuer that publishes one key, whose id counts the downloads.
+/// An issuer that publishes one key, whose id is the number of fetches.
 #[derive(Default)]
 struct Issuer {
-    downloads: AtomicUsize,
+    fetches: AtomicUsize,
     down: AtomicBool,
     slow: AtomicBool,
     panics: AtomicBool,
 }
 
 impl Issuer {
-    async fn answer(&self) -> Result<Vec<Key>, FetchError> {
-        let count = self.downloads.fetch_add(1, Ordering::SeqCst) + 1;
-        assert!(!self.panics.load(Ordering::SeqCst), "the download dies");
+    async fn respond(&self) -> Result<Vec<Key>, FetchError> {
+        let count = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(!self.panics.load(Ordering::SeqCst), "the fetch panics");
         if self.slow.load(Ordering::SeqCst) {
             sleep(Duration::from_mins(1)).await;
         }
@@ -35,11 +35,11 @@ impl Issuer {
         let set = format!(
             r#"{{"keys": [{{"kty": "OKP", "crv": "Ed25519", "kid": "{count}", "x": "{x}"}}]}}"#
         );
-        Ok(jwk::read_set(set.as_bytes()).unwrap())
+        Ok(jwk::parse_set(set.as_bytes()).unwrap())
     }
 
-    fn downloads(&self) -> usize {
-        self.downloads.load(Ordering::SeqCst)
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
     }
 }
 
@@ -49,7 +49,7 @@ fn arrange() -> (Arc<Issuer>, Arc<KeySet>) {
         let issuer = Arc::clone(&issuer);
         Box::new(move || {
             let issuer = Arc::clone(&issuer);
-            Box::pin(async move { issuer.answer().await })
+            Box::pin(async move { issuer.respond().await })
         })
     };
     (
@@ -58,7 +58,7 @@ fn arrange() -> (Arc<Issuer>, Arc<KeySet>) {
     )
 }
 
-/// Lets a background download land.
+/// Lets a background fetch finish.
 async fn settle() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -73,7 +73,7 @@ fn id(keys: &Keys) -> &str {
 async fn a_set_is_kept_for_five_minutes_and_renewed_without_delay() {
     let (issuer, set) = arrange();
     assert_eq!(
-        issuer.downloads(),
+        issuer.fetches(),
         0,
         "nothing is fetched before it is needed"
     );
@@ -82,13 +82,13 @@ async fn a_set_is_kept_for_five_minutes_and_renewed_without_delay() {
     advance(Duration::from_secs(239)).await;
     assert_eq!(id(&set.current().await.unwrap()), "1");
     settle().await;
-    assert_eq!(issuer.downloads(), 1);
+    assert_eq!(issuer.fetches(), 1);
 
     advance(Duration::from_secs(1)).await;
     assert_eq!(
         id(&set.current().await.unwrap()),
         "1",
-        "a busy server renews ahead"
+        "a busy server renews early"
     );
     settle().await;
     assert_eq!(id(&set.current().await.unwrap()), "2");
@@ -97,40 +97,40 @@ async fn a_set_is_kept_for_five_minutes_and_renewed_without_delay() {
     assert_eq!(
         id(&set.current().await.unwrap()),
         "3",
-        "an idle one never serves an old set"
+        "an idle one never uses an old set"
     );
-    assert_eq!(issuer.downloads(), 3);
+    assert_eq!(issuer.fetches(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_good_set_serves_for_a_day_and_is_retried_every_thirty_seconds() {
+async fn the_last_good_set_is_used_for_a_day_while_fetches_are_retried_every_thirty_seconds() {
     let (issuer, set) = arrange();
     set.current().await.unwrap();
     issuer.down.store(true, Ordering::SeqCst);
     issuer.slow.store(true, Ordering::SeqCst);
 
-    // The one request that meets the failure waits for it; later ones never do.
+    // The request that triggers the failing fetch waits for it; later ones do not.
     advance(Duration::from_mins(5)).await;
     assert_eq!(id(&set.current().await.unwrap()), "1");
-    assert_eq!(issuer.downloads(), 2);
+    assert_eq!(issuer.fetches(), 2);
     assert_eq!(
         set.status().problem.as_deref(),
-        Some("it answered too slowly")
+        Some("the request timed out")
     );
-    let known = Instant::now();
+    let failed_at = Instant::now();
     for _ in 0..100 {
         assert_eq!(id(&set.current().await.unwrap()), "1");
     }
     advance(Duration::from_secs(29)).await;
     set.current().await.unwrap();
     settle().await;
-    assert_eq!(issuer.downloads(), 2);
+    assert_eq!(issuer.fetches(), 2);
     advance(Duration::from_secs(1)).await;
     set.current().await.unwrap();
     settle().await;
-    assert_eq!(issuer.downloads(), 3);
+    assert_eq!(issuer.fetches(), 3);
     assert_eq!(
-        Instant::now() - known,
+        Instant::now() - failed_at,
         Duration::from_secs(30),
         "no request waited"
     );
@@ -138,7 +138,7 @@ async fn the_last_good_set_serves_for_a_day_and_is_retried_every_thirty_seconds(
     advance(Duration::from_hours(23)).await;
     assert_eq!(id(&set.current().await.unwrap()), "1");
     advance(Duration::from_hours(1)).await;
-    assert!(set.current().await.is_err(), "after 24 hours it is gone");
+    assert!(set.current().await.is_err(), "it expires after 24 hours");
     assert_eq!(set.status().keys, 0);
 
     issuer.down.store(false, Ordering::SeqCst);
@@ -149,7 +149,7 @@ async fn the_last_good_set_serves_for_a_day_and_is_retried_every_thirty_seconds(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_unknown_keys_causes_one_download_in_thirty_seconds() {
+async fn a_flood_of_unknown_keys_triggers_one_fetch_in_thirty_seconds() {
     let (issuer, set) = arrange();
     let first = set.current().await.unwrap();
     advance(Duration::from_secs(1)).await;
@@ -164,34 +164,34 @@ async fn a_flood_of_unknown_keys_causes_one_download_in_thirty_seconds() {
             });
         }
         flood.join_all().await;
-        assert_eq!(issuer.downloads(), 1 + round);
+        assert_eq!(issuer.fetches(), 1 + round);
 
         advance(Duration::from_secs(29)).await;
         let seen = set.current().await.unwrap();
         assert!(set.newer(&seen, Instant::now()).await.is_none());
-        assert_eq!(issuer.downloads(), 1 + round, "29 seconds are too early");
+        assert_eq!(issuer.fetches(), 1 + round, "29 seconds are too early");
         advance(Duration::from_secs(1)).await;
     }
     assert!(
         set.newer(&first, Instant::now()).await.is_some(),
-        "what others fetched is shared"
+        "requests share one fetch"
     );
-    assert_eq!(issuer.downloads(), 4);
+    assert_eq!(issuer.fetches(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_as_new_as_the_request_is_not_fetched_again() {
+async fn a_set_fetched_after_the_token_arrived_is_not_refetched() {
     let (issuer, set) = arrange();
-    let arrived = Instant::now();
+    let received_at = Instant::now();
 
     let keys = set.current().await.unwrap();
 
-    assert!(set.newer(&keys, arrived).await.is_none());
-    assert_eq!(issuer.downloads(), 1);
+    assert!(set.newer(&keys, received_at).await.is_none());
+    assert_eq!(issuer.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_refetch_counts_and_keeps_the_set() {
+async fn a_failed_refetch_is_rate_limited_and_keeps_the_set() {
     let (issuer, set) = arrange();
     let seen = set.current().await.unwrap();
     issuer.down.store(true, Ordering::SeqCst);
@@ -201,12 +201,12 @@ async fn a_failed_refetch_counts_and_keeps_the_set() {
         assert!(set.newer(&seen, Instant::now()).await.is_none());
     }
 
-    assert_eq!(issuer.downloads(), 2);
+    assert_eq!(issuer.fetches(), 2);
     assert_eq!(id(&set.current().await.unwrap()), "1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_failures_are_retried_soon_but_not_at_the_pace_of_requests() {
+async fn first_failures_are_retried_soon_but_not_with_every_request() {
     let (issuer, set) = arrange();
     issuer.down.store(true, Ordering::SeqCst);
 
@@ -216,7 +216,7 @@ async fn first_failures_are_retried_soon_but_not_at_the_pace_of_requests() {
             let retry_after = Duration::from_secs(wait);
             assert_eq!(unavailable, Some(Unavailable { retry_after }));
         }
-        assert_eq!(issuer.downloads(), attempt + 1);
+        assert_eq!(issuer.fetches(), attempt + 1);
         advance(Duration::from_secs(wait)).await;
     }
 
@@ -225,7 +225,7 @@ async fn first_failures_are_retried_soon_but_not_at_the_pace_of_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_download_has_five_seconds() {
+async fn a_fetch_times_out_after_five_seconds() {
     let (issuer, set) = arrange();
     issuer.slow.store(true, Ordering::SeqCst);
     let start = Instant::now();
@@ -236,12 +236,12 @@ async fn a_download_has_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_download_that_dies_is_no_trap() {
+async fn a_fetch_that_panics_is_retried() {
     let (issuer, set) = arrange();
     issuer.panics.store(true, Ordering::SeqCst);
     assert!(set.current().await.is_err());
     assert!(set.current().await.is_err());
-    assert_eq!(issuer.downloads(), 1);
+    assert_eq!(issuer.fetches(), 1);
 
     issuer.panics.store(false, Ordering::SeqCst);
     advance(Duration::from_secs(1)).await;
@@ -250,17 +250,17 @@ async fn a_download_that_dies_is_no_trap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_hangs_up_does_not_end_the_download() {
+async fn a_client_that_disconnects_does_not_cancel_the_fetch() {
     let gate = Arc::new(Semaphore::new(0));
-    let downloads = Arc::new(AtomicUsize::new(0));
+    let fetches = Arc::new(AtomicUsize::new(0));
     let fetch: Fetch = {
-        let (gate, downloads) = (Arc::clone(&gate), Arc::clone(&downloads));
+        let (gate, fetches) = (Arc::clone(&gate), Arc::clone(&fetches));
         Box::new(move || {
             let gate = Arc::clone(&gate);
-            downloads.fetch_add(1, Ordering::SeqCst);
+            fetches.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
                 let _permit = gate.acquire().await.unwrap();
-                Issuer::default().answer().await
+                Issuer::default().respond().await
             })
         })
     };
@@ -279,5 +279,5 @@ async fn a_client_that_hangs_up_does_not_end_the_download() {
     gate.add_permits(1);
 
     assert!(second.await.unwrap());
-    assert_eq!(downloads.load(Ordering::SeqCst), 1);
+    assert_eq!(fetches.load(Ordering::SeqCst), 1);
 }

@@ -89,7 +89,7 @@ async fn rubbish_is_no_key_set_and_does_not_replace_one() {
     let elsewhere = KeyServer::start(Answer::of(&[&signer])).await;
     let whole = json!({"keys": [signer.jwk()]}).to_string();
     let long = format!("{whole}{}", " ".repeat(256 * 1024));
-    let slow = "answered too slowly";
+    let slow = "timed out";
     for (name, answer, problem) in [
         (
             "HTML",
