@@ -1,77 +1,55 @@
-//! How many requests are too many, and whose word on an address is taken.
+//! The rate limits and the trusted proxies.
 
 use std::{net::IpAddr, num::NonZeroU32};
 
 use ipnet::IpNet;
 
-use super::{Environment, Reader};
+use super::{
+    reader::Reader,
+    variables::{
+        RATE_LIMIT_FAILED_AUTH, RATE_LIMIT_PER_ADDRESS, RATE_LIMIT_PER_USER, TRUSTED_PROXIES,
+        Variable,
+    },
+};
 
-/// The rate limits, in requests per minute; `None` where there is none.
+/// The rate limits, in requests per minute; `None` for no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// `RATE_LIMIT_PER_USER`: of one user.
+    /// `RATE_LIMIT_PER_USER`: requests of one user.
     pub per_user: Option<NonZeroU32>,
-    /// `RATE_LIMIT_PER_ADDRESS`: of one address, whoever is behind it.
+    /// `RATE_LIMIT_PER_ADDRESS`: requests of one client address.
     pub per_address: Option<NonZeroU32>,
-    /// `RATE_LIMIT_FAILED_AUTH`: of one address, with a token that is refused.
+    /// `RATE_LIMIT_FAILED_AUTH`: requests of one client address with an invalid token.
     pub failed_auth: Option<NonZeroU32>,
-    /// `TRUSTED_PROXIES`: who may say which address a request came from.
+    /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
 }
 
 impl LimitsConfig {
-    pub(super) fn read<L>(reader: &mut Reader<L>, environment: Environment) -> Self
-    where
-        L: Fn(&str) -> Option<String>,
-    {
-        let mut rate = |variable, default| {
-            let default = match environment {
-                Environment::Development => 0,
-                Environment::Staging | Environment::Production => default,
-            };
-            reader.rate(variable, default)
-        };
+    pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
-            per_user: rate("RATE_LIMIT_PER_USER", 600),
-            // Many users may share one address.
-            per_address: rate("RATE_LIMIT_PER_ADDRESS", 3_000),
-            failed_auth: rate("RATE_LIMIT_FAILED_AUTH", 60),
-            trusted_proxies: reader.networks("TRUSTED_PROXIES"),
+            per_user: rate(reader, RATE_LIMIT_PER_USER),
+            per_address: rate(reader, RATE_LIMIT_PER_ADDRESS),
+            failed_auth: rate(reader, RATE_LIMIT_FAILED_AUTH),
+            trusted_proxies: reader.parse_list(TRUSTED_PROXIES, network),
         }
     }
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
-    fn rate(&mut self, variable: &'static str, default: u32) -> Option<NonZeroU32> {
-        let text = (self.lookup)(variable);
-        let rate = match text.as_deref() {
-            None => default,
-            Some("off") => 0,
-            Some(text) => text.parse().unwrap_or_else(|_| {
-                let wants = "wants requests per minute, a whole number; 0 or off for no limit";
-                self.refuse(variable, format!("got {text:?}, {wants}"));
-                default
-            }),
-        };
-        NonZeroU32::new(rate)
-    }
+fn rate(reader: &mut Reader, variable: Variable) -> Option<NonZeroU32> {
+    let wants = "requests per minute, a whole number; 0 or off for no limit";
+    let rate = reader.parse_with(variable, wants, |text| match text {
+        "off" => Some(0),
+        _ => text.parse().ok(),
+    });
+    rate.and_then(NonZeroU32::new)
+}
 
-    /// Networks; an address is the network of itself.
-    fn networks(&mut self, variable: &'static str) -> Vec<IpNet> {
-        let mut networks = Vec::new();
-        for text in self.list(variable) {
-            let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-            match text.parse::<IpNet>().ok().or_else(address) {
-                Some(network) => networks.push(network),
-                None => self.refuse(
-                    variable,
-                    format!(
-                        "got {text:?}, wants addresses and networks like 10.0.0.0/8, separated \
-                         by commas"
-                    ),
-                ),
-            }
-        }
-        networks
-    }
+/// A network; a single address is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = text.parse::<IpNet>().ok().or_else(address);
+    network.ok_or_else(|| {
+        format!("got {text:?}, wants addresses and networks like 10.0.0.0/8, separated by commas")
+    })
 }

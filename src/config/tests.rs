@@ -1,4 +1,6 @@
-//! What is read, what is refused, and what never shows.
+//! What is read, what is rejected, and what is never shown.
+
+use std::{cell::RefCell, collections::HashMap};
 
 use secrecy::ExposeSecret;
 
@@ -10,7 +12,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
 }
 
 #[test]
-fn nothing_set_is_development_with_every_default() {
+fn without_variables_the_defaults_of_development_apply() {
     let config = read(&[]).unwrap();
 
     assert_eq!(config.environment, Environment::Development);
@@ -27,11 +29,32 @@ fn nothing_set_is_development_with_every_default() {
 }
 
 #[test]
-fn a_blank_value_is_no_value() {
-    let config = read(&[("PORT", " "), ("BETTER_AUTH_SECRET", "")]).unwrap();
+fn a_blank_value_is_as_if_unset() {
+    let blank: Vec<_> = VARIABLES.iter().map(|v| (v.name, " ")).collect();
+    let config = read(&blank).unwrap();
 
     assert_eq!(config.port, 8000);
     assert!(config.better_auth_secret.is_none());
+    assert_eq!(format!("{config:?}"), format!("{:?}", read(&[]).unwrap()));
+}
+
+#[test]
+fn exactly_the_variables_of_the_table_are_read() {
+    let looked_up = RefCell::new(Vec::new());
+    let config = Config::read(|name| {
+        looked_up.borrow_mut().push(name.to_owned());
+        let set = [COLLECTOR, ("OTEL_TRACES_SAMPLER", "traceidratio")];
+        let value = set.iter().find(|(variable, _)| *variable == name);
+        value.map(|(_, value)| (*value).to_owned())
+    });
+    config.unwrap();
+
+    let mut looked_up = looked_up.into_inner();
+    looked_up.sort();
+    looked_up.dedup();
+    let mut table: Vec<_> = VARIABLES.iter().map(|variable| variable.name).collect();
+    table.sort_unstable();
+    assert_eq!(looked_up, table);
 }
 
 #[test]
@@ -102,7 +125,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
 }
 
 #[test]
-fn outside_development_there_are_rate_limits_unless_they_are_turned_off() {
+fn outside_development_rate_limits_apply_unless_turned_off() {
     let rates = |variables: &[(&str, &str)]| {
         let secret = ("BETTER_AUTH_SECRET", "a secret of the tests, long enough");
         let limits = read(&[&[secret], variables].concat()).unwrap().limits;
@@ -174,7 +197,7 @@ fn an_origin_is_normalised_as_a_browser_sends_it() {
 }
 
 #[test]
-fn a_stop_waits_for_balancers_where_there_are_some() {
+fn the_stop_delay_defaults_to_five_seconds_outside_development() {
     let secret = ("BETTER_AUTH_SECRET", "0123456789abcdef0123456789abcdef");
     let delay = |variables: &[_]| read(variables).unwrap().stop_delay.as_secs();
 
@@ -186,7 +209,7 @@ fn a_stop_waits_for_balancers_where_there_are_some() {
 const COLLECTOR: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
 
 #[test]
-fn traces_go_nowhere_unless_an_endpoint_is_set() {
+fn traces_are_exported_only_if_an_endpoint_is_set() {
     let nowhere = read(&[("OTEL_TRACES_SAMPLER", "now and then")]).unwrap();
     let somewhere = read(&[COLLECTOR]).unwrap().traces.unwrap();
 
@@ -200,7 +223,7 @@ fn traces_go_nowhere_unless_an_endpoint_is_set() {
 }
 
 #[test]
-fn each_sampler_of_opentelemetry_is_understood() {
+fn each_sampler_of_opentelemetry_is_supported() {
     let table = [
         ("always_on", false, 1.0),
         ("always_off", false, 0.0),
@@ -254,7 +277,7 @@ fn the_headers_for_a_collector_are_read_and_never_shown() {
 }
 
 #[test]
-fn what_is_wrong_about_traces_is_named() {
+fn errors_about_traces_name_their_variable() {
     let table = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ana:sesame@collector"),

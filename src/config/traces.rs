@@ -1,18 +1,24 @@
-//! Where traces go, in the variables of OpenTelemetry's specification ("OpenTelemetry
-//! Environment Variable Specification" and "OpenTelemetry Protocol Exporter").
+//! The export of traces, by the variables of OpenTelemetry's specifications
+//! ("Environment Variable Specification" and "OpenTelemetry Protocol Exporter").
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Reader, http_url};
+use super::{
+    reader::{Reader, http_url},
+    variables::{
+        OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_PROTOCOL,
+        OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+    },
+};
 
-/// Where traces go, and which.
+/// Where traces are sent, and which requests are traced.
 #[derive(Debug, Clone)]
 pub struct TracesConfig {
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, and `/v1/traces` behind it.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` with the path `/v1/traces` appended.
     pub endpoint: Url,
-    /// `OTEL_EXPORTER_OTLP_HEADERS`: names and values, which are often keys.
+    /// `OTEL_EXPORTER_OTLP_HEADERS`: names and values; a value is often an API key.
     pub headers: Vec<(String, SecretString)>,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: String,
@@ -23,9 +29,9 @@ pub struct TracesConfig {
 /// Which requests are traced.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// Whether a request that brings a `traceparent` is traced as that says.
+    /// Whether the `traceparent` header of a request decides, if it has one.
     pub follows_parent: bool,
-    /// The share of the other requests, or of all, from 0 to 1.
+    /// The fraction of the other requests (or of all requests) that is traced, 0 to 1.
     pub share: f64,
 }
 
@@ -33,103 +39,89 @@ const SAMPLERS: &str = "always_on, always_off, traceidratio, parentbased_always_
                         parentbased_always_off or parentbased_traceidratio";
 
 impl TracesConfig {
-    /// `None` where no endpoint is set; the other variables then say nothing.
-    pub(super) fn read<L>(reader: &mut Reader<L>) -> Option<Self>
-    where
-        L: Fn(&str) -> Option<String>,
-    {
-        let endpoint = reader.collector("OTEL_EXPORTER_OTLP_ENDPOINT")?;
-        let protocol = reader.text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-        if protocol != "http/protobuf" {
-            reader.refuse(
-                "OTEL_EXPORTER_OTLP_PROTOCOL",
-                format!(
-                    "got {protocol:?}, wants http/protobuf, which collectors take on port 4318"
-                ),
-            );
-        }
+    /// `None` without an endpoint; the other variables are then ignored.
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let endpoint = endpoint(reader)?;
+        let wants = "http/protobuf, which collectors accept on port 4318";
+        reader.parse_with(OTEL_EXPORTER_OTLP_PROTOCOL, wants, |text| {
+            (text == "http/protobuf").then_some(())
+        });
         Some(Self {
             endpoint,
-            headers: reader.headers("OTEL_EXPORTER_OTLP_HEADERS"),
-            service_name: reader.text("OTEL_SERVICE_NAME", env!("CARGO_PKG_NAME")),
-            sampling: reader.sampling(),
+            headers: headers(reader),
+            service_name: reader.text(OTEL_SERVICE_NAME),
+            sampling: sampling(reader),
         })
     }
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
-    fn collector(&mut self, variable: &'static str) -> Option<Url> {
-        let text = self.value(variable)?;
-        let wants = "wants an http or https URL like http://localhost:4318";
-        let url = http_url(&text).and_then(|url| {
-            if url.query().is_some() || url.fragment().is_some() {
-                return Err("got a URL with a query".to_owned());
-            }
-            let base = url.as_str().trim_end_matches('/');
-            Url::parse(&format!("{base}/v1/traces")).map_err(|_| format!("got {text:?}"))
-        });
-        url.map_err(|got| self.refuse(variable, format!("{got}, {wants}")))
-            .ok()
-    }
+fn endpoint(reader: &mut Reader) -> Option<Url> {
+    let text = reader.value(OTEL_EXPORTER_OTLP_ENDPOINT)?;
+    let url = http_url(&text).and_then(|url| {
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("got a URL with a query".to_owned());
+        }
+        let base = url.as_str().trim_end_matches('/');
+        Url::parse(&format!("{base}/v1/traces")).map_err(|_| format!("got {text:?}"))
+    });
+    let wants = "wants an http or https URL like http://localhost:4318";
+    url.map_err(|got| reader.reject(OTEL_EXPORTER_OTLP_ENDPOINT, format!("{got}, {wants}")))
+        .ok()
+}
 
-    /// Pairs as in the header of W3C Baggage, without properties.
-    fn headers(&mut self, variable: &'static str) -> Vec<(String, SecretString)> {
-        let pair = |text: &str| {
-            let (name, value) = text.split_once('=')?;
-            let name = name.trim();
-            let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-            let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
-            let fits = !name.is_empty()
-                && name.bytes().all(is_token)
-                && value.bytes().all(|b| (b' '..0x7f).contains(&b));
-            fits.then(|| (name.to_owned(), value.into_owned().into()))
-        };
-        let mut headers = Vec::new();
-        for (index, text) in self.list(variable).into_iter().enumerate() {
-            match pair(&text) {
-                Some(header) => headers.push(header),
-                // Its text may be a key.
-                None => self.refuse(
-                    variable,
-                    format!(
-                        "entry {} is not of the form name=value, with percent signs before what \
-                         is not plain",
-                        index + 1
-                    ),
+/// Name-value pairs as in W3C Baggage, without properties.
+fn headers(reader: &mut Reader) -> Vec<(String, SecretString)> {
+    let mut headers = Vec::new();
+    for (index, text) in reader.list(OTEL_EXPORTER_OTLP_HEADERS).iter().enumerate() {
+        match header(text) {
+            Some(header) => headers.push(header),
+            // The text is not repeated: it may be an API key.
+            None => reader.reject(
+                OTEL_EXPORTER_OTLP_HEADERS,
+                format!(
+                    "entry {} is not of the form name=value with a percent-encoded value",
+                    index + 1
                 ),
-            }
-        }
-        headers
-    }
-
-    fn sampling(&mut self) -> Sampling {
-        let variable = "OTEL_TRACES_SAMPLER";
-        let sampler = self.text(variable, "parentbased_always_on");
-        let (follows_parent, rest) = match sampler.strip_prefix("parentbased_") {
-            Some(rest) => (true, rest),
-            None => (false, sampler.as_str()),
-        };
-        let share = match rest {
-            "always_on" => 1.0,
-            "always_off" => 0.0,
-            "traceidratio" => self.share("OTEL_TRACES_SAMPLER_ARG"),
-            _ => {
-                self.refuse(variable, format!("got {sampler:?}, wants {SAMPLERS}"));
-                1.0
-            }
-        };
-        Sampling {
-            follows_parent,
-            share,
+            ),
         }
     }
+    headers
+}
 
-    fn share(&mut self, variable: &'static str) -> f64 {
-        let wants = "a number from 0 to 1";
-        let share: f64 = self.parse(variable, 1.0, wants);
-        if !(0.0..=1.0).contains(&share) {
-            self.refuse(variable, format!("got \"{share}\", wants {wants}"));
+fn header(text: &str) -> Option<(String, SecretString)> {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let (name, value) = text.split_once('=')?;
+    let name = name.trim();
+    let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+    let is_valid = !name.is_empty()
+        && name.bytes().all(is_token)
+        && value.bytes().all(|b| (b' '..0x7f).contains(&b));
+    is_valid.then(|| (name.to_owned(), value.into_owned().into()))
+}
+
+fn sampling(reader: &mut Reader) -> Sampling {
+    let sampler = reader.text(OTEL_TRACES_SAMPLER);
+    let (follows_parent, rest) = match sampler.strip_prefix("parentbased_") {
+        Some(rest) => (true, rest),
+        None => (false, sampler.as_str()),
+    };
+    let share = match rest {
+        "always_on" => 1.0,
+        "always_off" => 0.0,
+        "traceidratio" => {
+            let fraction = |text: &str| text.parse().ok().filter(|f| (0.0..=1.0).contains(f));
+            let share =
+                reader.parse_with(OTEL_TRACES_SAMPLER_ARG, "a number from 0 to 1", fraction);
+            share.unwrap_or_default()
         }
-        share
+        _ => {
+            let message = format!("got {sampler:?}, wants {SAMPLERS}");
+            reader.reject(OTEL_TRACES_SAMPLER, message);
+            1.0
+        }
+    };
+    Sampling {
+        follows_parent,
+        share,
     }
 }

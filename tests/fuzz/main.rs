@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tasks_api::{
     auth::{TokenSources, Verifier},
-    config::Config,
+    config::{Config, VARIABLES},
     store::DatabaseUrl,
 };
 use tokio::runtime::Runtime;
@@ -206,32 +206,7 @@ const MARK: &str = "s3cr3t-m4rk";
 
 #[test]
 fn any_configuration_is_read_or_refused_and_shows_no_secret() {
-    let names = [
-        "ENVIRONMENT",
-        "HOST",
-        "PORT",
-        "METRICS_PORT",
-        "DATABASE_URL",
-        "BETTER_AUTH_SECRET",
-        "BETTER_AUTH_URL",
-        "JWKS_URL",
-        "JWT_ISSUER",
-        "JWT_AUDIENCE",
-        "CORS_ORIGINS",
-        "TASKS_PER_USER",
-        "RATE_LIMIT_PER_USER",
-        "RATE_LIMIT_PER_ADDRESS",
-        "RATE_LIMIT_FAILED_AUTH",
-        "TRUSTED_PROXIES",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_HEADERS",
-        "OTEL_EXPORTER_OTLP_PROTOCOL",
-        "OTEL_SERVICE_NAME",
-        "OTEL_TRACES_SAMPLER",
-        "OTEL_TRACES_SAMPLER_ARG",
-        "STOP_DELAY",
-        "RUST_LOG",
-    ];
+    let names: Vec<_> = VARIABLES.iter().map(|variable| variable.name).collect();
     let values = prop_oneof![
         any::<String>(),
         Just("production".to_owned()),
@@ -242,7 +217,7 @@ fn any_configuration_is_read_or_refused_and_shows_no_secret() {
         any::<[u8; 4]>().prop_map(|a| format!("{}.{}.{}.{}/{}", a[0], a[1], a[2], a[3], a[0])),
     ];
 
-    fuzz(vec((select(names.to_vec()), values), 0..6), |variables| {
+    fuzz(vec((select(names), values), 0..6), |variables| {
         let read = Config::read(|name| {
             if name == "BETTER_AUTH_SECRET" && variables.len() % 2 == 0 {
                 return Some(MARK.to_owned());
