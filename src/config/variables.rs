@@ -116,3 +116,6 @@ variables! {
     RUST_LOG: Fixed("info"),
         "the log filter; `info,tasks_api::access=debug` adds a line for each request";
 }
+
+#[cfg(test)]
+mod tests;
