@@ -1,9 +1,9 @@
-//! The tables, and how they came to be. Never imports the application: a
-//! migration must mean the same in ten years.
+//! The schema, as migrations. Never imports the application: the meaning of a
+//! migration must not change with the code.
 //!
-//! A migration that has been released is never changed; a change of a column's
-//! type is expanded and contracted over two releases, because instances of both
-//! run side by side during a deployment.
+//! A released migration is immutable. A change of a column's type is expanded and
+//! contracted over two releases, because instances of both run side by side during
+//! a rolling update.
 
 mod m20261123_000001_create_tasks;
 mod m20261123_000002_index_no_status;
@@ -11,7 +11,7 @@ mod m20261123_000002_index_no_status;
 use sea_orm_migration::{MigrationTrait, async_trait};
 pub use sea_orm_migration::{MigratorTrait, migrator::MigrationStatus, seaql_migrations};
 
-/// Every migration, oldest first.
+/// All migrations, oldest first.
 #[derive(Debug)]
 pub struct Migrator;
 

@@ -1,7 +1,7 @@
-//! The tasks, and beside them how many each user holds.
+//! The tasks, and the number of tasks of each user.
 //!
-//! `task_counts` keeps the quota exact: the row of a user is what concurrent
-//! creations of that user queue at, on any number of instances.
+//! `task_counts` keeps the quota exact: concurrent inserts of one user lock the
+//! user's row in turn, on any number of instances.
 
 use sea_orm_migration::{
     prelude::*,
@@ -34,8 +34,8 @@ enum TaskCounts {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // An id is never given twice, also after the newest task was deleted:
-        // AUTOINCREMENT on SQLite, a sequence on PostgreSQL.
+        // An id is never reused, even if the newest task is deleted: AUTOINCREMENT on
+        // SQLite, a sequence on PostgreSQL.
         let mut id = ColumnDef::new(Tasks::Id);
         id.big_integer().not_null().auto_increment().primary_key();
         if manager.get_database_backend() == DatabaseBackend::Sqlite {
@@ -54,7 +54,7 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(tasks).await?;
 
-        // A user's list, newest first; and the same of one status.
+        // For the list of a user, newest first, and for that of one status.
         let by_user = Index::create()
             .name("tasks_by_user")
             .table(Tasks::Table)

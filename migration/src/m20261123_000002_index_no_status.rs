@@ -1,9 +1,9 @@
-//! No index on what changes most.
+//! Drops the index on `completed`, the column that changes most often.
 //!
-//! `tasks_by_user_and_status` made every change of `completed` write to all
-//! indexes of the row. Without it `PostgreSQL` keeps such a change on the row's
-//! page (a heap-only tuple), given room there. A list of one status reads the
-//! user's tasks in `tasks_by_user` and leaves the others out: the quota bounds it.
+//! With `tasks_by_user_and_status`, every update of `completed` writes to all indexes
+//! of the row. Without it, `PostgreSQL` makes a heap-only tuple if the row's page has
+//! room (hence the fill factor). A list of one status then reads all tasks of the
+//! user through `tasks_by_user` and filters them; the quota bounds their number.
 
 use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 
@@ -26,11 +26,11 @@ impl MigrationTrait for Migration {
             .table(Tasks::Table)
             .to_owned();
         manager.drop_index(by_status).await?;
-        fill(manager, 80).await
+        set_fill_factor(manager, 80).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        fill(manager, 100).await?;
+        set_fill_factor(manager, 100).await?;
         let by_status = Index::create()
             .name("tasks_by_user_and_status")
             .table(Tasks::Table)
@@ -42,8 +42,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// How full new pages are filled, in per cent: pages that are there stay.
-async fn fill(manager: &SchemaManager<'_>, percent: u8) -> Result<(), DbErr> {
+/// Sets the fill factor of new pages, in per cent; existing pages are unchanged.
+async fn set_fill_factor(manager: &SchemaManager<'_>, percent: u8) -> Result<(), DbErr> {
     if manager.get_database_backend() == DatabaseBackend::Postgres {
         let statement = format!("ALTER TABLE tasks SET (fillfactor = {percent})");
         let connection = manager.get_connection();
