@@ -56,8 +56,10 @@ pub(super) fn validate<'a>(
     if date(claims, "iat")?.is_some_and(|issued| issued > now + LEEWAY) {
         return Err(Reason::IssuedInFuture);
     }
-    check_issuer(text(claims, "iss")?, &policy.issuers)?;
-    check_audience(audiences(claims)?, &policy.audiences)?;
+    let issuer = text(claims, "iss")?.map(|issuer| vec![issuer]);
+    check("iss", issuer, &policy.issuers, Reason::Issuer)?;
+    let audiences = audiences(claims)?;
+    check("aud", audiences, &policy.audiences, Reason::Audience)?;
 
     // No fallback to another claim: Better Auth signs e-mail verification tokens and
     // session cookies with the same secret, and these identify no signed-in user.
@@ -87,30 +89,22 @@ pub(super) fn is_subject(text: &str) -> bool {
         && !text.chars().any(char::is_control)
 }
 
-fn check_issuer(issuer: Option<&str>, accepted: &[String]) -> Result<(), Reason> {
+/// Checks that a claim has an accepted value. An empty list accepts any, and none.
+fn check(
+    claim: &'static str,
+    values: Option<Vec<&str>>,
+    accepted: &[String],
+    mismatch: Reason,
+) -> Result<(), Reason> {
     if accepted.is_empty() {
         return Ok(());
     }
-    let issuer = issuer.ok_or(Reason::Missing("iss"))?;
-    if accepted.iter().any(|each| each == issuer) {
+    let values = values.ok_or(Reason::Missing(claim))?;
+    let is_accepted = |value: &&str| accepted.iter().any(|each| each == value);
+    if values.iter().any(is_accepted) {
         Ok(())
     } else {
-        Err(Reason::Issuer)
-    }
-}
-
-fn check_audience(audiences: Option<Vec<&str>>, accepted: &[String]) -> Result<(), Reason> {
-    if accepted.is_empty() {
-        return Ok(());
-    }
-    let audiences = audiences.ok_or(Reason::Missing("aud"))?;
-    if audiences
-        .iter()
-        .any(|audience| accepted.iter().any(|each| each == audience))
-    {
-        Ok(())
-    } else {
-        Err(Reason::Audience)
+        Err(mismatch)
     }
 }
 
@@ -124,17 +118,11 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
 
 /// `aud`: a string, or an array of strings.
 fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, Reason> {
-    let wrong = Reason::ClaimType("aud");
-    match claims.get("aud") {
-        None => Ok(None),
-        Some(Value::String(one)) => Ok(Some(vec![one])),
-        Some(Value::Array(many)) => many
-            .iter()
-            .map(|each| each.as_str().ok_or(wrong))
-            .collect::<Result<_, _>>()
-            .map(Some),
-        Some(_) => Err(wrong),
-    }
+    let Some(Value::Array(audiences)) = claims.get("aud") else {
+        return Ok(text(claims, "aud")?.map(|audience| vec![audience]));
+    };
+    let texts = audiences.iter().map(Value::as_str).collect::<Option<_>>();
+    texts.map(Some).ok_or(Reason::ClaimType("aud"))
 }
 
 /// A date: whole seconds since 1970, up to the year 9999. RFC 7519 (section 2)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 /// The most keys of a set that are used.
-pub(super) const MAX_KEYS: usize = 64;
+const MAX_KEYS: usize = 64;
 
 /// One key, and the only algorithms that it may verify.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Key {
 
 /// Why a key is unusable.
 #[derive(Debug, Error)]
-pub(super) enum UnusableKey {
+enum UnusableKey {
     #[error("it is not a JWK: {0}")]
     Malformed(#[from] serde_json::Error),
     #[error("it is not for verifying signatures")]

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// Where the service runs: decides defaults, and what is refused at start-up.
+/// Where the service runs: decides defaults and which configurations are unsafe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Environment {
     /// On a developer's machine: works without any configuration.
@@ -10,7 +10,7 @@ pub enum Environment {
     Development,
     /// Like production, for tests before a release.
     Staging,
-    /// For real users: an unsafe configuration is refused.
+    /// For real users: an unsafe configuration is an error.
     Production,
 }
 
