@@ -1,10 +1,10 @@
-//! The accept loop: time-outs, limits and a graceful stop, on hyper.
+//! The accept loop on hyper: connection limit, timeouts and graceful shutdown.
 //!
-//! The framework's own server sets no time-outs and spins when file descriptors
-//! run out. This file and those below it can go once it does better.
+//! poem's own server sets no timeouts, and its accept loop spins when file
+//! descriptors run out. This module can go once it does better.
 //!
-//! It speaks HTTP/1.1, and HTTP/2 without TLS to clients that begin with it
-//! (RFC 9113, section 3.3), as balancers do.
+//! The server speaks HTTP/1.1, and HTTP/2 without TLS to clients that begin with it
+//! (RFC 9113, section 3.3), as load balancers do.
 
 mod timeouts;
 
@@ -26,33 +26,34 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::timeouts::{Expired, Patience, Watched};
+use self::timeouts::{ConnectionTimer, Expired, TimedStream};
 
-/// The most connections at once; more wait in the listener's backlog.
-const CONNECTIONS: u32 = 10_000;
-/// How long requests in flight may take to finish once the server stops.
-const DRAIN: Duration = Duration::from_secs(20);
-/// How long to wait before accepting again where the system refuses.
-const BACK_OFF: Duration = Duration::from_millis(100);
-/// How long a client has that was told that its connection ends.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// The longest head of a request, in bytes: a token may have 8 KiB of them.
-const HEAD_LIMIT: u32 = 64 * 1024;
-/// The most requests under way on one connection of HTTP/2.
-const STREAMS: u32 = 100;
+/// Maximum number of open connections; more wait in the listener's backlog.
+const MAX_CONNECTIONS: u32 = 10_000;
+/// How long requests in flight may take to finish once the server shuts down.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause after a failed accept, such as one without file descriptors.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// How long a graceful close of an idle connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum size of a request's head, in bytes.
+const MAX_HEAD_SIZE: u32 = 64 * 1024;
+/// Maximum number of concurrent requests on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
 
 type Http = auto::Builder<TokioExecutor>;
 
 fn http() -> Http {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().max_buf_size(HEAD_LIMIT as usize);
+    http.http1().max_buf_size(MAX_HEAD_SIZE as usize);
     http.http2()
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD_LIMIT);
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD_SIZE);
     http
 }
 
-/// Serves until `stop` resolves, then finishes what is in flight.
+/// Serves until `stop` resolves, then waits up to `SHUTDOWN_TIMEOUT` for requests in
+/// flight.
 pub async fn serve<E>(listener: TcpListener, endpoint: E, stop: impl Future<Output = ()>)
 where
     E: Endpoint<Output = Response> + 'static,
@@ -60,7 +61,7 @@ where
     let endpoint = Arc::new(endpoint);
     let http = Arc::new(http());
     let (stopping, _) = watch::channel(false);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut stop = pin!(stop);
     loop {
         let (slot, accepted) = tokio::select! {
@@ -78,25 +79,25 @@ where
                     drop(slot);
                 });
             }
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
-                sleep(BACK_OFF).await;
+                sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
     drop(listener);
     stopping.send_replace(true);
-    // Every connection holds a slot until it ends.
-    if timeout(DRAIN, slots.acquire_many(CONNECTIONS))
+    // Every open connection holds a slot.
+    if timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(MAX_CONNECTIONS))
         .await
         .is_err()
     {
-        tracing::warn!("stopped before every request was answered");
+        tracing::warn!("shutdown timeout reached with requests in flight");
     }
 }
 
-/// One connection, until its client, a time-out or the stop ends it.
+/// Serves one connection until the client, a timeout or the shutdown ends it.
 async fn connection<E>(
     stream: TcpStream,
     http: &Http,
@@ -109,10 +110,10 @@ where
     stream.set_nodelay(true)?;
     let local = LocalAddr(Addr::from(stream.local_addr()?));
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));
-    let patience = Patience::new();
-    let of_requests = patience.clone();
+    let timer = ConnectionTimer::new();
+    let request_timer = timer.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let in_flight = of_requests.request(request.version() == Version::HTTP_2);
+        let in_flight = request_timer.begin_request(request.version() == Version::HTTP_2);
         let endpoint = Arc::clone(&endpoint);
         let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
         async move {
@@ -121,35 +122,35 @@ where
             Ok::<_, std::convert::Infallible>(response)
         }
     });
-    let io = TokioIo::new(Watched::new(stream, patience.clone()));
+    let io = TokioIo::new(TimedStream::new(stream, timer.clone()));
     let stopped = async move {
-        // Without a sender there is no server that the connection could outlive.
+        // An error means that the sender is gone, and with it the server.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let mut connection = pin!(http.serve_connection(io, service));
     let expired = tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
-        expired = patience.expired() => expired,
+        expired = timer.expired() => expired,
         () = stopped => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended,
-                expired = patience.expired() => expired,
+                expired = timer.expired() => expired,
             }
         }
     };
     if expired == Expired::Idle {
         connection.as_mut().graceful_shutdown();
-        // Of no consequence: all requests were answered.
-        let _ = timeout(FAREWELL, connection).await;
+        // An error is of no consequence: every response was sent.
+        let _ = timeout(CLOSE_TIMEOUT, connection).await;
     }
     Ok(())
 }
 
-/// Whether the client gave up before it was accepted: the next may do better.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether one client aborted before the accept: the next accept may succeed at once.
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

@@ -1,130 +1,125 @@
-//! How long a connection may take for what it does, and a socket that keeps
-//! count of it. Nothing here knows HTTP: `server` says when a request begins and
-//! ends, and what is read and written says the rest.
+//! Connection timeouts, and the socket that reports progress to them. Nothing here
+//! knows HTTP: the server marks where a request begins and ends, and bytes read and
+//! written say the rest.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
-/// How long a client may take to send the head of a request, from its first
-/// byte; of a new connection, from its beginning.
-pub const HEAD: Duration = Duration::from_secs(10);
-/// How long a connection is kept on which no request is under way and nothing
-/// is written.
-pub const IDLE: Duration = Duration::from_mins(1);
-/// How long a client may take no byte of an answer.
-pub const STALL: Duration = Duration::from_secs(20);
+/// How long a client may take to send the head of a request: from its first byte,
+/// and on a new connection from the accept.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept without a request in progress and without a write.
+pub const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a client may accept no byte of a response.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// A head is awaited, or a part of it is there.
+    /// The head of a request is expected or incomplete.
     Head,
-    /// A request is answered.
+    /// At least one request is in progress.
     Request,
-    /// The last answer is made, and no byte of a further request is there.
+    /// All responses are made, and no byte of a further request has arrived.
     Idle,
 }
 
 struct State {
     phase: Phase,
     in_flight: usize,
-    /// HTTP/2 has frames of its own between requests: a byte begins no head.
+    /// HTTP/2 sends frames of its own between requests: a byte begins no head.
     multiplexed: bool,
     deadline: Instant,
-    /// Since when the client takes nothing.
+    /// When the client stopped accepting bytes.
     stalled: Option<Instant>,
 }
 
-/// The patience with one connection; clones are of the same.
+/// Timeout state of one connection; clones share it.
 #[derive(Clone)]
-pub struct Patience(Arc<Mutex<State>>);
+pub struct ConnectionTimer(Arc<Mutex<State>>);
 
-/// How a connection's time ran out.
+/// Which kind of timeout a connection reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expired {
-    /// Nothing was asked for long enough: the client may be told.
+    /// No request was in progress: the connection can be closed gracefully.
     Idle,
-    /// It took too long over something: nothing that is said would arrive.
+    /// The client was too slow: nothing more would reach it.
     Stuck,
 }
 
-impl Patience {
-    /// With a connection that begins.
+impl ConnectionTimer {
+    /// Starts the timer of a new connection.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             phase: Phase::Head,
             in_flight: 0,
             multiplexed: false,
-            deadline: Instant::now() + HEAD,
+            deadline: Instant::now() + HEAD_TIMEOUT,
             stalled: None,
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A request's head has arrived. It is under way until what this returns is
-    /// dropped.
-    pub fn request(&self, multiplexed: bool) -> InFlight {
-        let mut state = self.state();
+    /// Marks a request as in progress until the returned guard is dropped.
+    pub fn begin_request(&self, multiplexed: bool) -> InFlight {
+        let mut state = self.0.lock();
         state.in_flight += 1;
         state.multiplexed = multiplexed;
         state.phase = Phase::Request;
-        state.deadline = Instant::now() + IDLE;
+        state.deadline = Instant::now() + IDLE_TIMEOUT;
         InFlight(self.clone())
     }
 
-    fn read(&self) {
-        let mut state = self.state();
+    fn on_read(&self) {
+        let mut state = self.0.lock();
         if state.phase == Phase::Idle && !state.multiplexed {
             state.phase = Phase::Head;
-            state.deadline = Instant::now() + HEAD;
+            state.deadline = Instant::now() + HEAD_TIMEOUT;
         }
     }
 
-    fn wrote(&self) {
-        let mut state = self.state();
+    fn on_write(&self) {
+        let mut state = self.0.lock();
         state.stalled = None;
         if state.phase != Phase::Head {
-            state.deadline = Instant::now() + IDLE;
+            state.deadline = Instant::now() + IDLE_TIMEOUT;
         }
     }
 
-    fn cannot_write(&self) {
-        self.state().stalled.get_or_insert_with(Instant::now);
+    fn on_blocked_write(&self) {
+        self.0.lock().stalled.get_or_insert_with(Instant::now);
     }
 
     fn deadline(&self) -> (Instant, Expired) {
-        let state = self.state();
-        match state.stalled.map(|since| since + STALL) {
+        let state = self.0.lock();
+        match state.stalled.map(|since| since + STALL_TIMEOUT) {
             Some(stall) if stall < state.deadline => (stall, Expired::Stuck),
             _ if state.phase == Phase::Idle => (state.deadline, Expired::Idle),
             _ => (state.deadline, Expired::Stuck),
         }
     }
 
-    /// Resolves when the time is up. What brings the deadline forward happens in
-    /// the task of the connection, which must be the one that polls this: then
-    /// it is looked at again.
+    /// Resolves at the deadline. Events that bring the deadline forward happen in the
+    /// connection's own task. That task must be the one that polls this future: the
+    /// deadline is only read again when polled.
     pub fn expired(&self) -> impl Future<Output = Expired> {
         let mut sleep: Pin<Box<Sleep>> = Box::pin(sleep_until(self.deadline().0));
         std::future::poll_fn(move |context| {
             loop {
                 let (deadline, expired) = self.deadline();
-                // Only an earlier deadline needs the timer set at once; a later
-                // one is seen when the timer fires, which is once a minute.
+                // Resetting the timer on each request would be expensive. A later
+                // deadline is noticed when the timer fires, about once a minute.
                 if deadline < sleep.deadline() {
                     sleep.as_mut().reset(deadline);
                 }
@@ -138,53 +133,53 @@ impl Patience {
     }
 }
 
-/// A request that is under way.
-pub struct InFlight(Patience);
+/// Guard of a request in progress.
+pub struct InFlight(ConnectionTimer);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.0.0.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.phase = Phase::Idle;
-            state.deadline = Instant::now() + IDLE;
+            state.deadline = Instant::now() + IDLE_TIMEOUT;
         }
     }
 }
 
-/// A socket that reports what is read and written. One whose client took
-/// nothing to the last is reset when it is dropped, so that the system does not
-/// go on offering what is left.
-pub struct Watched {
+/// A socket that reports reads and writes to its [`ConnectionTimer`]. A stalled
+/// connection is reset on drop: otherwise the kernel would keep retransmitting what
+/// is left in its send buffer.
+pub struct TimedStream {
     stream: TcpStream,
-    patience: Patience,
+    timer: ConnectionTimer,
 }
 
-impl Watched {
-    /// Reports what is read from and written to `stream` to `patience`.
-    pub fn new(stream: TcpStream, patience: Patience) -> Self {
-        Self { stream, patience }
+impl TimedStream {
+    /// Reports what is read from and written to `stream` to `timer`.
+    pub fn new(stream: TcpStream, timer: ConnectionTimer) -> Self {
+        Self { stream, timer }
     }
 
     fn report(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(_) => self.patience.wrote(),
-            Poll::Pending => self.patience.cannot_write(),
+            Poll::Ready(_) => self.timer.on_write(),
+            Poll::Pending => self.timer.on_blocked_write(),
         }
         written
     }
 }
 
-impl Drop for Watched {
+impl Drop for TimedStream {
     fn drop(&mut self) {
-        if self.patience.state().stalled.is_some() {
-            // It may be closed already: then there is nothing left to reset.
+        if self.timer.0.lock().stalled.is_some() {
+            // It fails on a socket that is closed already: nothing is left to reset.
             let _ = self.stream.set_zero_linger();
         }
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -193,13 +188,13 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
-            self.patience.read();
+            self.timer.on_read();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for TimedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -237,14 +232,14 @@ mod tests {
 
     use super::*;
 
-    /// How long from now until the patience ends, and how.
-    async fn end(patience: &Patience) -> (Duration, Expired) {
+    /// Time from now until the timer expires, and how it expires.
+    async fn end(timer: &ConnectionTimer) -> (Duration, Expired) {
         let now = Instant::now();
-        let expired = timeout(Duration::from_hours(1), patience.expired()).await;
+        let expired = timeout(Duration::from_hours(1), timer.expired()).await;
         (now.elapsed(), expired.unwrap())
     }
 
-    /// Between `limit` and a tick of the timer more.
+    /// The timer has a resolution of about a millisecond.
     #[track_caller]
     fn assert_end((after, how): (Duration, Expired), limit: Duration, expected: Expired) {
         assert!(
@@ -255,81 +250,85 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_connection_has_the_time_of_a_head() {
-        assert_end(end(&Patience::new()).await, HEAD, Expired::Stuck);
+    async fn a_new_connection_has_the_head_timeout() {
+        assert_end(
+            end(&ConnectionTimer::new()).await,
+            HEAD_TIMEOUT,
+            Expired::Stuck,
+        );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn dripped_bytes_of_a_head_win_no_time() {
-        let patience = Patience::new();
+    async fn dripped_bytes_do_not_extend_the_head_timeout() {
+        let timer = ConnectionTimer::new();
         advance(Duration::from_secs(9)).await;
-        patience.read();
-        assert_end(end(&patience).await, Duration::from_secs(1), Expired::Stuck);
+        timer.on_read();
+        assert_end(end(&timer).await, Duration::from_secs(1), Expired::Stuck);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn between_requests_a_connection_is_idle_until_a_byte_comes() {
-        let patience = Patience::new();
-        drop(patience.request(false));
-        assert_end(end(&patience).await, IDLE, Expired::Idle);
+    async fn between_requests_a_connection_is_idle_until_a_byte_arrives() {
+        let timer = ConnectionTimer::new();
+        drop(timer.begin_request(false));
+        assert_end(end(&timer).await, IDLE_TIMEOUT, Expired::Idle);
 
-        let patience = Patience::new();
-        drop(patience.request(false));
-        patience.read();
-        assert_end(end(&patience).await, HEAD, Expired::Stuck);
+        let timer = ConnectionTimer::new();
+        drop(timer.begin_request(false));
+        timer.on_read();
+        assert_end(end(&timer).await, HEAD_TIMEOUT, Expired::Stuck);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_while_it_waits_brings_the_end_forward() {
-        let patience = Patience::new();
-        drop(patience.request(false));
-        let mut expired = Box::pin(patience.expired());
+    async fn a_byte_that_arrives_while_waiting_brings_the_deadline_forward() {
+        let timer = ConnectionTimer::new();
+        drop(timer.begin_request(false));
+        let mut expired = Box::pin(timer.expired());
         assert!(timeout(Duration::from_secs(5), &mut expired).await.is_err());
-        patience.read();
+        timer.on_read();
         let now = Instant::now();
         assert_eq!(expired.await, Expired::Stuck);
-        assert!(now.elapsed() < HEAD + Duration::from_millis(5));
+        assert!(now.elapsed() < HEAD_TIMEOUT + Duration::from_millis(5));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn frames_between_requests_of_http_2_begin_no_head() {
-        let patience = Patience::new();
-        drop(patience.request(true));
-        patience.read();
-        assert_end(end(&patience).await, IDLE, Expired::Idle);
+    async fn http_2_frames_between_requests_begin_no_head() {
+        let timer = ConnectionTimer::new();
+        drop(timer.begin_request(true));
+        timer.on_read();
+        assert_end(end(&timer).await, IDLE_TIMEOUT, Expired::Idle);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_is_no_head() {
-        let patience = Patience::new();
-        let _request = patience.request(false);
-        patience.read();
-        assert_end(end(&patience).await, IDLE, Expired::Stuck);
+    async fn a_request_body_does_not_start_the_head_timeout() {
+        let timer = ConnectionTimer::new();
+        let _request = timer.begin_request(false);
+        timer.on_read();
+        assert_end(end(&timer).await, IDLE_TIMEOUT, Expired::Stuck);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_request_of_two_keeps_the_connection_busy() {
-        let patience = Patience::new();
-        let (first, _second) = (patience.request(true), patience.request(true));
+    async fn one_of_two_requests_keeps_the_connection_busy() {
+        let timer = ConnectionTimer::new();
+        let (first, _second) = (timer.begin_request(true), timer.begin_request(true));
         drop(first);
-        assert_end(end(&patience).await, IDLE, Expired::Stuck);
+        assert_end(end(&timer).await, IDLE_TIMEOUT, Expired::Stuck);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_is_taken_wins_time_and_one_that_is_not_loses_it() {
-        let patience = Patience::new();
-        drop(patience.request(false));
+    async fn writes_extend_the_deadline_and_blocked_writes_start_the_stall_timeout() {
+        let timer = ConnectionTimer::new();
+        drop(timer.begin_request(false));
         advance(Duration::from_secs(50)).await;
-        patience.wrote();
+        timer.on_write();
         advance(Duration::from_secs(50)).await;
-        patience.cannot_write();
+        timer.on_blocked_write();
         advance(Duration::from_secs(1)).await;
-        patience.cannot_write();
-        // It stalls from the first time on; the idle limit comes sooner.
-        assert_end(end(&patience).await, Duration::from_secs(9), Expired::Idle);
+        timer.on_blocked_write();
+        // The stall counts from the first blocked write; the idle timeout is sooner.
+        assert_end(end(&timer).await, Duration::from_secs(9), Expired::Idle);
 
-        patience.wrote();
-        patience.cannot_write();
-        assert_end(end(&patience).await, STALL, Expired::Stuck);
+        timer.on_write();
+        timer.on_blocked_write();
+        assert_end(end(&timer).await, STALL_TIMEOUT, Expired::Stuck);
     }
 }

@@ -23,12 +23,12 @@ def constant(path, name):
 
 def drain():
     """How long requests in flight may take once the service stops."""
-    return constant("src/server.rs", "DRAIN")
+    return constant("src/server.rs", "SHUTDOWN_TIMEOUT")
 
 
 def connections():
     """The most connections of clients at once."""
-    return constant("src/server.rs", "CONNECTIONS")
+    return constant("src/server.rs", "MAX_CONNECTIONS")
 
 
 def seconds(text):
