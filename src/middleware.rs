@@ -2,7 +2,6 @@
 //! It gives each request an id and a span, keeps a panic from costing more than
 //! its own request, and makes every failure a problem with the right headers.
 
-pub mod client_address;
 pub mod cors;
 pub mod framing;
 pub mod health;

@@ -11,6 +11,7 @@
 //! once, and in `t` seconds there are more.
 
 mod bounded;
+mod client_address;
 mod limit;
 
 use std::{
@@ -29,13 +30,13 @@ use sha2::{Digest, Sha256};
 
 use self::{
     bounded::Key,
+    client_address::{TrustedProxies, counted, neighbourhood, peer},
     limit::{Limit, Standing},
 };
 use crate::{
     api::{rest::problem::Problem, security::Admission},
     auth::User,
     config::LimitsConfig,
-    middleware::client_address::{TrustedProxies, counted, neighbourhood, peer},
     telemetry::metrics,
 };
 
