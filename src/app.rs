@@ -2,7 +2,6 @@
 //! routes, stop.
 
 pub mod banner;
-pub mod metrics;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,7 +20,7 @@ use crate::{
     },
     server,
     store::{DatabaseUrl, Store, StoreError},
-    telemetry::traces,
+    telemetry::{self, metrics},
 };
 
 /// Why the service did not start.
@@ -204,7 +203,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         measuring.abort();
     }
     tracing::info!("stopped");
-    traces::finish().await;
+    telemetry::stop().await;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::{
     api::spec,
     app::{self, StartError},
     config::Config,
-    telemetry,
+    telemetry::{self, Process},
 };
 
 /// A secure to-do backend for front ends that sign their users in elsewhere.
@@ -126,21 +126,17 @@ fn run(command: Command) -> Result<(), StartError> {
         return runtime()?.block_on(health::run(question));
     }
     let config = Config::from_env()?;
-    if matches!(command, Command::Serve) {
-        let started = telemetry::start_with_traces(&config);
-        started.map_err(|error| StartError::Failed(error.to_string()))?;
-    } else {
-        telemetry::start(&config);
-    }
+    let process = match command {
+        Command::Serve => Process::Service,
+        _ => Process::Command,
+    };
+    telemetry::start(&config, process).map_err(|error| StartError::Failed(error.to_string()))?;
     if let Command::Token(args) = command {
         return print_token(&config, &args);
     }
     runtime()?.block_on(async {
         match command {
-            Command::Serve => {
-                telemetry::log_panics();
-                app::serve(config).await
-            }
+            Command::Serve => app::serve(config).await,
             Command::Migrate { direction } => migrate(&config, direction).await,
             Command::Doctor { token } => doctor::run(config, token.as_deref()).await,
             Command::Openapi { .. } | Command::Token(_) | Command::Health { .. } => Ok(()),

@@ -195,8 +195,8 @@ impl<E: Endpoint> Endpoint for Front<E> {
             headers.insert(REQUEST_ID, id);
         }
         span.in_scope(|| log(response.status(), started, &caller));
-        measured.answered(response.status().as_u16());
-        traces::answered(&trace, response.status().as_u16(), || caller.log_name());
+        measured.finish(response.status().as_u16());
+        traces::finish_request(&trace, response.status().as_u16(), || caller.log_name());
         Ok(response)
     }
 }

@@ -45,7 +45,7 @@ const QUEUE_CAPACITY: usize = 2048;
 #[derive(Clone)]
 pub struct BatchQueue<R: Batchable> {
     sender: mpsc::Sender<Pending<R>>,
-    metrics: metrics::Lane,
+    metrics: metrics::QueueMetrics,
     name: &'static str,
     database: &'static str,
 }
@@ -81,7 +81,7 @@ impl<R: Batchable> BatchQueue<R> {
         connections: usize,
         closing: watch::Receiver<bool>,
     ) -> (Self, JoinHandle<()>) {
-        let metrics = metrics::Lane::new(name);
+        let metrics = metrics::QueueMetrics::new(name);
         let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let connection = |_| Connection::new(engine, quota);
         let connections = (0..connections).map(connection).collect();
@@ -118,9 +118,9 @@ impl<R: Batchable> BatchQueue<R> {
             reply,
             span,
         };
-        self.metrics.waits();
+        self.metrics.enqueued();
         self.sender.try_send(pending).map_err(|refused| {
-            self.metrics.left(1);
+            self.metrics.dequeued(1);
             TaskError::Unavailable(match refused {
                 mpsc::error::TrySendError::Full(_) => "too many requests wait".to_owned(),
                 mpsc::error::TrySendError::Closed(_) => "the store is closed".to_owned(),

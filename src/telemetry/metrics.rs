@@ -1,88 +1,58 @@
-//! What the operator can see in numbers: counted where it happens, read in the
-//! Prometheus (`OpenMetrics` 1.0) text format. Every room may count here; imports
-//! none of them.
+//! Metrics in the `OpenMetrics` 1.0 text format: recorded where the event happens,
+//! read by the operator's Prometheus.
 //!
-//! No label holds what a client can choose: operations, lanes, limits and kinds
-//! are words of this program, and a status is one that it answers.
+//! No label holds a value that a client can choose. Operations, queues, limits and
+//! kinds are fixed texts of this program, and a status is one that it returns.
 
 use std::{
     collections::BTreeMap,
     sync::{
-        LazyLock, Mutex, PoisonError,
+        LazyLock,
         atomic::{AtomicI64, AtomicU64},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+use poem::{Endpoint, EndpointExt, Response, Route, get, handler, http::header::CONTENT_TYPE};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
 
-/// The media type of [`text`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds: half a millisecond to the time of a whole request.
+/// Upper bounds in seconds, from half a millisecond to the request timeout.
 const SECONDS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 30.0,
 ];
-/// Upper bounds in requests: one to the most that share a statement.
+/// Upper bounds in requests, from one to the largest batch.
 const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
-type Word = &'static str;
-type NoLabels = [(Word, Word); 0];
+/// `N` labels: names and values.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
-    operation: Word,
+struct OperationStatus {
+    operation: &'static str,
     status: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Operation {
-    operation: Word,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfLane {
-    lane: Word,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct State {
-    state: Word,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
-    kind: Word,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: Word,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Limit {
-    limit: Word,
-}
-
 struct Metrics {
-    requests: Family<Answered, Counter>,
-    durations: Family<Operation, Histogram, fn() -> Histogram>,
+    requests: Family<OperationStatus, Counter>,
+    durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
-    batch_sizes: Family<OfLane, Histogram, fn() -> Histogram>,
-    queued: Family<OfLane, Gauge>,
-    connections: Family<State, Gauge>,
-    database_errors: Family<Kind, Counter>,
-    key_set_fetches: Family<Outcome, Counter>,
-    /// When each key set was last downloaded, by its place.
+    batch_sizes: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    queued: Family<Labels<1>, Gauge>,
+    connections: Family<Labels<1>, Gauge>,
+    database_errors: Family<Labels<1>, Counter>,
+    key_set_fetches: Family<Labels<1>, Counter>,
+    /// When each key set was last fetched, by its URL.
     key_sets: Mutex<BTreeMap<String, Instant>>,
-    /// Without labels: there is none until a key set was downloaded.
-    key_set_age: Family<NoLabels, Gauge<f64, AtomicU64>>,
-    limits_hit: Family<Limit, Counter>,
+    /// A family, so that no value is exported before the first fetch.
+    key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
+    limits_hit: Family<Labels<1>, Counter>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -103,91 +73,92 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let m = &*METRICS;
     let mut registry = Registry::with_prefix("tasks_api");
     let r = &mut registry;
-    r.register(
-        "requests",
-        "Requests that were answered",
-        m.requests.clone(),
-    );
+    r.register("requests", "Completed requests", m.requests.clone());
     r.register(
         "request_duration_seconds",
-        "From a request's head to its answer",
+        "Time from the head of a request to the response",
         m.durations.clone(),
     );
     r.register(
         "requests_in_flight",
-        "Requests under way",
+        "Requests in progress",
         m.in_flight.clone(),
     );
     r.register(
         "batch_size",
-        "Requests that shared a statement",
+        "Requests per statement",
         m.batch_sizes.clone(),
     );
     r.register(
         "queue_depth",
-        "Requests that wait for the database",
+        "Requests that wait for a statement",
         m.queued.clone(),
     );
     r.register(
         "database_connections",
-        "Connections that requests use: open, and of those busy",
+        "Database connections of requests: open, and of those busy",
         m.connections.clone(),
     );
     r.register(
         "database_errors",
-        "Batches without answers: not connected, refused, lost or too slow",
+        "Failed batches: not connected, refused, lost or too slow",
         m.database_errors.clone(),
     );
     r.register(
         "key_set_age_seconds",
-        "Since the oldest key set in use was downloaded",
+        "Age of the oldest key set in use",
         m.key_set_age.clone(),
     );
     r.register(
         "key_set_fetches",
-        "Downloads of a key set",
+        "Fetches of a key set",
         m.key_set_fetches.clone(),
     );
     r.register(
         "limits_hit",
-        "Requests that were one too many",
+        "Requests over a rate limit",
         m.limits_hit.clone(),
     );
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    r.register("build", "The program", version);
+    r.register("build", "Version of the program", version);
     registry
 });
 
-/// Everything that was counted, as text.
-#[must_use]
-pub fn text() -> String {
-    let sets = METRICS
-        .key_sets
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    if let Some(oldest) = sets.values().min() {
-        METRICS
-            .key_set_age
-            .get_or_create(&[])
-            .set(oldest.elapsed().as_secs_f64());
+fn text() -> String {
+    let oldest = METRICS.key_sets.lock().values().min().copied();
+    if let Some(oldest) = oldest {
+        let age = METRICS.key_set_age.get_or_create(&[]);
+        age.set(oldest.elapsed().as_secs_f64());
     }
-    drop(sets);
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a `String` cannot fail.
     let _ = encode(&mut text, &REGISTRY);
     text
 }
 
-/// A request that is under way, until it is answered or its client is gone.
+#[handler]
+fn read() -> Response {
+    Response::builder()
+        .header(CONTENT_TYPE, MEDIA_TYPE)
+        .body(text())
+}
+
+/// `/metrics` and no other path, for a port that only the operator's network reaches.
+#[must_use]
+pub fn endpoint() -> impl Endpoint<Output = Response> + 'static {
+    Route::new().at("/metrics", get(read)).map_to_response()
+}
+
+/// A request in progress, until it is finished or dropped because the client is gone.
 pub struct Request {
-    operation: Word,
+    operation: &'static str,
     began: Instant,
 }
 
 impl Request {
-    /// One that begins now.
+    /// Starts the measurement.
     #[must_use]
-    pub fn begin(operation: Word) -> Self {
+    pub fn begin(operation: &'static str) -> Self {
         METRICS.in_flight.inc();
         Self {
             operation,
@@ -195,14 +166,14 @@ impl Request {
         }
     }
 
-    /// It was answered with this status.
-    pub fn answered(self, status: u16) {
-        let Self { operation, began } = &self;
-        let (operation, seconds) = (*operation, began.elapsed().as_secs_f64());
-        let answered = Answered { operation, status };
-        METRICS.requests.get_or_create(&answered).inc();
-        let duration = METRICS.durations.get_or_create(&Operation { operation });
-        duration.observe(seconds);
+    /// Counts a response of this status; returns how long it took.
+    pub fn finish(self, status: u16) -> Duration {
+        let (operation, elapsed) = (self.operation, self.began.elapsed());
+        let labels = OperationStatus { operation, status };
+        METRICS.requests.get_or_create(&labels).inc();
+        let duration = METRICS.durations.get_or_create(&[("operation", operation)]);
+        duration.observe(elapsed.as_secs_f64());
+        elapsed
     }
 }
 
@@ -212,59 +183,60 @@ impl Drop for Request {
     }
 }
 
-/// What a lane counts: how many wait, and how many go together.
+/// Depth and batch sizes of one queue.
 #[derive(Clone)]
-pub struct Lane {
-    queued: Gauge,
-    sizes: Histogram,
+pub struct QueueMetrics {
+    depth: Gauge,
+    batch_sizes: Histogram,
 }
 
-impl Lane {
-    /// The lane of this name.
+impl QueueMetrics {
+    /// The metrics of the queue with this name.
     #[must_use]
-    pub fn new(lane: Word) -> Self {
-        let label = OfLane { lane };
+    pub fn new(queue: &'static str) -> Self {
+        // Dashboards know the label as `lane`.
+        let label = [("lane", queue)];
         Self {
-            queued: METRICS.queued.get_or_create_owned(&label),
-            sizes: METRICS.batch_sizes.get_or_create_owned(&label),
+            depth: METRICS.queued.get_or_create_owned(&label),
+            batch_sizes: METRICS.batch_sizes.get_or_create_owned(&label),
         }
     }
 
-    /// A request waits.
-    pub fn waits(&self) {
-        self.queued.inc();
+    /// One request was put into the queue.
+    pub fn enqueued(&self) {
+        self.depth.inc();
     }
 
-    /// So many wait no longer.
-    pub fn left(&self, requests: usize) {
-        self.queued
+    /// So many requests left the queue.
+    pub fn dequeued(&self, requests: usize) {
+        self.depth
             .dec_by(i64::try_from(requests).unwrap_or(i64::MAX));
     }
 
-    /// So many share a statement.
+    /// So many requests share a statement.
     pub fn batch(&self, requests: usize) {
-        self.sizes
+        self.batch_sizes
             .observe(f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
     }
 }
 
-/// A connection that is in this state as long as this lives.
+/// Counts a database connection in a state until it is dropped.
 pub struct Connection(Gauge<i64, AtomicI64>);
 
 impl Connection {
-    fn new(state: Word) -> Self {
-        let gauge = METRICS.connections.get_or_create_owned(&State { state });
+    fn new(state: &'static str) -> Self {
+        let gauge = METRICS.connections.get_or_create_owned(&[("state", state)]);
         gauge.inc();
         Self(gauge)
     }
 
-    /// It is open.
+    /// An open connection.
     #[must_use]
     pub fn open() -> Self {
         Self::new("open")
     }
 
-    /// It carries a batch.
+    /// A connection that executes a batch.
     #[must_use]
     pub fn busy() -> Self {
         Self::new("busy")
@@ -277,28 +249,26 @@ impl Drop for Connection {
     }
 }
 
-/// A batch had no answers, for a cause of this kind.
-pub fn database_error(kind: Word) {
-    METRICS.database_errors.get_or_create(&Kind { kind }).inc();
+/// Counts a batch that failed for a cause of this kind.
+pub fn database_error(kind: &'static str) {
+    METRICS
+        .database_errors
+        .get_or_create(&[("kind", kind)])
+        .inc();
 }
 
-/// A key set was downloaded from this place, or could not be.
-pub fn key_set_fetched(place: &str, success: bool) {
+/// Counts a fetch of the key set at `url`.
+pub fn key_set_fetched(url: &str, success: bool) {
     let outcome = if success { "success" } else { "failure" };
-    METRICS
-        .key_set_fetches
-        .get_or_create(&Outcome { outcome })
-        .inc();
+    let fetches = &METRICS.key_set_fetches;
+    fetches.get_or_create(&[("outcome", outcome)]).inc();
     if success {
-        let mut sets = METRICS
-            .key_sets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        sets.insert(place.to_owned(), Instant::now());
+        let mut key_sets = METRICS.key_sets.lock();
+        key_sets.insert(url.to_owned(), Instant::now());
     }
 }
 
-/// A request was one too many for this limit.
-pub fn limit_hit(limit: Word) {
-    METRICS.limits_hit.get_or_create(&Limit { limit }).inc();
+/// Counts a request over this rate limit.
+pub fn limit_hit(limit: &'static str) {
+    METRICS.limits_hit.get_or_create(&[("limit", limit)]).inc();
 }

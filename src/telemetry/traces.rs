@@ -1,12 +1,10 @@
-//! What the operator can see of single requests: traces of OpenTelemetry, sent over
-//! OTLP to a collector where one is configured. Without one, nothing here costs more
-//! than a look at a flag. Every room may trace here; imports none of them but the
-//! configuration.
+//! Traces of single requests: OpenTelemetry spans, sent over OTLP where a collector
+//! is configured. Without one, a span costs the check of a flag.
 //!
 //! The spans follow OpenTelemetry's semantic conventions for HTTP servers and
 //! database clients, without what a client chose: no path, query, address or user
-//! agent. `user` is the short name that the log has for a user, and `request.id` the
-//! id that the user was shown.
+//! agent. `user` is the user's name in the log, and `request.id` the value of the
+//! response's `X-Request-Id`.
 
 use std::{
     fmt::Display,
@@ -38,26 +36,25 @@ use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use crate::config::{Sampling, TracesConfig};
 
-/// The target of the spans that are sent. They are of the level TRACE, so that they
-/// are not even made where nobody collects them.
+/// Target of the exported spans. Their level is TRACE, so that without a collector they
+/// are disabled and never created.
 const TARGET: &str = "tasks_api::traces";
-/// How long the collector may take for what is sent to it.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take for the last of it, when the service stops.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long one export to the collector may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the last export may take when the service stops.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// The collector cannot be talked to, whatever it says.
+/// The exporter of traces cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
 pub struct SetupError(String);
 
-/// Begins to send traces. To be called once, and outside of a runtime: a thread of
-/// its own does the sending.
+/// Starts the exporter and returns the layer that feeds it. Must be called once, and
+/// outside of a runtime: the exporter is a thread with a blocking client.
 ///
-/// What comes faster than it can be sent is dropped, beyond 2,048 spans: nothing
-/// waits for a collector.
+/// No request waits for a collector: beyond 2,048 queued spans, new ones are dropped.
 pub fn layer<S>(
     config: &TracesConfig,
     environment: impl Display,
@@ -88,16 +85,16 @@ where
         .with_target(false)
         .with_level(false);
     let _ = PROVIDER.set(provider);
-    let ours = Targets::new().with_target(TARGET, tracing::Level::TRACE);
-    Ok(layer.with_filter(ours))
+    let only_ours = Targets::new().with_target(TARGET, tracing::Level::TRACE);
+    Ok(layer.with_filter(only_ours))
 }
 
 fn exporter(
     config: &TracesConfig,
-) -> Result<Reported<opentelemetry_otlp::SpanExporter>, SetupError> {
+) -> Result<LogOnce<opentelemetry_otlp::SpanExporter>, SetupError> {
     let client = Client::builder()
         .redirect(Policy::none())
-        .timeout(TIMEOUT)
+        .timeout(EXPORT_TIMEOUT)
         .build()
         .map_err(|error| SetupError(error.to_string()))?;
     let headers = config.headers.iter();
@@ -107,12 +104,12 @@ fn exporter(
         .with_http_client(client)
         .with_endpoint(config.endpoint.as_str())
         .with_headers(headers.collect())
-        .with_timeout(TIMEOUT)
+        .with_timeout(EXPORT_TIMEOUT)
         .build()
         .map_err(|error| SetupError(error.to_string()))?;
-    Ok(Reported {
+    Ok(LogOnce {
         exporter,
-        fails: AtomicBool::new(false),
+        failing: AtomicBool::new(false),
     })
 }
 
@@ -125,28 +122,28 @@ fn sampler(sampling: Sampling) -> Sampler {
     }
 }
 
-/// Sends what is left, at the end, and waits for the collector at most two seconds.
-pub async fn finish() {
-    let finish = || {
+/// Exports the remaining spans, within two seconds.
+pub async fn flush() {
+    let flush = || {
         let provider = PROVIDER.get()?;
-        // What went wrong was logged as it did.
-        provider.shutdown_with_timeout(FAREWELL).ok()
+        // The exporter has logged an error when it occurred.
+        provider.shutdown_with_timeout(FLUSH_TIMEOUT).ok()
     };
-    let _ = tokio::task::spawn_blocking(finish).await;
+    let _ = tokio::task::spawn_blocking(flush).await;
 }
 
-/// An exporter that logs when it begins to fail and when it no longer does: the
-/// library would log each batch.
+/// An exporter that logs when exports begin to fail and when they succeed again. The
+/// library would log every failed batch.
 #[derive(Debug)]
-struct Reported<E> {
+struct LogOnce<E> {
     exporter: E,
-    fails: AtomicBool,
+    failing: AtomicBool,
 }
 
-impl<E: SpanExporter> SpanExporter for Reported<E> {
+impl<E: SpanExporter> SpanExporter for LogOnce<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let sent = self.exporter.export(batch).await;
-        let failed = self.fails.swap(sent.is_err(), Ordering::Relaxed);
+        let failed = self.failing.swap(sent.is_err(), Ordering::Relaxed);
         match sent {
             Err(error) if !failed => tracing::warn!(%error, "traces are lost"),
             Ok(()) if failed => tracing::info!("traces are sent again"),
@@ -164,8 +161,8 @@ impl<E: SpanExporter> SpanExporter for Reported<E> {
     }
 }
 
-/// The span of a request to `route`, if it is to a known one: a part of the trace
-/// that its `traceparent` names (W3C Trace Context), or the first of a new one.
+/// The span of a request; `route` is the matched template, if any. The span continues
+/// the trace of the request's `traceparent` (W3C Trace Context), or begins a new one.
 #[must_use]
 pub fn request(
     method: &Method,
@@ -176,7 +173,7 @@ pub fn request(
     if PROVIDER.get().is_none() {
         return Span::none();
     }
-    let method = word(method);
+    let method = standard_name(method);
     let name = match (method, route) {
         (Some(method), Some(route)) => format!("{method} {route}"),
         (method, route) => method.or(route).unwrap_or("HTTP").to_owned(),
@@ -194,35 +191,28 @@ pub fn request(
         request.id = id,
         user = Empty,
     );
-    // From nothing, so that no context of this thread is taken for the client's.
+    // An empty context, so that this thread's own is not taken for the client's.
     let sent = HeaderExtractor(headers);
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &sent);
     if parent.span().span_context().is_valid() {
-        // It fails for a span that is not to be sent.
+        // It fails for a span that is not exported.
         let _ = span.set_parent(parent);
     }
     span
 }
 
-/// The method, where it is one of the standard's (RFC 9110, section 9, and RFC 5789):
-/// others are a client's choice.
-fn word(method: &Method) -> Option<&str> {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::CONNECT,
-        Method::TRACE,
-    ];
-    known.contains(method).then(|| method.as_str())
+/// The method if it is a standard one (RFC 9110, section 9, and RFC 5789): a client
+/// may have chosen any other.
+fn standard_name(method: &Method) -> Option<&str> {
+    match method.as_str() {
+        method @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "CONNECT"
+        | "TRACE") => Some(method),
+        _ => None,
+    }
 }
 
-/// The end of a request, on its span.
-pub fn answered(span: &Span, status: u16, user: impl FnOnce() -> Option<String>) {
+/// Records status and user on the span of a request.
+pub fn finish_request(span: &Span, status: u16, user: impl FnOnce() -> Option<String>) {
     if span.is_none() {
         return;
     }
@@ -235,30 +225,30 @@ pub fn answered(span: &Span, status: u16, user: impl FnOnce() -> Option<String>)
     }
 }
 
-/// The span of what a request asks of the database: from the moment it waits for
-/// its turn to the answer.
+/// The span of one request's query, from its place in the queue to its result.
+/// `operation` is the name of the queue.
 #[must_use]
-pub fn query(system: &'static str, lane: &'static str) -> Span {
+pub fn query(system: &'static str, operation: &'static str) -> Span {
     tracing::trace_span!(
         target: TARGET,
         "query",
-        otel.name = format!("{lane} tasks"),
+        otel.name = format!("{operation} tasks"),
         otel.kind = "client",
         otel.status_code = Empty,
         db.system.name = system,
         db.collection.name = "tasks",
-        db.operation.name = lane,
+        db.operation.name = operation,
         db.operation.batch.size = Empty,
     )
 }
 
-/// The moment at which a query is sent, together with others.
+/// Records on `query` that it is sent to the database now, in a batch of this size.
 pub fn sent(query: &Span, batch: usize) {
     if query.is_none() {
         return;
     }
     tracing::trace!(target: TARGET, parent: query, "sent");
-    // The conventions want it only where there is a batch.
+    // The conventions require it only for a batch of two or more.
     if batch > 1 {
         query.record(
             "db.operation.batch.size",
@@ -267,12 +257,12 @@ pub fn sent(query: &Span, batch: usize) {
     }
 }
 
-/// The failure of a query, or of a download.
+/// Marks a query or a download as failed.
 pub fn failed(span: &Span) {
     span.record("otel.status_code", "ERROR");
 }
 
-/// The span of the download of a key set, which the request that needs it waits for.
+/// The span of a key set download, in the trace of the request that waits for it.
 #[must_use]
 pub fn download() -> Span {
     tracing::trace_span!(

@@ -44,7 +44,7 @@ pub(super) struct Worker<R: Batchable> {
     last_start: Instant,
     /// The rows that running batches write.
     rows: HashSet<i64>,
-    metrics: metrics::Lane,
+    metrics: metrics::QueueMetrics,
 }
 
 /// A batch that has run: its connection, and the rows that it wrote.
@@ -55,7 +55,7 @@ impl<R: Batchable> Worker<R> {
         receiver: mpsc::Receiver<Pending<R>>,
         connections: Vec<Connection>,
         closing: watch::Receiver<bool>,
-        metrics: metrics::Lane,
+        metrics: metrics::QueueMetrics,
     ) -> Self {
         Self {
             receiver,
@@ -144,7 +144,7 @@ impl<R: Batchable> Worker<R> {
             self.free.push(connection);
             return false;
         }
-        self.metrics.left(batch.len());
+        self.metrics.dequeued(batch.len());
         self.metrics.batch(batch.len());
         for pending in &batch {
             traces::sent(&pending.span, batch.len());
