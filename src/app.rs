@@ -2,22 +2,17 @@
 //! routes, stop.
 
 pub mod banner;
+pub mod routes;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::AddData};
-use poem_openapi::OpenApiService;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::{
-    api::{docs, spec::API_VERSION, tasks::TaskService, tasks::TasksApi},
     auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
     config::{Config, ConfigError, ConfigErrors},
-    middleware::{
-        Front, Settings, health,
-        health::{Check, Readiness},
-    },
+    middleware::health::{Check, Readiness},
     server,
     store::{DatabaseUrl, Store, StoreError},
     telemetry::{self, metrics},
@@ -108,29 +103,6 @@ pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
     .map_err(|error| StartError::Failed(error.to_string()))
 }
 
-/// Every route, behind the outermost layer.
-pub fn routes<S: TaskService>(
-    service: S,
-    verifier: Verifier,
-    readiness: Readiness,
-    front: Settings,
-) -> impl Endpoint<Output = Response> + 'static {
-    let api = OpenApiService::new(TasksApi::new(service), "Tasks API", API_VERSION);
-    let routes = Route::new()
-        .at("/", get(docs::home))
-        .at("/docs", get(docs::index))
-        .at("/docs/:file", get(docs::asset))
-        .at("/openapi.json", get(docs::openapi_json))
-        .at("/openapi.yaml", get(docs::openapi_yaml))
-        .at("/problems/:kind", get(docs::problem))
-        .at("/health/live", get(health::live))
-        .at("/health/ready", get(health::ready))
-        .nest_no_strip("/api", api)
-        .with(AddData::new(verifier))
-        .with(AddData::new(readiness));
-    Front::new(routes, front)
-}
-
 fn readiness(store: &Store, verifier: &Verifier) -> Readiness {
     let (store, verifier) = (store.clone(), verifier.clone());
     let database: Check = Arc::new(move || {
@@ -168,8 +140,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     migrated.map_err(|error| store_error(&error))?;
     let (listener, address) = listen("PORT", &config.host, config.port).await?;
     let readiness = readiness(&store, &verifier);
-    let front = Settings::new(&config);
-    let endpoint = routes(store.clone(), verifier, readiness.clone(), front);
+    let endpoint = routes::routes(store.clone(), verifier, readiness.clone(), &config);
 
     let measured = match config.metrics_port {
         Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),

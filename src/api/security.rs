@@ -1,4 +1,4 @@
-//! The bearer scheme: from a request to a [`User`], the only way in.
+//! The bearer scheme: makes a [`User`] of a request's token. Nothing else does.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,25 +19,58 @@ use crate::{
 
 const SCHEME: &str = "bearerAuth";
 
-/// The user whose token the request carries. As an operation's first argument
-/// it is judged before anything else of the request is looked at.
+/// The user of the request's token. As the first argument of an operation, it is verified
+/// before anything else of the request is read.
 #[derive(Debug)]
 pub struct SignedIn(pub User);
 
-/// Who else has a say once a token was judged, put with the request by the
-/// layers around the routes.
-pub trait Admission: Send + Sync {
-    /// The token is `user`'s.
-    fn token_accepted(&self, user: &User) -> Result<(), Problem>;
+/// What happens after the verification of a token: the rate limits count it. An error
+/// becomes the response.
+pub trait TokenHooks: Send + Sync {
+    /// The token is valid, and is `user`'s.
+    fn accepted(&self, user: &User) -> Result<(), Problem>;
 
-    /// A token was sent, and is not accepted.
-    fn token_refused(&self) -> Result<(), Problem>;
+    /// A token was sent and rejected.
+    fn rejected(&self) -> Result<(), Problem>;
+}
+
+/// The state of one request that middleware and operations share. The middleware puts
+/// it into the request's extensions as an `Arc<RequestContext>`, whose hooks are a trait
+/// object, and keeps the same `Arc` with its own type of hooks.
+pub struct RequestContext<H: ?Sized = dyn TokenHooks> {
+    user: OnceLock<User>,
+    hooks: H,
+}
+
+impl<H> RequestContext<H> {
+    /// The context of a request whose token is not yet verified.
+    pub fn new(hooks: H) -> Self {
+        Self {
+            user: OnceLock::new(),
+            hooks,
+        }
+    }
+}
+
+impl<H: ?Sized> RequestContext<H> {
+    /// The hooks of this request.
+    pub fn hooks(&self) -> &H {
+        &self.hooks
+    }
+
+    /// The user's name in the log, if the request's token was accepted. It joins the
+    /// lines of one user and does not reveal who that is.
+    pub fn log_name(&self) -> Option<String> {
+        let user = self.user.get()?;
+        let digest = Sha256::digest(user.subject().as_bytes());
+        Some(hex::encode(&digest[..6]))
+    }
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1; the
-/// scheme's name is case-insensitive, RFC 9110, section 11.1). `None` where
-/// none was sent; the empty text, which no verifier takes, where the header is
-/// there twice or holds no text.
+/// scheme's name is case-insensitive, RFC 9110, section 11.1). `None` if there is none.
+/// A repeated header, or one that is no text, gives the empty token, which no verifier
+/// accepts.
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
@@ -53,36 +86,25 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim_matches(' '))
 }
 
-/// Who turned out to send a request: put with it empty, filled once its token is
-/// accepted, read for the log when it is answered.
-#[derive(Debug, Default)]
-pub struct Caller(OnceLock<User>);
-
-impl Caller {
-    /// A short name for the user in the logs: it joins the lines of one user
-    /// without saying who that is.
-    #[must_use]
-    pub fn log_name(&self) -> Option<String> {
-        let user = self.0.get()?;
-        let digest = Sha256::digest(user.subject().as_bytes());
-        Some(hex::encode(&digest[..6]))
-    }
-}
-
-async fn user(request: &Request) -> Result<User, Problem> {
+async fn verify(request: &Request) -> Result<User, Problem> {
     let token = bearer_token(request.headers()).ok_or_else(Problem::token_missing)?;
     let verifier: &Verifier = request
         .data()
-        .ok_or_else(|| Problem::internal("no token verifier is attached to the routes"))?;
-    let admission: Option<&Arc<dyn Admission>> = request.extensions().get();
+        .ok_or_else(|| Problem::internal("the routes have no token verifier"))?;
+    let context = request
+        .extensions()
+        .get::<Arc<RequestContext>>()
+        .ok_or_else(|| Problem::internal("the routes have no middleware"))?;
     match verifier.verify(token).await {
         Ok(user) => {
-            admission.map_or(Ok(()), |admission| admission.token_accepted(&user))?;
+            context.hooks.accepted(&user)?;
+            // It is empty: a request is verified once.
+            let _ = context.user.set(user.clone());
             Ok(user)
         }
-        // Why a token was refused is in the log: the verifier has put it there.
+        // The verifier has logged why.
         Err(AuthError::Invalid(_)) => {
-            admission.map_or(Ok(()), |admission| admission.token_refused())?;
+            context.hooks.rejected()?;
             Err(Problem::token_invalid())
         }
         Err(AuthError::KeysUnavailable { retry_after }) => Err(Problem::unavailable(retry_after)),
@@ -122,14 +144,8 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        match user(request).await {
-            Ok(user) => {
-                if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
-                    // It is empty: a request is judged once.
-                    let _ = caller.0.set(user.clone());
-                }
-                Ok(Self(user))
-            }
+        match verify(request).await {
+            Ok(user) => Ok(Self(user)),
             Err(problem) => {
                 if let Ok(body) = body.take() {
                     drain(body).await;

@@ -1,6 +1,5 @@
-//! Cross-origin rules (the Fetch standard, "CORS protocol"), as the contract
-//! has them. The framework's own middleware refuses a same-origin POST with
-//! 403, and so "Try it out", and sends no `Vary`.
+//! CORS (the Fetch standard, "CORS protocol"). poem's own middleware rejects a
+//! same-origin POST with 403, and so "Try it out" in `/docs`, and sends no `Vary`.
 
 use poem::{
     Request, Response,
@@ -19,12 +18,11 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "authorization, content-type, x-request-id, traceparent, tracestate";
 const EXPOSED_HEADERS: &str = "Location, Retry-After, WWW-Authenticate, X-Request-Id, \
      RateLimit, RateLimit-Policy";
-/// How long a browser may keep a preflight's answer, in seconds: two hours,
-/// the most that any of them honours.
+/// How long a browser may cache a preflight, in seconds: two hours, the maximum that
+/// Chromium honours.
 const MAX_AGE: &str = "7200";
 
-/// The origins that may read answers.
-#[derive(Debug, Clone)]
+/// The origins whose pages may read responses.
 pub struct Cors {
     origins: Vec<HeaderValue>,
 }
@@ -38,16 +36,16 @@ impl Cors {
         }
     }
 
-    /// The request's origin, where it is one of the allowed.
+    /// The request's origin, if it is allowed.
     #[must_use]
     pub fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(ORIGIN)?;
         self.origins.contains(origin).then(|| origin.clone())
     }
 
-    /// The answer to a preflight: an OPTIONS with an origin and the method that
-    /// is to come. `None` for any other request. An origin that is not allowed
-    /// gets an answer without permission: the browser enforces it.
+    /// The response to a preflight: an OPTIONS with `Origin` and
+    /// `Access-Control-Request-Method`. `None` for any other request. An origin that is
+    /// not allowed gets a response without permission, which the browser enforces.
     #[must_use]
     pub fn preflight(&self, request: &Request) -> Option<Response> {
         let headers = request.headers();
@@ -59,13 +57,13 @@ impl Cors {
         }
         let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
         if self.allowed_origin(headers).is_some() {
-            // "Later request headers as they come": what is asked for is allowed.
-            let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-            let asked = asked.unwrap_or(HeaderValue::from_static(REQUEST_HEADERS));
+            // Any header is allowed: none of them changes what a request may do.
+            let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+            let requested = requested.unwrap_or(HeaderValue::from_static(REQUEST_HEADERS));
             let fixed = |text| HeaderValue::from_static(text);
             let permissions: [(HeaderName, HeaderValue); 3] = [
                 (ACCESS_CONTROL_ALLOW_METHODS, fixed(METHODS)),
-                (ACCESS_CONTROL_ALLOW_HEADERS, asked),
+                (ACCESS_CONTROL_ALLOW_HEADERS, requested),
                 (ACCESS_CONTROL_MAX_AGE, fixed(MAX_AGE)),
             ];
             response.headers_mut().extend(permissions);
@@ -79,9 +77,9 @@ impl Cors {
         Some(response)
     }
 
-    /// Adds the permission to read `response` where the origin has it, and
-    /// `Vary: Origin` always, so that no cache mixes the two up.
-    pub fn decorate(origin: Option<HeaderValue>, response: &mut Response) {
+    /// Lets pages of `origin` read `response`. `Vary: Origin` is always added, so that a
+    /// cache keeps the responses for different origins apart.
+    pub fn add_headers(origin: Option<HeaderValue>, response: &mut Response) {
         let headers = response.headers_mut();
         headers.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = origin {

@@ -1,25 +1,21 @@
-//! `/health/live` (the process) and `/health/ready` (what a request needs),
-//! for orchestrators and balancers; neither asks for a token.
+//! Handlers of `/health/live` (the process runs) and `/health/ready` (requests can be
+//! served), for orchestrators and load balancers. Neither needs a token.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
+use futures_util::future::BoxFuture;
 use poem::{Response, handler, http::header::CACHE_CONTROL, web::Data};
 
 use crate::api::rest::problem::Problem;
 
-/// A check of what requests need; the error says what is missing, in words that
-/// anyone may read.
-pub type Check =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), &'static str>> + Send>> + Send + Sync>;
+/// A check of something that requests need. The error says what is missing, and is
+/// public: anyone may read it.
+pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), &'static str>> + Send + Sync>;
 
-/// Whether this instance should be sent requests.
+/// Whether this instance can serve requests.
 #[derive(Clone)]
 pub struct Readiness {
     checks: Vec<Check>,
@@ -27,7 +23,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Ready where every check passes.
+    /// Ready if every check passes.
     #[must_use]
     pub fn new(checks: Vec<Check>) -> Self {
         Self {
@@ -36,7 +32,7 @@ impl Readiness {
         }
     }
 
-    /// From now on a balancer should look elsewhere.
+    /// From now on not ready, so that load balancers send no more requests.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }

@@ -1,14 +1,14 @@
-//! Rate limits: of an address before anything else is looked at, of a user
-//! once it is known who sends, and of an address whose tokens are refused.
+//! Rate limits under `/api`: of an address before anything else is read, of a user once
+//! the token is verified, and of an address whose tokens are rejected.
 //!
-//! The last one is judged after the verifier: a good token passes, whatever its
-//! neighbours behind the same address do. What that costs, a verification for
-//! each bad token, the limit of the address bounds.
+//! The last one counts after verification, so that a valid token passes whatever its
+//! neighbours behind the same address do. The limit of the address bounds how many
+//! verifications that costs.
 //!
-//! Answers say where the client stands in `RateLimit-Policy` and `RateLimit`
-//! (draft-ietf-httpapi-ratelimit-headers), lists of structured fields (RFC
-//! 9651): `q` requests in a window of `w` seconds; `r` are left to be sent at
-//! once, and in `t` seconds there are more.
+//! Responses carry `RateLimit-Policy` and `RateLimit`
+//! (draft-ietf-httpapi-ratelimit-headers), lists of structured fields (RFC 9651): a
+//! quota of `q` requests in a window of `w` seconds; `r` requests remain now, and in
+//! `t` seconds there are more.
 
 mod bounded;
 mod client_address;
@@ -17,11 +17,12 @@ mod limit;
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
+use parking_lot::Mutex;
 use poem::{
     Request,
     http::{HeaderMap, HeaderName, HeaderValue},
@@ -30,42 +31,20 @@ use sha2::{Digest, Sha256};
 
 use self::{
     bounded::Key,
-    client_address::{TrustedProxies, counted, neighbourhood, peer},
-    limit::{Limit, Standing},
+    client_address::{AddressKey, TrustedProxies, peer},
+    limit::{Limit, LimitStatus},
 };
 use crate::{
-    api::{rest::problem::Problem, security::Admission},
+    api::{rest::problem::Problem, security::TokenHooks},
     auth::User,
     config::LimitsConfig,
     telemetry::metrics,
 };
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+const STATUS: HeaderName = HeaderName::from_static("ratelimit");
 
-/// An address, or where there are too many, its neighbourhood.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum AddressKey {
-    Own(IpAddr),
-    Shared(IpAddr),
-}
-
-impl AddressKey {
-    fn new(address: IpAddr) -> Self {
-        Self::Own(counted(address))
-    }
-}
-
-impl Key for AddressKey {
-    fn neighbourhood(&self) -> Option<Self> {
-        match self {
-            Self::Own(address) => Some(Self::Shared(neighbourhood(*address))),
-            Self::Shared(_) => None,
-        }
-    }
-}
-
-/// A user, in so many bytes however long the subject is.
+/// A user, hashed: keys of one size, however long the subjects are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct UserKey([u8; 32]);
 
@@ -76,17 +55,13 @@ impl UserKey {
 }
 
 impl Key for UserKey {
-    fn neighbourhood(&self) -> Option<Self> {
+    fn shared(&self) -> Option<Self> {
         None
     }
 }
 
-/// The limits of this process; clones share their counts.
-#[derive(Clone, Default)]
-pub struct Limits(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
+/// The limits of this process, with their counts.
+pub struct RateLimits {
     proxies: TrustedProxies,
     warned: AtomicBool,
     user: Option<Limit<UserKey>>,
@@ -94,100 +69,90 @@ struct Shared {
     failed_auth: Option<Limit<AddressKey>>,
 }
 
-impl Limits {
-    /// The limits that the configuration describes; the default has none.
+impl RateLimits {
+    /// The limits that the configuration describes.
     #[must_use]
     pub fn new(config: &LimitsConfig) -> Self {
-        Self(Arc::new(Shared {
+        let by_address = |name, rate: Option<_>| rate.map(|rate| Limit::new(name, rate));
+        Self {
             proxies: TrustedProxies::new(&config.trusted_proxies),
             warned: AtomicBool::new(false),
             user: config.per_user.map(|rate| Limit::new("user", rate)),
-            address: config.per_address.map(|rate| Limit::new("address", rate)),
-            failed_auth: config
-                .failed_auth
-                .map(|rate| Limit::new("failed-auth", rate)),
-        }))
+            address: by_address("address", config.per_address),
+            failed_auth: by_address("failed-auth", config.failed_auth),
+        }
     }
 
-    /// The visit that a request is; `None` where nothing limits it: under
-    /// `/api` alone is there anything to use up.
+    /// The check of one request; `None` without limits and outside of `/api`.
     #[must_use]
-    pub fn visit(&self, request: &Request) -> Option<Arc<Visit>> {
-        let limits = &self.0;
-        let by_address = limits.address.is_some() || limits.failed_auth.is_some();
-        let limited = by_address || limits.user.is_some();
+    pub fn check(self: &Arc<Self>, request: &Request) -> Option<RateLimitCheck> {
+        let by_address = self.address.is_some() || self.failed_auth.is_some();
+        let limited = by_address || self.user.is_some();
         let path = request.uri().path();
-        let ours = path == "/api" || path.starts_with("/api/");
-        (limited && ours).then(|| {
+        let is_api = path == "/api" || path.starts_with("/api/");
+        (limited && is_api).then(|| {
             let peer = peer(request);
-            if by_address && limits.proxies.misses(peer, request.headers()) {
-                self.warn_of_a_proxy(peer);
+            if by_address && self.proxies.is_unlisted_proxy(peer, request.headers()) {
+                self.warn_once(peer);
             }
-            let address = limits.proxies.client(peer, request.headers());
-            Arc::new(Visit {
-                limits: self.clone(),
+            let address = self.proxies.client(peer, request.headers());
+            RateLimitCheck {
+                limits: Arc::clone(self),
                 address: AddressKey::new(address),
-                standings: Mutex::default(),
-            })
+                statuses: Mutex::default(),
+            }
         })
     }
 
-    /// Says once that what looks like a proxy is not trusted: then everyone
-    /// behind it counts on one address.
-    fn warn_of_a_proxy(&self, peer: IpAddr) {
-        if !self.0.warned.swap(true, Relaxed) {
+    fn warn_once(&self, peer: IpAddr) {
+        if !self.warned.swap(true, Relaxed) {
             tracing::warn!(
                 %peer,
-                "requests come with X-Forwarded-For from an address that TRUSTED_PROXIES does \
-                 not name: all of them count on that address"
+                "X-Forwarded-For from an address that TRUSTED_PROXIES does not list: all clients \
+                 behind it share one rate limit"
             );
         }
     }
 }
 
-/// One request on its way, and where it leaves its client.
-pub struct Visit {
-    limits: Limits,
+/// The limits that one request is counted on.
+pub struct RateLimitCheck {
+    limits: Arc<RateLimits>,
     address: AddressKey,
-    standings: Mutex<Vec<Standing>>,
+    statuses: Mutex<Vec<LimitStatus>>,
 }
 
-impl Visit {
+impl RateLimitCheck {
     /// Counts the request on its address.
-    pub fn arrive(&self) -> Result<(), Problem> {
-        self.count(self.limits.0.address.as_ref(), &self.address)
+    pub fn count_address(&self) -> Result<(), Problem> {
+        self.count(self.limits.address.as_ref(), &self.address)
     }
 
-    /// Says in the answer where its client stands, the closest limit first.
-    pub fn decorate(&self, headers: &mut HeaderMap) {
-        let standings = self.standings.lock();
-        let standings = standings.unwrap_or_else(PoisonError::into_inner);
-        if standings.is_empty() {
+    /// Adds the status of each limit to the response, the last one counted first.
+    pub fn add_headers(&self, response: &mut HeaderMap) {
+        let statuses = self.statuses.lock();
+        if statuses.is_empty() {
             return;
         }
-        let closest_first = || standings.iter().rev();
-        let policies: Vec<_> = closest_first().map(|s| s.policy.to_string()).collect();
-        let items: Vec<_> = closest_first().map(Standing::item).collect();
-        for (name, list) in [(POLICY, policies), (STANDING, items)] {
+        let last_first = || statuses.iter().rev();
+        let policies: Vec<_> = last_first().map(|s| s.policy.to_string()).collect();
+        let items: Vec<_> = last_first().map(LimitStatus::item).collect();
+        for (name, list) in [(POLICY, policies), (STATUS, items)] {
             if let Ok(value) = HeaderValue::try_from(list.join(", ")) {
-                headers.insert(name, value);
+                response.insert(name, value);
             }
         }
     }
 
     fn count<K: Key>(&self, limit: Option<&Limit<K>>, key: &K) -> Result<(), Problem> {
         let Some(limit) = limit else { return Ok(()) };
-        let standing = limit.count(key);
-        let (name, refused) = (standing.name, standing.refused);
-        let mut standings = self
-            .standings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        standings.push(standing);
-        match refused {
+        let status = limit.count(key);
+        let (name, retry_after) = (status.name, status.retry_after);
+        self.statuses.lock().push(status);
+        match retry_after {
             None => Ok(()),
             Some(wait) => {
-                tracing::debug!(limit = name, "one request too many");
+                tracing::debug!(limit = name, "rate limit exceeded");
                 metrics::limit_hit(name);
                 Err(Problem::rate_limited(wait))
             }
@@ -195,12 +160,14 @@ impl Visit {
     }
 }
 
-impl Admission for Visit {
-    fn token_accepted(&self, user: &User) -> Result<(), Problem> {
-        self.count(self.limits.0.user.as_ref(), &UserKey::new(user))
+impl TokenHooks for Option<RateLimitCheck> {
+    fn accepted(&self, user: &User) -> Result<(), Problem> {
+        let Some(check) = self else { return Ok(()) };
+        check.count(check.limits.user.as_ref(), &UserKey::new(user))
     }
 
-    fn token_refused(&self) -> Result<(), Problem> {
-        self.count(self.limits.0.failed_auth.as_ref(), &self.address)
+    fn rejected(&self) -> Result<(), Problem> {
+        let Some(check) = self else { return Ok(()) };
+        check.count(check.limits.failed_auth.as_ref(), &check.address)
     }
 }

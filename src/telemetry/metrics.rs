@@ -167,6 +167,7 @@ impl Request {
     }
 
     /// Counts a response of this status; returns how long it took.
+    #[must_use]
     pub fn finish(self, status: u16) -> Duration {
         let (operation, elapsed) = (self.operation, self.began.elapsed());
         let labels = OperationStatus { operation, status };

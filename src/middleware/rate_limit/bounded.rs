@@ -1,68 +1,49 @@
-//! What a rate limit remembers, bounded in memory whoever comes: beyond a
-//! number of keys, newcomers share the count of their neighbourhood, and beyond
-//! a number of those, one count for all.
+//! The counts of a rate limit, bounded in memory. Beyond [`MAX_KEYS`], new keys share a
+//! count with their network; beyond [`MAX_SHARED_KEYS`], one count for all.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, hash::Hash};
 
 use governor::{
     nanos::Nanos,
     state::{StateStore, keyed::ShrinkableKeyedStateStore},
 };
+use parking_lot::Mutex;
 
-/// The most keys with a count of their own.
-pub const KEYS: usize = 100_000;
-/// The most neighbourhoods that share one.
-pub const NEIGHBOURHOODS: usize = 10_000;
+/// Maximum number of keys with a count of their own.
+pub const MAX_KEYS: usize = 100_000;
+/// Maximum number of shared counts.
+pub const MAX_SHARED_KEYS: usize = 10_000;
 
-/// Something to count requests on.
+/// Something that requests are counted on.
 pub trait Key: Clone + Eq + Hash {
-    /// What it shares a count with where there are too many to tell apart;
-    /// `None` where that is everything.
-    fn neighbourhood(&self) -> Option<Self>;
+    /// The key whose count it shares when there are too many keys; `None` for the count
+    /// of all.
+    fn shared(&self) -> Option<Self>;
 }
 
-/// The counts; clones share them.
-#[derive(Debug)]
-pub struct Bounded<K>(Arc<Mutex<Counts<K>>>);
+/// The counts of one limit.
+pub struct Bounded<K>(Mutex<Counts<K>>);
 
-/// The GCRA's state of each count: the time at which it is a fresh one again.
-#[derive(Debug)]
+/// GCRA state by key: the time at which the count is fresh again.
 struct Counts<K> {
     own: HashMap<K, Nanos>,
     shared: HashMap<K, Nanos>,
     all: Option<Nanos>,
 }
 
-impl<K> Clone for Bounded<K> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
 impl<K> Default for Bounded<K> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Counts {
+        Self(Mutex::new(Counts {
             own: HashMap::new(),
             shared: HashMap::new(),
             all: None,
-        })))
+        }))
     }
 }
 
-impl<K> Bounded<K> {
-    fn lock(&self) -> MutexGuard<'_, Counts<K>> {
-        // Nothing panics under the lock, and a count is whole at any time.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether `counts`, which may hold `most`, has or can have one of `key`.
-fn holds<K: Key>(counts: &HashMap<K, Nanos>, most: usize, key: &K) -> bool {
-    counts.len() < most || counts.contains_key(key)
+/// Whether `counts`, of `max` entries at most, has or can take one for `key`.
+fn fits<K: Key>(counts: &HashMap<K, Nanos>, max: usize, key: &K) -> bool {
+    counts.len() < max || counts.contains_key(key)
 }
 
 impl<K: Key> StateStore for Bounded<K> {
@@ -72,33 +53,33 @@ impl<K: Key> StateStore for Bounded<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut counts = self.lock();
-        if holds(&counts.own, KEYS, key) {
-            let (answer, state) = decide(counts.own.get(key).copied())?;
+        let mut counts = self.0.lock();
+        if fits(&counts.own, MAX_KEYS, key) {
+            let (decision, state) = decide(counts.own.get(key).copied())?;
             counts.own.insert(key.clone(), state);
-            return Ok(answer);
+            return Ok(decision);
         }
-        let neighbourhood = key.neighbourhood();
-        if let Some(key) = neighbourhood.filter(|k| holds(&counts.shared, NEIGHBOURHOODS, k)) {
-            let (answer, state) = decide(counts.shared.get(&key).copied())?;
+        let shared = key.shared();
+        if let Some(key) = shared.filter(|k| fits(&counts.shared, MAX_SHARED_KEYS, k)) {
+            let (decision, state) = decide(counts.shared.get(&key).copied())?;
             counts.shared.insert(key, state);
-            return Ok(answer);
+            return Ok(decision);
         }
-        let (answer, state) = decide(counts.all)?;
+        let (decision, state) = decide(counts.all)?;
         counts.all = Some(state);
-        Ok(answer)
+        Ok(decision)
     }
 }
 
 impl<K: Key> ShrinkableKeyedStateStore<K> for Bounded<K> {
     fn retain_recent(&self, drop_below: Nanos) {
-        let mut counts = self.lock();
+        let mut counts = self.0.lock();
         counts.own.retain(|_, state| *state > drop_below);
         counts.shared.retain(|_, state| *state > drop_below);
     }
 
     fn len(&self) -> usize {
-        let counts = self.lock();
+        let counts = self.0.lock();
         counts.own.len() + counts.shared.len()
     }
 

@@ -1,6 +1,5 @@
-//! The address that a request is counted on. A client cannot choose it:
-//! `X-Forwarded-For` counts only as far as proxies that the operator trusts
-//! have written it.
+//! The address that a request is counted on. A client cannot choose it: entries of
+//! `X-Forwarded-For` count only if a trusted proxy has written them.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -10,24 +9,25 @@ use poem::{
     http::{HeaderMap, HeaderName},
 };
 
+use super::bounded::Key;
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies whose word on an address is taken: `TRUSTED_PROXIES`.
-#[derive(Debug, Clone, Default)]
+/// The proxies whose `X-Forwarded-For` is trusted: `TRUSTED_PROXIES`.
+#[derive(Debug)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Trusts `networks`, whichever way a socket writes an IPv4 address.
+    /// Trusts `networks`; IPv4 addresses may be written as IPv4-mapped ones.
     #[must_use]
     pub fn new(networks: &[IpNet]) -> Self {
         Self(networks.iter().copied().map(unmapped).collect())
     }
 
-    /// The client's address: the socket's peer, or, where that is a trusted
-    /// proxy, the right-most address of `X-Forwarded-For` that is none. Each
-    /// proxy appends the peer that it saw, so what stands to the left of that
-    /// address is the client's own invention; the walk also ends, at the last
-    /// proxy, where something is no address.
+    /// The client's address: the socket's peer or, if that is a trusted proxy, the
+    /// right-most address of `X-Forwarded-For` that is no trusted proxy. Each proxy
+    /// appends the peer that it saw, so a client may have forged everything to the left
+    /// of that. At an entry that is no address, the walk ends at the last proxy.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
@@ -43,19 +43,18 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether the request looks as if it came through a proxy that is not
-    /// trusted. Clients elsewhere on the internet send the header as well: it
-    /// says something where the peer is near.
+    /// Whether the request seems to come through a proxy that is not trusted. Only a peer
+    /// with a private address counts: on the internet, clients forge the header as well.
     #[must_use]
-    pub fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    pub fn is_unlisted_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let peer = peer.to_canonical();
-        let near = match peer {
+        let private = match peer {
             IpAddr::V4(peer) => peer.is_private() || peer.is_loopback() || peer.is_link_local(),
             IpAddr::V6(peer) => {
                 peer.is_unique_local() || peer.is_loopback() || peer.is_unicast_link_local()
             }
         };
-        near && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer)
+        private && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer)
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -63,8 +62,8 @@ impl TrustedProxies {
     }
 }
 
-/// The peer of the request's socket; where there is none, as in a test without
-/// one, the address of nobody.
+/// The peer of the request's socket; the unspecified address where there is no socket,
+/// as in tests.
 #[must_use]
 pub fn peer(request: &Request) -> IpAddr {
     match &request.remote_addr().0 {
@@ -73,7 +72,7 @@ pub fn peer(request: &Request) -> IpAddr {
     }
 }
 
-/// An address as proxies write it: some add the port, and then the brackets.
+/// An address as proxies write it, possibly with brackets and a port.
 fn address(text: &str) -> Option<IpAddr> {
     let address = text.parse().ok();
     let address = address.or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip()));
@@ -81,7 +80,7 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(address.or_else(bare)?.to_canonical())
 }
 
-/// The IPv4 network that an IPv4-mapped one is (RFC 4291, section 2.5.5.2).
+/// The IPv4 network of an IPv4-mapped one (RFC 4291, section 2.5.5.2).
 fn unmapped(network: IpNet) -> IpNet {
     let address = network.addr().to_canonical();
     let prefix = match (network, address) {
@@ -92,17 +91,31 @@ fn unmapped(network: IpNet) -> IpNet {
     unmapped.unwrap_or(network)
 }
 
-/// What shares one count with `address`: itself, or the /64 of an IPv6 address,
-/// which is the least that one customer is given (RFC 6177).
-#[must_use]
-pub fn counted(address: IpAddr) -> IpAddr {
-    masked(address, 32, 64)
+/// What requests are counted on: an IPv4 address or the /64 of an IPv6 one, the least
+/// that one customer gets (RFC 6177). With too many of them, the /24 or /48.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AddressKey {
+    /// An address, or a /64.
+    Own(IpAddr),
+    /// A /24, or a /48.
+    Shared(IpAddr),
 }
 
-/// The neighbourhood of `address`, for when there are too many to tell apart.
-#[must_use]
-pub fn neighbourhood(address: IpAddr) -> IpAddr {
-    masked(address, 24, 48)
+impl AddressKey {
+    /// The key of this address.
+    #[must_use]
+    pub fn new(address: IpAddr) -> Self {
+        Self::Own(masked(address, 32, 64))
+    }
+}
+
+impl Key for AddressKey {
+    fn shared(&self) -> Option<Self> {
+        match self {
+            Self::Own(address) => Some(Self::Shared(masked(*address, 24, 48))),
+            Self::Shared(_) => None,
+        }
+    }
 }
 
 fn masked(address: IpAddr, v4: u8, v6: u8) -> IpAddr {
@@ -115,28 +128,31 @@ fn masked(address: IpAddr, v4: u8, v6: u8) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+    fn proxies(trusted: &[&str]) -> TrustedProxies {
         let networks: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
+        TrustedProxies::new(&networks)
+    }
+
+    fn headers(forwarded: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append(FORWARDED_FOR, value.parse().unwrap());
         }
-        let proxies = TrustedProxies::new(&networks);
-        proxies.client(peer.parse().unwrap(), &headers).to_string()
+        headers
     }
 
     #[test]
     fn a_client_cannot_choose_its_address() {
         let lan = &["10.0.0.0/8", "fd00::/8"][..];
         let table: &[(&[&str], &str, &[&str], &str)] = &[
-            // Nobody is trusted: the header is the client's own.
+            // No proxy is trusted: the client may have forged the header.
             (&[], "203.0.113.7", &[], "203.0.113.7"),
             (&[], "203.0.113.7", &["198.51.100.1"], "203.0.113.7"),
             (&[], "10.0.0.1", &["198.51.100.1"], "10.0.0.1"),
-            // The peer is not one of the trusted.
+            // The peer is not trusted.
             (lan, "203.0.113.7", &["198.51.100.1"], "203.0.113.7"),
             (lan, "203.0.113.7", &["10.0.0.1"], "203.0.113.7"),
-            // One proxy appends the peer it saw; what the client sent is left of it.
+            // One proxy appends the peer it saw; the client sent what is to the left.
             (lan, "10.0.0.1", &["203.0.113.7"], "203.0.113.7"),
             (
                 lan,
@@ -171,10 +187,10 @@ mod tests {
                 &["203.0.113.7, fd00::3, 10.0.0.2"],
                 "203.0.113.7",
             ),
-            // Everything is trusted: the left-most, as the request came from inside.
+            // Everything is trusted: the left-most, the request is internal.
             (lan, "10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
             (lan, "10.0.0.1", &[], "10.0.0.1"),
-            // Garbage ends the walk at the last good one.
+            // An invalid entry ends the walk at the last valid one.
             (lan, "10.0.0.1", &["rubbish"], "10.0.0.1"),
             (lan, "10.0.0.1", &[""], "10.0.0.1"),
             (
@@ -195,7 +211,7 @@ mod tests {
             (lan, "10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7"),
             (lan, "10.0.0.1", &["[2001:db8::7]"], "2001:db8::7"),
             (lan, "10.0.0.1", &["2001:DB8:0::7"], "2001:db8::7"),
-            // IPv4 however it is written.
+            // IPv4-mapped addresses.
             (&[], "::ffff:203.0.113.7", &[], "203.0.113.7"),
             (lan, "::ffff:10.0.0.1", &["203.0.113.7"], "203.0.113.7"),
             (lan, "10.0.0.1", &["::ffff:cb00:7107"], "203.0.113.7"),
@@ -215,14 +231,75 @@ mod tests {
         ];
 
         for (trusted, peer, forwarded, expected) in table {
-            let found = client(trusted, peer, forwarded);
-            assert_eq!(found, *expected, "{peer} {forwarded:?} by {trusted:?}");
+            let peer = peer.parse().unwrap();
+            let client = proxies(trusted).client(peer, &headers(forwarded));
+            assert_eq!(
+                client.to_string(),
+                *expected,
+                "{peer} {forwarded:?} by {trusted:?}"
+            );
         }
     }
 
     #[test]
-    fn an_address_of_version_6_counts_by_its_64_and_its_neighbourhood_by_48() {
-        for (address, expected, around) in [
+    fn a_private_peer_that_forwards_without_trust_is_an_unlisted_proxy() {
+        let table = [
+            // Private, loopback and link-local addresses, at both ends of each network.
+            ("10.0.0.0", true),
+            ("10.255.255.255", true),
+            ("172.16.0.1", true),
+            ("172.31.255.255", true),
+            ("192.168.1.1", true),
+            ("127.0.0.1", true),
+            ("127.255.255.255", true),
+            ("169.254.0.1", true),
+            ("::1", true),
+            ("fc00::1", true),
+            ("fdff::1", true),
+            ("fe80::1", true),
+            ("febf::1", true),
+            // IPv4-mapped.
+            ("::ffff:10.0.0.1", true),
+            ("::ffff:127.0.0.1", true),
+            ("::ffff:169.254.0.1", true),
+            ("::ffff:203.0.113.7", false),
+            // Public, and just outside of the networks above.
+            ("203.0.113.7", false),
+            ("9.255.255.255", false),
+            ("11.0.0.0", false),
+            ("172.15.255.255", false),
+            ("172.32.0.0", false),
+            ("192.169.0.0", false),
+            ("126.255.255.255", false),
+            ("169.255.0.0", false),
+            ("2001:db8::7", false),
+            ("::2", false),
+            ("fbff::1", false),
+            ("fe7f::1", false),
+            ("fec0::1", false),
+            ("::", false),
+        ];
+        let (forwarded, none) = (headers(&["203.0.113.7"]), HeaderMap::new());
+        let (empty, others) = (proxies(&[]), proxies(&["198.51.100.0/24"]));
+        let all = proxies(&["0.0.0.0/0", "::/0"]);
+
+        for (peer, expected) in table {
+            let peer: IpAddr = peer.parse().unwrap();
+            for proxies in [&empty, &others] {
+                let found = proxies.is_unlisted_proxy(peer, &forwarded);
+                assert_eq!(found, expected, "{peer} by {proxies:?}");
+                assert!(!proxies.is_unlisted_proxy(peer, &none), "{peer}");
+            }
+            assert!(
+                !all.is_unlisted_proxy(peer, &forwarded),
+                "{peer} is trusted"
+            );
+        }
+    }
+
+    #[test]
+    fn ipv6_counts_by_64_bits_and_shares_by_48() {
+        for (address, own, shared) in [
             ("203.0.113.7", "203.0.113.7", "203.0.113.0"),
             ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.0"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1::"),
@@ -230,8 +307,10 @@ mod tests {
             ("::1", "::", "::"),
         ] {
             let address: IpAddr = address.parse().unwrap();
-            assert_eq!(counted(address).to_string(), expected);
-            assert_eq!(neighbourhood(address).to_string(), around);
+            let key = AddressKey::new(address);
+            assert_eq!(key, AddressKey::Own(own.parse().unwrap()));
+            let expected = AddressKey::Shared(shared.parse().unwrap());
+            assert_eq!(key.shared(), Some(expected));
         }
     }
 }

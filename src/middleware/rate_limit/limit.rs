@@ -1,5 +1,5 @@
-//! One rate limit: so many requests a minute for each key, by the generic cell
-//! rate algorithm of the crate `governor`.
+//! One rate limit: requests per minute for each key, by the generic cell rate algorithm
+//! (GCRA) of the crate `governor`.
 
 use std::{
     num::NonZeroU32,
@@ -14,49 +14,47 @@ use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock, Reference},
     middleware::StateInformationMiddleware,
-    state::keyed::ShrinkableKeyedStateStore,
 };
 
 use super::bounded::{Bounded, Key};
 use crate::duration::whole_seconds;
 
-/// How often counts that are fresh again are thrown away, in nanoseconds.
-const SWEEP: u64 = 1_000_000_000;
-/// Fewer counts than this are not worth the sweep.
-const FEW: usize = 1_000;
-/// The least burst, where a minute's quota is not less.
-const LEAST_BURST: u32 = 10;
+/// How often counts that are fresh again are evicted, in nanoseconds.
+const EVICTION_INTERVAL: u64 = 1_000_000_000;
+/// Fewer counts than this are not evicted.
+const EVICTION_THRESHOLD: usize = 1_000;
+/// Minimum burst, unless a minute's quota is less.
+const MIN_BURST: u32 = 10;
 
-/// A limit. A key that was idle may send its burst at once, a tenth of its
-/// minute's quota; that refills evenly, at the quota's rate.
+/// A limit. An idle key may burst: a tenth of a minute's quota, which refills evenly at
+/// the quota's rate.
 pub struct Limit<K: Key, C: Clock = DefaultClock> {
     name: &'static str,
     policy: Arc<str>,
     burst: u32,
-    /// After how long one more request is let through.
+    /// Time in which one request refills.
     interval: Duration,
     limiter: RateLimiter<K, Bounded<K>, C, StateInformationMiddleware>,
-    counts: Bounded<K>,
     start: C::Instant,
-    swept: AtomicU64,
+    evicted: AtomicU64,
 }
 
-/// Where a key stands after a request.
+/// The status of a limit for one key, after a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitStatus {
     /// The item of `RateLimit-Policy`.
     pub policy: Arc<str>,
-    /// The limit's name.
+    /// Name of the limit.
     pub name: &'static str,
-    /// How many requests would be let through now.
+    /// Number of requests that would be accepted now.
     pub remaining: u32,
-    /// When there is more to be had, in seconds.
+    /// Seconds until `remaining` grows.
     pub reset: u64,
-    /// When to come back, where the request is one too many.
-    pub refused: Option<Duration>,
+    /// When to retry; `None` if the request is within the limit.
+    pub retry_after: Option<Duration>,
 }
 
-impl Standing {
+impl LimitStatus {
     /// The item of `RateLimit`.
     #[must_use]
     pub fn item(&self) -> String {
@@ -65,7 +63,7 @@ impl Standing {
 }
 
 impl<K: Key> Limit<K> {
-    /// `per_minute` requests of each key.
+    /// `per_minute` requests for each key.
     #[must_use]
     pub fn new(name: &'static str, per_minute: NonZeroU32) -> Self {
         Self::with_clock(name, per_minute, DefaultClock::default())
@@ -73,59 +71,57 @@ impl<K: Key> Limit<K> {
 }
 
 impl<K: Key, C: Clock> Limit<K, C> {
-    /// By another clock.
+    /// With another clock.
     #[must_use]
     pub fn with_clock(name: &'static str, per_minute: NonZeroU32, clock: C) -> Self {
-        let least = per_minute.min(NonZeroU32::MIN.saturating_add(LEAST_BURST - 1));
+        let least = per_minute.min(NonZeroU32::MIN.saturating_add(MIN_BURST - 1));
         let burst = NonZeroU32::new(per_minute.get() / 10).map_or(least, |tenth| tenth.max(least));
         let quota = Quota::per_minute(per_minute).allow_burst(burst);
-        let counts = Bounded::default();
         Self {
             name,
             policy: format!("\"{name}\";q={per_minute};w=60").into(),
             burst: burst.get(),
             interval: quota.replenish_interval(),
             start: clock.now(),
-            limiter: RateLimiter::new(quota, counts.clone(), clock),
-            counts,
-            swept: AtomicU64::new(0),
+            limiter: RateLimiter::new(quota, Bounded::default(), clock),
+            evicted: AtomicU64::new(0),
         }
     }
 
-    /// Counts a request of `key`, unless it is one too many.
-    pub fn count(&self, key: &K) -> Standing {
-        self.sweep();
-        let standing = |remaining, wait: Duration, refused| Standing {
+    /// Counts a request of `key`; one over the limit is not counted.
+    pub fn count(&self, key: &K) -> LimitStatus {
+        self.evict_fresh();
+        let status = |remaining, wait: Duration, retry_after| LimitStatus {
             policy: Arc::clone(&self.policy),
             name: self.name,
             remaining,
             reset: whole_seconds(wait),
-            refused,
+            retry_after,
         };
         match self.limiter.check_key(key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let used = self.burst.saturating_sub(remaining);
-                // With none left, what matters is the next one.
+                // With none left, the next one is what a client waits for.
                 let steps = if remaining == 0 { 1 } else { used };
-                standing(remaining, self.interval * steps, None)
+                status(remaining, self.interval * steps, None)
             }
-            Err(refused) => {
-                let wait = refused.wait_time_from(self.limiter.clock().now());
-                standing(0, wait, Some(wait))
+            Err(exceeded) => {
+                let wait = exceeded.wait_time_from(self.limiter.clock().now());
+                status(0, wait, Some(wait))
             }
         }
     }
 
-    /// Throws the counts away that are no different from fresh ones: of those
-    /// who have not come for as long as their burst takes to refill. It costs
-    /// about a millisecond in a second at the most, and needs no task.
-    fn sweep(&self) {
+    /// Evicts the counts of keys that were idle for as long as their burst takes to refill:
+    /// they equal fresh ones. At most once per second, about a millisecond at
+    /// [`MAX_KEYS`](super::bounded::MAX_KEYS), in place of a background task.
+    fn evict_fresh(&self) {
         let now = self.limiter.clock().now().duration_since(self.start);
-        let (now, last) = (now.as_u64(), self.swept.load(Relaxed));
-        let due = now.saturating_sub(last) >= SWEEP;
-        let swap = || self.swept.compare_exchange(last, now, Relaxed, Relaxed);
-        if due && swap().is_ok() && self.counts.len() > FEW {
+        let (now, last) = (now.as_u64(), self.evicted.load(Relaxed));
+        let due = now.saturating_sub(last) >= EVICTION_INTERVAL;
+        let swap = || self.evicted.compare_exchange(last, now, Relaxed, Relaxed);
+        if due && swap().is_ok() && self.limiter.len() > EVICTION_THRESHOLD {
             self.limiter.retain_recent();
         }
     }
@@ -142,8 +138,8 @@ mod tests {
 
     use super::*;
     use crate::middleware::rate_limit::{
-        AddressKey,
-        bounded::{KEYS, NEIGHBOURHOODS},
+        bounded::{MAX_KEYS, MAX_SHARED_KEYS},
+        client_address::AddressKey,
     };
 
     fn limit(per_minute: u32) -> (Limit<AddressKey, FakeRelativeClock>, FakeRelativeClock) {
@@ -157,9 +153,9 @@ mod tests {
         AddressKey::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
     }
 
-    fn let_through(limit: &Limit<AddressKey, FakeRelativeClock>, key: &AddressKey) -> usize {
-        let mut standings = (0..100_000).map(|_| limit.count(key));
-        standings.position(|s| s.refused.is_some()).unwrap()
+    fn accepted(limit: &Limit<AddressKey, FakeRelativeClock>, key: &AddressKey) -> usize {
+        let mut statuses = (0..100_000).map(|_| limit.count(key));
+        statuses.position(|s| s.retry_after.is_some()).unwrap()
     }
 
     #[test]
@@ -177,38 +173,34 @@ mod tests {
             let (limit, _) = limit(per_minute);
             assert_eq!(limit.burst, burst, "{per_minute}");
             if burst < 1_000 {
-                assert_eq!(let_through(&limit, &address(1)), burst as usize);
+                assert_eq!(accepted(&limit, &address(1)), burst as usize);
             }
         }
     }
 
     #[test]
-    fn what_is_used_up_comes_back_at_the_rate_of_the_quota() {
+    fn a_used_burst_refills_at_the_rate_of_the_quota() {
         let (limit, clock) = limit(600);
         let (ana, bo) = (address(1), address(2));
 
-        assert_eq!(let_through(&limit, &ana), 60);
-        assert_eq!(
-            let_through(&limit, &bo),
-            60,
-            "each has a count of their own"
-        );
+        assert_eq!(accepted(&limit, &ana), 60);
+        assert_eq!(accepted(&limit, &bo), 60, "each key has a count of its own");
         for (wait, expected) in [(99, 0), (1, 1), (1_000, 10), (2_550, 25), (50, 1)] {
             clock.advance(Duration::from_millis(wait));
-            assert_eq!(let_through(&limit, &ana), expected, "after {wait} ms");
+            assert_eq!(accepted(&limit, &ana), expected, "after {wait} ms");
         }
         clock.advance(Duration::from_hours(1));
-        assert_eq!(let_through(&limit, &ana), 60);
+        assert_eq!(accepted(&limit, &ana), 60);
         let mut minute = 0;
         for _ in 0..600 {
             clock.advance(Duration::from_millis(100));
-            minute += let_through(&limit, &ana);
+            minute += accepted(&limit, &ana);
         }
-        assert_eq!(minute, 600, "the quota, in a minute that follows the burst");
+        assert_eq!(minute, 600, "the quota, in the minute after the burst");
     }
 
     #[test]
-    fn a_standing_says_what_is_left_and_when_there_is_more() {
+    fn a_status_has_the_remaining_requests_and_the_time_to_the_next() {
         let (limit, clock) = limit(30);
         let ana = address(1);
 
@@ -220,20 +212,20 @@ mod tests {
         assert_eq!(limit.count(&ana).item(), "\"test\";r=8;t=4");
         let last = (0..8).map(|_| limit.count(&ana)).last().unwrap();
         assert_eq!(last.item(), "\"test\";r=0;t=2");
-        let refused = limit.count(&ana);
-        assert_eq!(refused.refused, Some(Duration::from_millis(1_500)));
-        assert_eq!(refused.item(), "\"test\";r=0;t=2", "rounded up");
+        let exceeded = limit.count(&ana);
+        assert_eq!(exceeded.retry_after, Some(Duration::from_millis(1_500)));
+        assert_eq!(exceeded.item(), "\"test\";r=0;t=2", "rounded up");
     }
 
     #[test]
-    fn fifty_threads_get_the_burst_and_not_one_more() {
+    fn fifty_threads_get_the_burst_and_no_more() {
         let (limit, _) = limit(600);
         let (limit, ana) = (&limit, &address(1));
 
         let passed: usize = thread::scope(|scope| {
             let attempts = || {
                 (0..20)
-                    .filter(|_| limit.count(ana).refused.is_none())
+                    .filter(|_| limit.count(ana).retry_after.is_none())
                     .count()
             };
             let threads: Vec<_> = (0..50).map(|_| scope.spawn(attempts)).collect();
@@ -244,26 +236,26 @@ mod tests {
     }
 
     #[test]
-    fn a_million_addresses_are_bounded_in_memory_and_forgotten() {
+    fn a_million_addresses_are_bounded_in_memory_and_evicted() {
         let (limit, clock) = limit(3_000);
 
         let mut passed = 0;
         for number in 0..1_000_000_u32 {
-            // All over the internet, each once.
+            // Spread over all networks, each once.
             let key = address(number.wrapping_mul(2_654_435_761));
-            passed += usize::from(limit.count(&key).refused.is_none());
+            passed += usize::from(limit.count(&key).retry_after.is_none());
         }
 
-        // At one instant: nothing is fresh again yet. Who has no count of their
-        // own shares a neighbourhood's or the last one, and is still counted.
-        assert_eq!(limit.counts.len(), KEYS + NEIGHBOURHOODS);
-        assert!((KEYS..1_000_000).contains(&passed), "{passed}");
+        // The clock stands still, so that no count is fresh again. Keys without a count
+        // of their own are still limited, by a shared one.
+        assert_eq!(limit.limiter.len(), MAX_KEYS + MAX_SHARED_KEYS);
+        assert!((MAX_KEYS..1_000_000).contains(&passed), "{passed}");
         let (known, newcomer) = (address(0), address(7));
         assert!(limit.count(&known).remaining > 0);
-        assert!(limit.count(&newcomer).refused.is_some());
+        assert!(limit.count(&newcomer).retry_after.is_some());
 
         clock.advance(Duration::from_mins(1));
         assert_eq!(limit.count(&newcomer).remaining, 299);
-        assert_eq!(limit.counts.len(), 1);
+        assert_eq!(limit.limiter.len(), 1);
     }
 }

@@ -18,10 +18,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::TaskService,
-    app::routes,
+    app::routes::routes,
     auth::{TokenSources, Verifier},
     config::Config,
-    middleware::{Settings, health::Readiness},
+    middleware::health::Readiness,
     store::{DatabaseUrl, Store},
 };
 
@@ -83,8 +83,7 @@ impl App {
             let found = all.find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         });
-        let settings = Settings::new(&config.unwrap());
-        let endpoint = routes(service, verifier.unwrap(), readiness, settings);
+        let endpoint = routes(service, verifier.unwrap(), readiness, &config.unwrap());
         Self {
             endpoint: endpoint.boxed(),
             _database: None,
