@@ -1,28 +1,32 @@
-//! Tasks API: a private list of tasks for each user of a front end that signs
-//! its users in elsewhere.
+//! Tasks API: a private list of tasks for each user of a front end that signs its users
+//! in elsewhere.
 //!
-//! Three rooms, and one file that joins them:
+//! | room | holds |
+//! |---|---|
+//! | [`api`] | the contract: operations, types, problems, the OpenAPI document; start reading at [`api::tasks`] |
+//! | [`auth`] | makes a [`auth::User`] of a token; nothing else can |
+//! | [`store`] | keeps the tasks in `SQLite` or `PostgreSQL` |
+//! | [`middleware`] | what every request passes, as one ordered list |
+//! | [`app`] | builds the application from these four and runs it |
+//! | [`cli`] | the commands |
+//! | [`server`], [`telemetry`], [`config`], [`duration`] | below all rooms, import none |
 //!
-//! - [`api`] is the contract: operations, types, problems, the OpenAPI
-//!   document. Start reading at [`api::tasks`].
-//! - [`auth`] makes a [`auth::User`] of a token; nothing else can.
-//! - [`store`] keeps the tasks, in `SQLite` or `PostgreSQL`.
-//! - [`app`] joins them: routes, middleware, start and stop.
+//! Imports go one way: `main -> cli -> app -> middleware, api, auth, store`;
+//! `middleware -> api, auth`; `store -> api, auth, migration`; `api -> auth`. Never
+//! `api -> store`: the document prints without a database, and the store can be replaced.
 //!
-//! Beside them stand [`config`] (what the operator sets), [`telemetry`] (logs,
-//! metrics and traces, made by all rooms) and [`server`] (the accept loop). `main.rs` holds the verbs of the command line, and the
-//! `migration` crate the tables.
+//! One request, `PATCH /api/tasks/7/complete`:
 //!
-//! Arrows go one way: `main -> app -> {api, auth, store}`, `store -> api, auth,
-//! migration`, `api -> auth`. Never `api -> store`: the contract does not know
-//! the database, so the document prints without one, and the store can be
-//! replaced.
-//!
-//! One request, room by room: `PATCH /api/tasks/7/complete` passes [`server`]
-//! (time-outs), [`middleware`] (span, request id, CORS, rate limits, problems),
-//! [`api::security`] (token to user), [`api::tasks`] (path and body, one call)
-//! and [`store`] (one statement, the owner part of it). A bad token stops at
-//! [`api::security`]: no user exists, so nothing below can be entered.
+//! 1. [`server`] reads the head, within the timeouts of its connection.
+//! 2. [`middleware`] finds the route, begins log, metrics and trace, and counts the
+//!    client's address.
+//! 3. [`api::security`] verifies the token; [`auth`] makes the user, or it is 401 and
+//!    nothing below can be called. The rate limits count the user.
+//! 4. [`api::tasks`] reads path and body, and makes one call of the store.
+//! 5. [`store`] puts the request into a queue. A worker sends all that wait there as one
+//!    batch, whose statements name the owner of every row. After the commit, each request
+//!    gets its own result.
+//! 6. The response passes [`middleware`] from bottom to top: problem, headers, log line.
 
 pub mod api;
 pub mod app;
