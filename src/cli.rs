@@ -1,39 +1,36 @@
-//! The verbs of the command line. The verb is parsed before any configuration
-//! is read, so that `openapi` and `--help` need none.
+//! The command line. A command reads only the configuration that it needs, so that
+//! `openapi` and `--help` work without any.
 
-pub mod doctor;
-pub mod health;
+mod doctor;
+mod health;
+mod migrate;
+mod output;
+mod token;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    time::Duration,
-};
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use self::health::Question;
 use crate::{
     api::spec,
-    app::{self, StartError},
+    app::{Application, error::StartError},
     config::Config,
     telemetry::{self, Process},
 };
 
 /// A secure to-do backend for front ends that sign their users in elsewhere.
 ///
-/// Without a command it serves. Configuration is read from the environment, and
-/// from .env in the working directory; the README lists every variable.
+/// Without a command it serves. The configuration is read from the environment and from
+/// .env in the working directory; the README lists every variable.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
-struct Cli {
+pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API (what happens without a command).
+    /// Serve the API (the default).
     Serve,
     /// Print the OpenAPI document.
     Openapi {
@@ -41,24 +38,24 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Yaml)]
         format: Format,
     },
-    /// Bring the database's tables up to date, back, or say where they are.
+    /// Apply, revert or list the migrations of the database.
     Migrate {
         #[command(subcommand)]
-        direction: Direction,
+        direction: migrate::Direction,
     },
     /// Print a token signed with `BETTER_AUTH_SECRET`.
-    Token(TokenArgs),
+    Token(token::Args),
     /// Check configuration, database, migrations and keys.
     Doctor {
-        /// A token to judge as well.
+        /// A token to verify as well.
         #[arg(long)]
         token: Option<String>,
     },
-    /// Ask the running service whether it is ready; exits with 0 or 1.
+    /// Check whether the running service is ready; exits with 0 or 1.
     ///
-    /// It asks at HOST and PORT and needs nothing else of the configuration.
+    /// It connects to HOST and PORT and needs no other configuration.
     Health {
-        /// Ask only whether the process runs.
+        /// Check only whether the process runs.
         #[arg(long)]
         live: bool,
     },
@@ -70,113 +67,41 @@ enum Format {
     Json,
 }
 
-#[derive(Subcommand)]
-enum Direction {
-    /// Apply every migration that is pending.
-    Up,
-    /// Take migrations back, and with the first of them every task.
-    Down {
-        /// How many, from the last.
-        #[arg(long, default_value_t = 1)]
-        steps: u32,
-    },
-    /// List the migrations.
-    Status,
-}
-
-#[derive(Args)]
-struct TokenArgs {
-    /// The user: the token's `sub`.
-    #[arg(long)]
-    sub: String,
-    /// How long the token is good for, in seconds.
-    #[arg(long, default_value_t = 3600)]
-    expires_in: u64,
-}
-
-/// Parses the command line, runs its verb, and says what the process exits with.
-#[must_use]
-pub fn main() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or(Command::Serve);
-    match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tasks-api: {error}");
-            ExitCode::from(match error {
-                StartError::Config(_) => 2,
-                StartError::Failed(_) => 1,
-            })
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> Result<(), StartError> {
+        match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => {
+                let config = configure(Process::Service)?;
+                block_on(async { Application::build(config).await?.run_until_stopped().await })
+            }
+            Command::Openapi { format } => output::print(match format {
+                Format::Yaml => &spec::YAML,
+                Format::Json => &spec::JSON,
+            }),
+            Command::Migrate { direction } => {
+                let config = configure(Process::Command)?;
+                block_on(migrate::run(&config, direction))
+            }
+            Command::Token(args) => token::run(&configure(Process::Command)?, &args),
+            Command::Doctor { token } => {
+                let config = configure(Process::Command)?;
+                block_on(doctor::run(&config, token.as_deref()))
+            }
+            Command::Health { live } => block_on(health::run(live)),
         }
     }
 }
 
-fn run(command: Command) -> Result<(), StartError> {
-    if let Command::Openapi { format } = command {
-        return print(match format {
-            Format::Yaml => &spec::YAML,
-            Format::Json => &spec::JSON,
-        });
-    }
-    if let Command::Health { live } = command {
-        let question = if live {
-            Question::Live
-        } else {
-            Question::Ready
-        };
-        return runtime()?.block_on(health::run(question));
-    }
+/// Reads the configuration and starts telemetry, outside of a runtime.
+fn configure(process: Process) -> Result<Config, StartError> {
     let config = Config::from_env()?;
-    let process = match command {
-        Command::Serve => Process::Service,
-        _ => Process::Command,
-    };
-    telemetry::start(&config, process).map_err(|error| StartError::Failed(error.to_string()))?;
-    if let Command::Token(args) = command {
-        return print_token(&config, &args);
-    }
-    runtime()?.block_on(async {
-        match command {
-            Command::Serve => app::serve(config).await,
-            Command::Migrate { direction } => migrate(&config, direction).await,
-            Command::Doctor { token } => doctor::run(config, token.as_deref()).await,
-            Command::Openapi { .. } | Command::Token(_) | Command::Health { .. } => Ok(()),
-        }
-    })
+    telemetry::start(&config, process).map_err(StartError::failed)?;
+    Ok(config)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    let runtime = tokio::runtime::Runtime::new();
-    runtime.map_err(|error| StartError::Failed(error.to_string()))
-}
-
-fn print(text: &str) -> Result<(), StartError> {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| StartError::Failed(format!("cannot print: {error}")))
-}
-
-fn print_token(config: &Config, args: &TokenArgs) -> Result<(), StartError> {
-    let lifetime = Duration::from_secs(args.expires_in);
-    let token = app::sign_token(config, &args.sub, lifetime)?;
-    print(&format!("{token}\n"))
-}
-
-async fn migrate(config: &Config, direction: Direction) -> Result<(), StartError> {
-    let url = app::database_url(config)?;
-    let store = app::open_store(config, &url).await?;
-    let failed = |error: crate::store::StoreError| app::store_error(&error);
-    match direction {
-        Direction::Up => store.migrate_up().await.map_err(failed)?,
-        Direction::Down { steps } => store.migrate_down(steps).await.map_err(failed)?,
-        Direction::Status => {}
-    }
-    for migration in store.migration_status().await.map_err(failed)? {
-        let state = if migration.applied {
-            "applied"
-        } else {
-            "pending"
-        };
-        print(&format!("{state}  {}\n", migration.name))?;
-    }
-    store.close().await;
-    Ok(())
+fn block_on(command: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {
+    Runtime::new()
+        .map_err(StartError::failed)?
+        .block_on(command)
 }

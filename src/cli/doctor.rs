@@ -1,14 +1,14 @@
-//! `tasks-api doctor`: looks at everything that the service needs, and says of
-//! each what it found.
+//! `tasks-api doctor`: checks everything that the service needs and prints one line for
+//! each finding.
 
 use crate::{
-    app::{StartError, banner, database_url, open_store, verifier},
+    app::{database, error::StartError, tokens},
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
     store::{Store, migrate::Migration},
 };
 
-/// What was found: printed as it is found, and counted.
+/// Prints and counts the findings.
 #[derive(Debug, Default)]
 struct Findings {
     good: usize,
@@ -27,25 +27,24 @@ impl Findings {
     }
 }
 
-/// Checks the configuration, the database, its migrations, the key sets and,
-/// where one is given, a token. An error is for the exit code: the findings
-/// have been printed.
-pub async fn run(config: Config, token: Option<&str>) -> Result<(), StartError> {
+/// Checks the configuration, the database, its migrations, the key sets and, if given,
+/// a token. The findings are printed; the error only sets the exit code.
+pub async fn run(config: &Config, token: Option<&str>) -> Result<(), StartError> {
     let mut findings = Findings::default();
     findings.good(
         "configuration",
         format!("environment {}", config.environment),
     );
-    check_database(&config, &mut findings).await;
+    check_database(config, &mut findings).await;
     if config.verifies_tokens() {
-        match verifier(&config) {
-            Ok(verifier) => check_tokens(&config, &verifier, token, &mut findings).await,
+        match tokens::verifier(config) {
+            Ok(verifier) => check_tokens(config, &verifier, token, &mut findings).await,
             Err(error) => findings.bad("tokens", error),
         }
     } else {
         findings.good(
             "tokens",
-            "no key is configured; development makes a random secret for each run",
+            "no key is configured; in development each run makes a random secret",
         );
     }
     let Findings { good, bad } = findings;
@@ -59,16 +58,16 @@ pub async fn run(config: Config, token: Option<&str>) -> Result<(), StartError> 
 }
 
 async fn check_database(config: &Config, findings: &mut Findings) {
-    let url = match database_url(config) {
+    let url = match database::url(config) {
         Ok(url) => url,
         Err(error) => return findings.bad("database", error),
     };
-    let store = match open_store(config, &url).await {
+    let store = match database::open(config, &url).await {
         Ok(store) => store,
         Err(error) => return findings.bad("database", error),
     };
     match store.ping().await {
-        Ok(()) => findings.good("database", format!("{url} answers")),
+        Ok(()) => findings.good("database", format!("{url} responds")),
         Err(error) => findings.bad("database", format!("{url}: {error}")),
     }
     match store.check_statements().await {
@@ -79,7 +78,7 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             check_migrations(&store, findings).await;
         }
         Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
-        // Said above, in the words of the same failure.
+        // The same failure was printed above.
         Err(_) => check_migrations(&store, findings).await,
     }
     store.close().await;
@@ -109,7 +108,7 @@ async fn check_tokens(
     token: Option<&str>,
     findings: &mut Findings,
 ) {
-    for source in banner::token_sources(config, false) {
+    for source in tokens::describe_sources(config, false) {
         findings.good("tokens", source);
     }
     let key_sets = match verifier.check_key_sets().await {
@@ -128,9 +127,9 @@ async fn check_tokens(
             "token",
             format!("accepted; its user is {:?}", user.subject()),
         ),
-        Err(AuthError::Invalid(reason)) => findings.bad("token", format!("refused: {reason}")),
+        Err(AuthError::Invalid(reason)) => findings.bad("token", format!("rejected: {reason}")),
         Err(AuthError::KeysUnavailable { .. }) => {
-            findings.bad("token", "no key to verify it with can be had");
+            findings.bad("token", "no key is available to verify it");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! `tasks-api health`: asks the running service how it is, for an image that has
-//! no shell and no other HTTP client. Needs `HOST` and `PORT` alone.
+//! `tasks-api health`: checks the running service, for an image that has no shell and no
+//! other HTTP client. It needs `HOST` and `PORT` alone.
 
 use std::{
     error::Error,
-    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
@@ -12,58 +11,40 @@ use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 
 use crate::{
-    app::StartError,
+    app::error::StartError,
     config::{self, ConfigError, ConfigErrors},
 };
 
-/// How long the service may take to answer: a database that hangs is found out
-/// in less.
-const TIME_LIMIT: Duration = Duration::from_secs(3);
+/// How long the response may take. Readiness detects a hanging database in less.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
-    /// `/health/live`: does the process run?
-    Live,
-    /// `/health/ready`: should it be sent requests?
-    Ready,
-}
-
-impl fmt::Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Live => "live",
-            Self::Ready => "ready",
-        })
-    }
-}
-
-/// Asks, and prints one line. Whatever is wrong, the exit code is 1: container
-/// runtimes keep 2 for themselves.
-pub async fn run(question: Question) -> Result<(), StartError> {
-    match ask(question).await {
+/// Requests `/health/live` or `/health/ready` and prints one line. Every failure exits
+/// with 1: container runtimes reserve 2.
+pub async fn run(live: bool) -> Result<(), StartError> {
+    let probe = if live { "live" } else { "ready" };
+    match request(probe).await {
         Ok(found) => {
-            println!("{question}: {found}");
+            println!("{probe}: {found}");
             Ok(())
         }
-        Err(found) => Err(StartError::Failed(format!("not {question}: {found}"))),
+        Err(found) => Err(StartError::Failed(format!("not {probe}: {found}"))),
     }
 }
 
-async fn ask(question: Question) -> Result<String, String> {
+async fn request(probe: &str) -> Result<String, String> {
     let (host, port) = config::address_from_env().map_err(|errors| on_one_line(&errors))?;
     if port == 0 {
-        return Err("PORT is 0: which free port the service took is not known here".to_owned());
+        return Err("PORT is 0: the port that the service chose is unknown".to_owned());
     }
-    let url = format!("http://{}:{port}/health/{question}", reachable(&host));
-    let answer = client()?.get(&url).send().await;
-    let answer = answer.map_err(|error| format!("{url}: {}", cause(&error)))?;
-    let status = answer.status();
-    let found = format!("{url} answered {}", status.as_u16());
+    let url = format!("http://{}:{port}/health/{probe}", reachable(&host));
+    let response = client()?.get(&url).send().await;
+    let response = response.map_err(|error| format!("{url}: {}", root_cause(&error)))?;
+    let status = response.status();
+    let found = format!("{url} returned {}", status.as_u16());
     if status.is_success() {
         return Ok(found);
     }
-    let problem: Value = match answer.bytes().await {
+    let problem: Value = match response.bytes().await {
         Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
         Err(_) => Value::Null,
     };
@@ -75,17 +56,17 @@ async fn ask(question: Question) -> Result<String, String> {
 
 fn client() -> Result<Client, String> {
     let client = Client::builder()
-        .timeout(TIME_LIMIT)
+        .timeout(TIMEOUT)
         .redirect(Policy::none())
-        // The service is on this machine, and speaks no TLS: no proxy of the
-        // environment lies between, and no certificate is worth loading.
+        // The service is on this machine and speaks no TLS: the environment's proxy is
+        // not for it, and no certificate needs to be loaded.
         .no_proxy()
         .tls_certs_only([]);
     client.build().map_err(|error| error.to_string())
 }
 
-/// What to connect to where the service listens on `host`: on every address
-/// means on the loopback as well.
+/// The address to connect to where the service listens on `host`: the loopback for an
+/// unspecified one.
 fn reachable(host: &str) -> String {
     match host.parse() {
         Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => Ipv4Addr::LOCALHOST.to_string(),
@@ -95,10 +76,10 @@ fn reachable(host: &str) -> String {
     }
 }
 
-/// Why there is no answer, in the innermost and plainest words.
-fn cause(error: &reqwest::Error) -> String {
+/// Why there is no response: the innermost error, which names the cause in plain words.
+fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("no answer in {} seconds", TIME_LIMIT.as_secs());
+        return format!("no response within {} seconds", TIMEOUT.as_secs());
     }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
@@ -117,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_is_asked_at_the_loopback() {
+    fn an_unspecified_host_is_reached_at_the_loopback() {
         let table = [
             ("127.0.0.1", "127.0.0.1"),
             ("0.0.0.0", "127.0.0.1"),
@@ -127,8 +108,8 @@ mod tests {
             ("fd00::7", "[fd00::7]"),
             ("localhost", "localhost"),
         ];
-        for (host, asked) in table {
-            assert_eq!(reachable(host), asked);
+        for (host, expected) in table {
+            assert_eq!(reachable(host), expected);
         }
     }
 }

@@ -237,7 +237,7 @@ def nobody_gives_up_before_the_service_does():
     """A time-out outside that is shorter would hide the reason."""
     (health,) = dockerfile("HEALTHCHECK")
     outside = int(re.search(r"--timeout=(\d+)s", health)[1])
-    asks = constant("src/cli/health.rs", "TIME_LIMIT")
+    asks = constant("src/cli/health.rs", "TIMEOUT")
     if outside <= asks:
         yield f"HEALTHCHECK: {outside} s, and `tasks-api health` takes {asks}"
     if pod()["containers"][0]["readinessProbe"]["timeoutSeconds"] < asks:

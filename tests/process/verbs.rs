@@ -185,7 +185,7 @@ async fn health_is_good_where_the_service_is_ready() {
     let live = health(port(&service), &["--live"]).await;
 
     let url = &service.url;
-    let said = |word: &str| format!("{word}: {url}/health/{word} answered 200\n");
+    let said = |word: &str| format!("{word}: {url}/health/{word} returned 200\n");
     assert_eq!(ready, (Some(0), said("ready")));
     assert_eq!(live, (Some(0), said("live")));
 }
@@ -211,7 +211,7 @@ async fn health_says_what_a_service_that_is_not_ready_lacks() {
     let (live, _) = health(port(&service), &["--live"]).await;
 
     assert_eq!(code, Some(1));
-    assert!(said.contains("answered 503: The database is out of reach."));
+    assert!(said.contains("returned 503: The database is unreachable."));
     assert_eq!(live, Some(0), "it runs all the same");
 }
 
@@ -227,7 +227,7 @@ async fn health_is_bad_where_nothing_listens_or_nothing_answers() {
     let nonsense = health("eighty", &[]).await;
 
     for ((code, said), why) in [
-        (silent, "no answer in 3 seconds"),
+        (silent, "no response within 3 seconds"),
         (nobody, "refused"),
         (unknown, "PORT is 0"),
         (nonsense, "PORT: got \"eighty\""),

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tasks_api::{
     api::tasks::TaskService,
-    app::routes::routes,
+    app::routes,
     auth::{TokenSources, Verifier},
     config::Config,
     middleware::health::Readiness,

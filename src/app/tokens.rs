@@ -1,0 +1,78 @@
+//! The tokens that the configuration accepts: verified for requests, signed for the
+//! command line and the banner.
+
+use std::time::Duration;
+
+use super::error::StartError;
+use crate::{
+    auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
+    config::{Config, Environment, SECRET_BYTES},
+};
+
+/// In development without any key source, makes a secret for this run. Returns whether
+/// it did.
+pub fn make_development_secret(config: &mut Config) -> Result<bool, StartError> {
+    if config.verifies_tokens() || config.environment != Environment::Development {
+        return Ok(false);
+    }
+    let mut bytes = [0_u8; SECRET_BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StartError::Failed(format!("no random bytes are available: {error}")))?;
+    config.better_auth_secret = Some(hex::encode(bytes).into());
+    Ok(true)
+}
+
+/// Builds the verifier.
+pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    // Better Auth's default: issuer and audience of the tokens of its key set are its own
+    // origin. Tokens signed with the secret are of the application's own making.
+    let or_origin = |explicit: &[String]| match &config.better_auth_origin {
+        Some(origin) if explicit.is_empty() => vec![origin.clone()],
+        _ => explicit.to_vec(),
+    };
+    Verifier::new(TokenSources {
+        secret: config.better_auth_secret.clone(),
+        key_set_urls: config.key_set_urls.clone(),
+        key_set_claims: ClaimPolicy {
+            issuers: or_origin(&config.issuers),
+            audiences: or_origin(&config.audiences),
+        },
+        secret_claims: explicit_claims(config),
+        key_set_times: KeySetTimes::default(),
+    })
+    .map_err(StartError::failed)
+}
+
+/// Signs a token that the service accepts, with `BETTER_AUTH_SECRET`. `lifetime` is in
+/// whole seconds.
+pub fn sign(config: &Config, subject: &str, lifetime: Duration) -> Result<String, StartError> {
+    let Some(secret) = &config.better_auth_secret else {
+        let message = "is not set; wants the secret to sign the token with";
+        return Err(StartError::config("BETTER_AUTH_SECRET", &message));
+    };
+    sign_hs256(secret, &explicit_claims(config), subject, lifetime)
+        .map_err(|error| StartError::Failed(format!("no token for {subject:?}: {error}")))
+}
+
+/// One sentence for each source of tokens.
+#[must_use]
+pub fn describe_sources(config: &Config, secret_is_random: bool) -> Vec<String> {
+    let mut sources = Vec::new();
+    if secret_is_random {
+        sources.push("HS256, signed with a random secret of this run".to_owned());
+    } else if config.better_auth_secret.is_some() {
+        sources.push("HS256, signed with BETTER_AUTH_SECRET".to_owned());
+    }
+    for url in &config.key_set_urls {
+        sources.push(format!("EdDSA, ES256, RS256, PS256, of the key set {url}"));
+    }
+    sources
+}
+
+/// What `JWT_ISSUER` and `JWT_AUDIENCE` require of every token.
+fn explicit_claims(config: &Config) -> ClaimPolicy {
+    ClaimPolicy {
+        issuers: config.issuers.clone(),
+        audiences: config.audiences.clone(),
+    }
+}
