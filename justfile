@@ -54,7 +54,7 @@ faults:
 # Ten minutes of made-up requests, tokens, configurations and database URLs, in a build
 # that notices every overflow.
 fuzz:
-    FUZZ_SECONDS=150 cargo test --test fuzz -- --nocapture --test-threads=1
+    FUZZ_SECONDS=150 cargo test --test api fuzz:: -- --nocapture --test-threads=1
 
 # Twenty minutes of checked load, and whether memory or files grow.
 soak:

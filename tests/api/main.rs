@@ -12,6 +12,7 @@ mod concurrency;
 mod contract;
 mod cors;
 mod docs;
+mod fuzz;
 mod headers;
 mod health;
 mod isolation;

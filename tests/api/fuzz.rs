@@ -2,16 +2,6 @@
 //! URLs made at random, for `FUZZ_SECONDS` each (2 unless said otherwise), and
 //! made small where one fails.
 
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test fails where its setting does"
-)]
-
-#[path = "../api/support/mod.rs"]
-#[allow(dead_code, reason = "a part of it is for other tests")]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -32,7 +22,7 @@ use tasks_api::{
 };
 use tokio::runtime::Runtime;
 
-use self::support::{App, SECRET, token};
+use crate::support::{App, SECRET, token};
 
 /// Tries values of `strategy` until the time is up.
 fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
