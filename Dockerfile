@@ -11,8 +11,9 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY migration/Cargo.toml migration/
-RUN mkdir -p src migration/src tests/e2e \
- && touch src/lib.rs migration/src/lib.rs \
+COPY tests/support/Cargo.toml tests/support/
+RUN mkdir -p src migration/src tests/support/src tests/e2e \
+ && touch src/lib.rs migration/src/lib.rs tests/support/src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
  && cp src/main.rs tests/e2e/main.rs \
  && cargo build --release --locked

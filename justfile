@@ -145,7 +145,7 @@ advisories: (rust-tool "cargo-deny" "0.20.2")
 sbom: (rust-tool "cargo-cyclonedx" "0.5.9")
     #!/usr/bin/env bash
     set -euo pipefail
-    trap 'rm -f .sbom.json migration/.sbom.json' EXIT
+    trap 'rm -f .sbom.json migration/.sbom.json tests/support/.sbom.json' EXIT
     target/tools/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5 --override-filename .sbom
     # The folder it was made in is nobody's business.
     sed 's|file://{{ justfile_directory() }}|file:///tasks-api|g' .sbom.json > target/tasks-api.cdx.json

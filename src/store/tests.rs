@@ -13,16 +13,13 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, sea_query::Expr,
 };
 use secrecy::SecretString;
+use tasks_api_test_support::database::TestDatabase;
 
-use self::database::TestDatabase;
 use super::{entity::task, *};
 use crate::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
     auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
-
-#[path = "../../tests/support/src/database.rs"]
-mod database;
 
 pub struct Rig {
     pub store: Store,

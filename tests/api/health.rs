@@ -10,8 +10,9 @@ use tasks_api::{
     middleware::health::{Check, Readiness},
     store::{DatabaseUrl, Store},
 };
+use tasks_api_test_support::database::TestDatabase;
 
-use crate::support::{App, database::TestDatabase};
+use crate::support::App;
 
 #[tokio::test]
 async fn a_live_process_says_so_to_anyone() {

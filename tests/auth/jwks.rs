@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 use tasks_api::auth::{AuthError, Reason, TokenSources, Verifier};
-
-use crate::{
-    key_server::{Answer, KeyServer},
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply},
     signer::{Kind, Signer, encode},
 };
 
 async fn verifier(jwks: &[Value]) -> (KeyServer, Verifier) {
-    let server = KeyServer::start(Answer::keys(jwks)).await;
+    let server = KeyServer::start(Reply::keys(jwks)).await;
     let verifier = Verifier::new(TokenSources {
         key_set_urls: vec![server.url.clone()],
         ..TokenSources::default()

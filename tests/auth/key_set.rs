@@ -8,13 +8,12 @@ mod rotation;
 use std::{sync::Arc, time::Duration};
 
 use tasks_api::auth::{AuthError, KeySetTimes, Reason, TokenSources, Verifier};
-use tokio::{sync::Semaphore, task::JoinSet};
-use url::Url;
-
-use crate::{
-    key_server::{Answer, KeyServer},
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply},
     signer::{Kind, Signer},
 };
+use tokio::{sync::Semaphore, task::JoinSet};
+use url::Url;
 
 const UNKNOWN: AuthError = AuthError::Invalid(Reason::UnknownKey);
 const BAD: AuthError = AuthError::Invalid(Reason::Signature);
@@ -55,7 +54,7 @@ fn is_unavailable(judged: &Result<(), AuthError>) -> bool {
 async fn a_hundred_first_requests_cause_one_download() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let gate = Arc::new(Semaphore::new(0));
-    let server = KeyServer::start(Answer::of(&[&signer]).held(&gate)).await;
+    let server = KeyServer::start(Reply::of(&[&signer]).held(&gate)).await;
     let verifier = verifier(&server.url, usual());
     let mut requests = JoinSet::new();
     for _ in 0..100 {
@@ -76,7 +75,7 @@ async fn a_hundred_first_requests_cause_one_download() {
 async fn a_client_that_hangs_up_takes_nobody_with_it() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let gate = Arc::new(Semaphore::new(0));
-    let server = KeyServer::start(Answer::of(&[&signer]).held(&gate)).await;
+    let server = KeyServer::start(Reply::of(&[&signer]).held(&gate)).await;
     let verifier = verifier(&server.url, usual());
     let request = || {
         let (verifier, token) = (verifier.clone(), signer.token());
@@ -99,8 +98,8 @@ async fn several_key_sets_are_a_union() {
     let (ana, ben) = (Signer::new(Kind::EdDsa, "a"), Signer::new(Kind::Es256, "b"));
     let stranger = Signer::new(Kind::EdDsa, "?");
     let gate = Arc::new(Semaphore::new(0));
-    let ana_s = KeyServer::start(Answer::of(&[&ana])).await;
-    let ben_s = KeyServer::start(Answer::of(&[&ben]).held(&gate)).await;
+    let ana_s = KeyServer::start(Reply::of(&[&ana])).await;
+    let ben_s = KeyServer::start(Reply::of(&[&ben]).held(&gate)).await;
     let verifier = Verifier::new(TokenSources {
         key_set_urls: vec![ben_s.url.clone(), ana_s.url.clone()],
         ..TokenSources::default()
@@ -128,8 +127,8 @@ async fn several_key_sets_are_a_union() {
 #[tokio::test]
 async fn a_token_is_not_refused_while_a_set_that_may_know_it_is_missing() {
     let (ana, ben) = (Signer::new(Kind::EdDsa, "a"), Signer::new(Kind::EdDsa, "b"));
-    let up = KeyServer::start(Answer::of(&[&ana])).await;
-    let down = KeyServer::start(Answer::HangUp).await;
+    let up = KeyServer::start(Reply::of(&[&ana])).await;
+    let down = KeyServer::start(Reply::HangUp).await;
     let verifier = Verifier::new(TokenSources {
         key_set_urls: vec![up.url.clone(), down.url.clone()],
         ..TokenSources::default()

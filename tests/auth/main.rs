@@ -6,10 +6,6 @@
 )]
 
 mod jwks;
-#[path = "../support/src/key_server.rs"]
-mod key_server;
 mod key_set;
 mod matrix;
-#[path = "../support/src/signer.rs"]
-mod signer;
 mod sources;

@@ -8,9 +8,8 @@ mod signatures;
 
 use secrecy::SecretString;
 use tasks_api::auth::{AuthError, ClaimPolicy, Reason, TokenSources, Verifier};
-
-use crate::{
-    key_server::{Answer, KeyServer},
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply},
     signer::{AUDIENCE, ISSUER, Kind, SECRET, Signer},
 };
 
@@ -56,9 +55,9 @@ async fn judge_all(signer: &Signer) {
         .iter()
         .chain([signer].into_iter().filter(|it| it.kind != Kind::Hs256))
         .collect();
-    let server = KeyServer::start(Answer::of(&published)).await;
+    let server = KeyServer::start(Reply::of(&published)).await;
     let attacker = Signer::another(signer.kind, "attacker");
-    let attackers_server = KeyServer::start(Answer::of(&[&attacker])).await;
+    let attackers_server = KeyServer::start(Reply::of(&[&attacker])).await;
     let policy = ClaimPolicy {
         issuers: vec!["https://first.test".into(), ISSUER.into()],
         audiences: vec!["first".into(), AUDIENCE.into()],

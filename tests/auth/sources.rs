@@ -8,12 +8,11 @@ use serde_json::json;
 use tasks_api::auth::{
     AuthError, ClaimPolicy, Reason, SetupError, SignError, TokenSources, Verifier, sign_hs256,
 };
-use url::Url;
-
-use crate::{
-    key_server::{Answer, KeyServer},
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply},
     signer::{Kind, SECRET, Signer, encode, now},
 };
+use url::Url;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -34,7 +33,7 @@ fn origin_alone(origin: &str) -> ClaimPolicy {
 #[tokio::test]
 async fn a_source_that_is_not_configured_verifies_nothing() {
     let published = Signer::new(Kind::EdDsa, "k");
-    let server = KeyServer::start(Answer::of(&[&published])).await;
+    let server = KeyServer::start(Reply::of(&[&published])).await;
     let by_secret = Verifier::new(secret_alone()).unwrap();
     let by_keys = Verifier::new(TokenSources {
         key_set_urls: vec![server.url.clone()],
@@ -55,7 +54,7 @@ async fn a_source_that_is_not_configured_verifies_nothing() {
 #[tokio::test]
 async fn an_issuer_derived_from_better_auths_address_binds_the_key_set_alone() {
     let published = Signer::new(Kind::EdDsa, "Bq0Tx5WQvF6zYB4cVd0nNhZVwGmQx1xH");
-    let server = KeyServer::start(Answer::of(&[&published])).await;
+    let server = KeyServer::start(Reply::of(&[&published])).await;
     let origin = server.url.origin().ascii_serialization();
     let verifier = Verifier::new(TokenSources {
         key_set_urls: vec![server.url.clone()],

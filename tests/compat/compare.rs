@@ -9,10 +9,10 @@
 //! that what it sends is lost, or that what it shows is gone.
 
 use serde_json::Value;
+use tasks_api_test_support::json_schema::resolved;
 
 use crate::{
     document::{differences, form, lower_case, operations, pairs, urls},
-    json_schema::resolved,
     schema::{covers, keeps, same},
     security::{Access, Security},
 };

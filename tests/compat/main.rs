@@ -10,8 +10,6 @@
 mod compare;
 mod document;
 mod edges;
-#[path = "../support/src/json_schema.rs"]
-mod json_schema;
 mod mutations;
 mod releases;
 mod schema;

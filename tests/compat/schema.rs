@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use jsonschema::canonical::Containment;
 use serde_json::{Value, json};
-
-use crate::json_schema::plain;
+use tasks_api_test_support::json_schema::plain;
 
 /// Whether everything that `inner` describes is described by `outer`. `inner` is
 /// taken at its word: whoever sends such a value sends the documented fields and

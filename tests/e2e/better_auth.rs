@@ -5,12 +5,11 @@ use std::process::Stdio;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tasks_api_test_support::process::{Service, client};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
-
-use crate::process::{Service, client};
 
 /// A Better Auth server that runs. It ends when this is dropped.
 struct BetterAuth {

@@ -4,12 +4,11 @@
 use std::path::Path;
 
 use serde_json::json;
-use tokio::process::Command;
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, token},
 };
+use tokio::process::Command;
 
 /// What schemathesis said of a run that found nothing.
 async fn run(document: &str, arguments: &[&str]) -> String {

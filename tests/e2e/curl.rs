@@ -1,6 +1,6 @@
 //! The line that the banner prints, pasted into a shell.
 
-use crate::process::Service;
+use tasks_api_test_support::process::Service;
 
 #[tokio::test]
 async fn the_printed_curl_line_answers_an_empty_list() {

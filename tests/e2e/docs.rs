@@ -1,8 +1,7 @@
 //! `/docs` in a real browser.
 
+use tasks_api_test_support::process::Service;
 use tokio::process::Command;
-
-use crate::process::Service;
 
 #[tokio::test]
 async fn swagger_ui_authorizes_survives_a_reload_and_tries_out() {

@@ -10,8 +10,4 @@
 mod better_auth;
 mod conformance;
 mod curl;
-#[path = "../support/src/database.rs"]
-mod database;
 mod docs;
-#[path = "../support/src/process.rs"]
-mod process;

@@ -12,15 +12,14 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tasks_api_test_support::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::sleep,
-};
-
-use crate::{
-    database::TestDatabase,
-    process::{SECRET, Service, client, token},
 };
 
 const HONEST: usize = 16;

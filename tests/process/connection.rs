@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use tasks_api_test_support::process::Service;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     time::{sleep, timeout},
 };
-
-use crate::process::Service;
 
 /// Reads one answer: its status line, and past its body.
 async fn answer(stream: &mut BufReader<TcpStream>) -> String {

@@ -6,9 +6,8 @@
 use std::{fs, process::Command, time::Duration};
 
 use reqwest::StatusCode;
+use tasks_api_test_support::process::{SECRET, Service, client, token};
 use tokio::{net::TcpStream, time::sleep};
-
-use crate::process::{SECRET, Service, client, token};
 
 /// The processor time that the process has had, in clock ticks: hundredths of a
 /// second everywhere.

@@ -10,8 +10,7 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, token},
 };

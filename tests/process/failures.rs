@@ -17,12 +17,10 @@ use futures_util::future::join_all;
 use reqwest::{Client, StatusCode};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use tasks_api_test_support::process::{SECRET, Service, client, free_port, token};
 use tokio::time::sleep;
 
-use crate::{
-    cluster::Cluster,
-    process::{SECRET, Service, client, free_port, token},
-};
+use crate::cluster::Cluster;
 
 const CLIENTS: usize = 16;
 /// How long the server is away.

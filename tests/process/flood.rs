@@ -11,10 +11,9 @@ use std::{
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
-    key_server::{Answer, KeyServer},
+    key_server::{KeyServer, Reply},
     process::{Service, client},
     signer::{Kind, Signer},
 };
@@ -26,7 +25,7 @@ const REFETCH: usize = 30;
 async fn tokens_of_unknown_keys_cost_one_download_and_no_good_user() {
     let flood: usize = std::env::var("UNKNOWN_KEYS").map_or(1000, |n| n.parse().unwrap());
     let signer = Arc::new(Signer::new(Kind::EdDsa, "known"));
-    let issuer = KeyServer::start(Answer::of(&[&signer])).await;
+    let issuer = KeyServer::start(Reply::of(&[&signer])).await;
     let database = TestDatabase::create().await;
     let service = Service::start(&[
         ("DATABASE_URL", database.url()),

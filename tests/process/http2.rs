@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Version};
 use serde_json::{Value, json};
+use tasks_api_test_support::process::{SECRET, Service, token};
 use tokio::{task::JoinSet, time::sleep};
-
-use crate::process::{SECRET, Service, token};
 
 fn http2() -> Client {
     let client = Client::builder().http2_prior_knowledge();

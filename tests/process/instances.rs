@@ -1,8 +1,7 @@
 //! Several instances started at the same moment on one empty database.
 
 use futures_util::future::join_all;
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{Service, run},
 };

@@ -6,12 +6,12 @@ use std::{sync::Arc, time::Instant};
 use futures_util::future::join_all;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
-    dice::Dice,
     process::{Service, client, token},
 };
+
+use crate::dice::Dice;
 
 /// How many requests of each kind.
 const ROUNDS: usize = 1000;

@@ -1,8 +1,7 @@
 //! Rate limits on real sockets: whose address counts.
 
 use reqwest::StatusCode;
-
-use crate::process::{SECRET, Service, client, token};
+use tasks_api_test_support::process::{SECRET, Service, client, token};
 
 /// The statuses of requests that claim, each, to come from an address.
 async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {

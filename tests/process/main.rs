@@ -11,8 +11,6 @@ mod aborts;
 mod cluster;
 mod connection;
 mod crowd;
-#[path = "../support/src/database.rs"]
-mod database;
 mod dice;
 mod durability;
 mod failures;
@@ -20,21 +18,13 @@ mod flood;
 mod http2;
 mod instances;
 mod isolation;
-#[path = "../support/src/key_server.rs"]
-mod key_server;
 mod limits;
 mod metrics;
 mod model;
 mod outage;
-#[path = "../support/src/pgbouncer.rs"]
-mod pgbouncer;
 mod pooler;
-#[path = "../support/src/process.rs"]
-mod process;
 mod rolling;
 mod settings;
-#[path = "../support/src/signer.rs"]
-mod signer;
 mod slow;
 mod smuggling;
 mod start;

@@ -6,12 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::time::{sleep, timeout};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, free_port, run, token},
 };
+use tokio::time::{sleep, timeout};
 
 struct Measured {
     service: Service,

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-
-use self::player::{Player, state};
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
-    dice::Dice,
     process::{SECRET, Service, token},
 };
+
+use self::player::{Player, state};
+use crate::dice::Dice;
 
 const USERS: usize = 8;
 const CLIENTS: usize = 64;

@@ -12,17 +12,16 @@ use std::{
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tasks_api_test_support::{
+    database::TestDatabase,
+    process::{SECRET, Service, client, token},
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
 use url::Url;
-
-use crate::{
-    database::TestDatabase,
-    process::{SECRET, Service, client, token},
-};
 
 const OPEN: u8 = 0;
 const SHUT: u8 = 1;

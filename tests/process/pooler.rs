@@ -6,26 +6,22 @@ use std::{process::Output, time::Duration};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     pgbouncer::{PASSWORD, Program, url},
     process::{SECRET, Service, client, free_port, run, token},
 };
+use tokio::time::{Instant, sleep};
 
 const SESSION: &str = "pool_mode = session";
 const TRANSACTION: &str = "pool_mode = transaction";
 const TRACKING: &str = "max_prepared_statements = 100";
 const NO_TRACKING: &str = "max_prepared_statements = 0";
 
-impl Program {
-    /// Transaction mode without tracking: what older ones cannot do they must not
-    /// be told.
-    fn untracked(&self) -> Vec<&'static str> {
-        let off = self.tracks.then_some(NO_TRACKING);
-        [TRANSACTION].into_iter().chain(off).collect()
-    }
+/// Transaction mode without tracking. Before 1.21 the setting itself is an error.
+fn untracked(program: &Program) -> Vec<&'static str> {
+    let off = program.tracks.then_some(NO_TRACKING);
+    [TRANSACTION].into_iter().chain(off).collect()
 }
 
 /// What it printed, without a password.
@@ -120,7 +116,7 @@ async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
         &["default_pool_size = 1"],
         &["ignore_startup_parameters = options"],
     ] {
-        let settings = [&program.untracked(), more].concat();
+        let settings = [&untracked(&program), more].concat();
         let pooler = program.start(&database, &settings);
         let variables = [
             ("DATABASE_URL", pooler.url.as_str()),
@@ -158,7 +154,7 @@ async fn traffic_of_others_hides_nothing() {
     let Some(program) = Program::find(&database).await else {
         return;
     };
-    let pooler = program.start(&database, &program.untracked());
+    let pooler = program.start(&database, &untracked(&program));
     let mut options = sea_orm::ConnectOptions::new(&pooler.url);
     options.map_sqlx_postgres_opts(|options| options.extra_float_digits(None));
     let pool = sea_orm::Database::connect(options).await.unwrap();
@@ -191,7 +187,7 @@ async fn two_poolers_behind_one_address_hide_nothing() {
     let Some(program) = Program::find(&database).await else {
         return;
     };
-    let settings = [&program.untracked(), &["so_reuseport = 1"][..]].concat();
+    let settings = [&untracked(&program), &["so_reuseport = 1"][..]].concat();
     let port = free_port();
     let first = program.start_on(port, &database, &settings);
     let _second = program.start_on(port, &database, &settings);
@@ -252,7 +248,7 @@ async fn a_pooler_that_comes_late_is_looked_at_before_anything_is_served() {
     let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
     assert_eq!(statuses(&service).await, refused, "away");
 
-    let pooler = program.start_on(port, &database, &program.untracked());
+    let pooler = program.start_on(port, &database, &untracked(&program));
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(4) {
         assert_eq!(statuses(&service).await, refused, "unsafe");

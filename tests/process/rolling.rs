@@ -13,12 +13,11 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::json;
-use tokio::time::sleep;
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, token},
 };
+use tokio::time::sleep;
 
 /// How often the balancer asks.
 const PROBE: Duration = Duration::from_millis(200);

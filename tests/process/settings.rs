@@ -2,8 +2,7 @@
 
 use reqwest::{Response, StatusCode};
 use serde_json::json;
-
-use crate::process::{SECRET, Service, client, run, token};
+use tasks_api_test_support::process::{SECRET, Service, client, run, token};
 
 const ISSUER: (&str, &str) = (
     "JWT_ISSUER",

@@ -9,14 +9,13 @@ use std::{
 
 use reqwest::StatusCode;
 use serde_json::json;
+use tasks_api_test_support::process::{SECRET, Service, client, token};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     task::JoinSet,
     time::{interval, sleep, timeout},
 };
-
-use crate::process::{SECRET, Service, client, token};
 
 /// How long any of them may stay. A drip a second shows it to a second.
 const LIMIT: Duration = Duration::from_secs(35);

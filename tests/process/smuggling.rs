@@ -7,6 +7,7 @@ mod cases;
 use std::time::Duration;
 
 use serde_json::Value;
+use tasks_api_test_support::process::{SECRET, Service, client, token};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,7 +19,6 @@ use self::cases::{
     Ending::{Closed, Goes},
     chunks, framing, headers, starts,
 };
-use crate::process::{SECRET, Service, client, token};
 
 /// Everything that comes back until the connection ends.
 async fn exchange(service: &Service, bytes: &[u8]) -> String {

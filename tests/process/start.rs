@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use crate::process::{SECRET, run, run_in};
+use tasks_api_test_support::process::{SECRET, run, run_in};
 
 struct Case<'a> {
     variables: &'a [(&'a str, &'a str)],

@@ -2,12 +2,11 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
-    process::{Service, client, token},
+    process::{SECRET, Service, client, command, token},
 };
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test]
 async fn the_printed_token_and_address_answer_an_empty_list() {
@@ -114,7 +113,7 @@ async fn tasks_outlive_the_process() {
 #[tokio::test]
 async fn logs_name_the_request_and_never_the_token() {
     let service = Service::start(&[
-        ("BETTER_AUTH_SECRET", crate::process::SECRET),
+        ("BETTER_AUTH_SECRET", SECRET),
         ("RUST_LOG", "info,tasks_api::access=debug"),
     ])
     .await;
@@ -146,11 +145,11 @@ async fn logs_name_the_request_and_never_the_token() {
 #[tokio::test]
 async fn production_logs_one_json_object_a_line() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = crate::process::command(
+    let mut child = command(
         folder.path(),
         &[
             ("ENVIRONMENT", "production"),
-            ("BETTER_AUTH_SECRET", crate::process::SECRET),
+            ("BETTER_AUTH_SECRET", SECRET),
             ("PORT", "0"),
         ],
     )
@@ -175,5 +174,5 @@ async fn production_logs_one_json_object_a_line() {
             .unwrap()
             .starts_with("127.0.0.1:")
     );
-    assert!(!listening.to_string().contains(crate::process::SECRET));
+    assert!(!listening.to_string().contains(SECRET));
 }

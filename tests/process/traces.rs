@@ -19,14 +19,13 @@ use poem::{
 use prost::Message;
 use reqwest::Method;
 use serde_json::json;
-use tokio::{net::TcpListener, sync::Mutex, time::Instant};
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
-    key_server::{Answer, KeyServer},
+    key_server::{KeyServer, Reply},
     process::{SECRET, Service, client, free_port, token},
     signer::{Kind, Signer},
 };
+use tokio::{net::TcpListener, sync::Mutex, time::Instant};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -306,7 +305,7 @@ async fn a_collector_that_is_away_costs_one_line_and_no_request() {
 #[tokio::test]
 async fn the_download_of_a_key_set_is_a_part_of_the_request_that_waits_for_it() {
     let signer = Signer::new(Kind::EdDsa, "first");
-    let issuer = KeyServer::start(Answer::of(&[&signer])).await;
+    let issuer = KeyServer::start(Reply::of(&[&signer])).await;
     let traced = Traced::start(&[("JWKS_URL", issuer.url.as_str())]).await;
 
     let call = client().get(format!("{}/api/tasks", traced.service.url));

@@ -4,12 +4,11 @@
 
 use reqwest::StatusCode;
 use serde_json::Value;
-use url::Url;
-
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, run, run_in, token},
 };
+use url::Url;
 
 const PASSWORD: &str = "s3cr3t-p4ss";
 

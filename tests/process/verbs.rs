@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, process::Output};
 
-use crate::{
+use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, run, token},
 };

@@ -7,11 +7,9 @@ use jsonschema::Validator;
 use poem::http::Method;
 use serde_json::Value;
 use tasks_api::api::spec;
+use tasks_api_test_support::json_schema::{plain, resolved};
 
-use super::{
-    Answer,
-    json_schema::{plain, resolved},
-};
+use super::Answer;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| resolved(&spec::DOCUMENT));
 

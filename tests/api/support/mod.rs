@@ -1,10 +1,6 @@
 //! The service in process, and a client for it.
 
 mod conformance;
-#[path = "../../support/src/database.rs"]
-pub mod database;
-#[path = "../../support/src/json_schema.rs"]
-mod json_schema;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,8 +20,7 @@ use tasks_api::{
     middleware::health::Readiness,
     store::{DatabaseUrl, Store},
 };
-
-use self::database::TestDatabase;
+use tasks_api_test_support::database::TestDatabase;
 
 /// The secret that the tests' tokens are signed with.
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";

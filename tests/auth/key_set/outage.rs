@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 use tasks_api::auth::{AuthError, KeySetTimes};
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply, TIMEOUT},
+    signer::{Kind, Signer},
+};
 use tokio::time::timeout;
 
 use super::{UNKNOWN, is_unavailable, judge, restless, usual, verifier};
-use crate::{
-    key_server::{Answer, KeyServer, PATIENCE},
-    signer::{Kind, Signer},
-};
 
 #[tokio::test]
 async fn an_issuer_that_is_down_at_first_is_found_when_it_is_up() {
     let signer = Signer::new(Kind::EdDsa, "k");
-    let server = KeyServer::start(Answer::HangUp).await;
+    let server = KeyServer::start(Reply::HangUp).await;
     let first_retry = Duration::from_millis(50);
     let times = KeySetTimes {
         first_retry,
@@ -33,20 +33,20 @@ async fn an_issuer_that_is_down_at_first_is_found_when_it_is_up() {
     let retry_after = Duration::from_secs(1);
     assert_eq!(judged, Err(AuthError::KeysUnavailable { retry_after }));
 
-    server.set(Answer::of(&[&signer]));
+    server.set(Reply::of(&[&signer]));
     let recovered = async {
         while is_unavailable(&judge(&verifier, &signer).await) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(timeout(PATIENCE, recovered).await.is_ok());
+    assert!(timeout(TIMEOUT, recovered).await.is_ok());
     assert_eq!(judge(&verifier, &signer).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_flood_does_not_reach_an_issuer_that_is_down() {
     let signer = Signer::new(Kind::EdDsa, "k");
-    let server = KeyServer::start(Answer::HangUp).await;
+    let server = KeyServer::start(Reply::HangUp).await;
     let long = Duration::from_mins(1);
     let times = KeySetTimes {
         first_retry: long,
@@ -65,7 +65,7 @@ async fn a_flood_does_not_reach_an_issuer_that_is_down() {
 #[tokio::test]
 async fn a_server_that_disappears_leaves_its_last_good_set() {
     let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
-    let mut server = KeyServer::start(Answer::of(&[&known])).await;
+    let mut server = KeyServer::start(Reply::of(&[&known])).await;
     let verifier = verifier(&server.url, restless());
     assert_eq!(judge(&verifier, &known).await, Ok(()));
 
@@ -86,46 +86,46 @@ async fn a_server_that_disappears_leaves_its_last_good_set() {
 #[tokio::test]
 async fn rubbish_is_no_key_set_and_does_not_replace_one() {
     let signer = Signer::new(Kind::EdDsa, "k");
-    let elsewhere = KeyServer::start(Answer::of(&[&signer])).await;
+    let elsewhere = KeyServer::start(Reply::of(&[&signer])).await;
     let whole = json!({"keys": [signer.jwk()]}).to_string();
     let long = format!("{whole}{}", " ".repeat(256 * 1024));
     let slow = "timed out";
     for (name, answer, problem) in [
         (
             "HTML",
-            Answer::json("<!doctype html><h1>Welcome</h1>"),
+            Reply::json("<!doctype html><h1>Welcome</h1>"),
             "not a JSON Web Key Set",
         ),
         (
             "truncated",
-            Answer::json(&whole[..whole.len() - 3]),
+            Reply::json(&whole[..whole.len() - 3]),
             "not a JSON Web Key Set",
         ),
-        ("nothing", Answer::json(""), "not a JSON Web Key Set"),
+        ("nothing", Reply::json(""), "not a JSON Web Key Set"),
         (
             "a bare key",
-            Answer::json(&signer.jwk().to_string()),
+            Reply::json(&signer.jwk().to_string()),
             "not a JSON Web Key Set",
         ),
-        ("no keys", Answer::keys(&[]), "no usable key"),
-        ("500", Answer::status("500 Oops", &whole), "status 500"),
-        ("404", Answer::status("404 Not Found", &whole), "status 404"),
+        ("no keys", Reply::keys(&[]), "no usable key"),
+        ("500", Reply::status("500 Oops", &whole), "status 500"),
+        ("404", Reply::status("404 Not Found", &whole), "status 404"),
         (
             "429",
-            Answer::status("429 Too Many Requests", &whole),
+            Reply::status("429 Too Many Requests", &whole),
             "status 429",
         ),
         (
             "203",
-            Answer::status("203 Non-Authoritative", &whole),
+            Reply::status("203 Non-Authoritative", &whole),
             "status 203",
         ),
-        ("a redirect", Answer::redirect(&elsewhere.url), "status 302"),
-        ("too long", Answer::json(&long), "longer than 256 KiB"),
-        ("endless", Answer::Flood, "longer than 256 KiB"),
-        ("a drip", Answer::Drip, slow),
-        ("silence", Answer::Silence, slow),
-        ("a hang-up", Answer::HangUp, "error sending request"),
+        ("a redirect", Reply::redirect(&elsewhere.url), "status 302"),
+        ("too long", Reply::json(&long), "longer than 256 KiB"),
+        ("endless", Reply::Flood, "longer than 256 KiB"),
+        ("a drip", Reply::Drip, slow),
+        ("silence", Reply::Silence, slow),
+        ("a hang-up", Reply::HangUp, "error sending request"),
     ] {
         // A slow answer is awaited to the end, any other is there long before.
         let patience = if problem == slow { 150 } else { 5000 };
@@ -144,7 +144,7 @@ async fn rubbish_is_no_key_set_and_does_not_replace_one() {
         let said = error.key_sets[0].problem.as_deref().unwrap();
         assert!(said.contains(problem), "{name}: {said}");
 
-        server.set(Answer::of(&[&signer]));
+        server.set(Reply::of(&[&signer]));
         let times = KeySetTimes {
             timeout: usual().timeout,
             ..times

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use tasks_api::auth::KeySetTimes;
+use tasks_api_test_support::{
+    key_server::{KeyServer, Reply},
+    signer::{Kind, Signer},
+};
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
 use super::{BAD, UNKNOWN, judge, restless, usual, verifier};
-use crate::{
-    key_server::{Answer, KeyServer},
-    signer::{Kind, Signer},
-};
 
 #[tokio::test]
 async fn a_rotated_key_is_found_by_one_refetch() {
@@ -17,18 +17,18 @@ async fn a_rotated_key_is_found_by_one_refetch() {
         Signer::new(Kind::EdDsa, "old"),
         Signer::new(Kind::EdDsa, "new"),
     );
-    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let server = KeyServer::start(Reply::of(&[&old])).await;
     let verifier = verifier(&server.url, usual());
     assert_eq!(judge(&verifier, &old).await, Ok(()));
 
-    server.set(Answer::of(&[&old, &new]));
+    server.set(Reply::of(&[&old, &new]));
     assert_eq!(judge(&verifier, &new).await, Ok(()));
     assert_eq!(judge(&verifier, &old).await, Ok(()));
     assert_eq!(server.requests(), 2);
 
     // The next rotation is too soon: its tokens wait for the 30 seconds.
     let newest = Signer::new(Kind::EdDsa, "newest");
-    server.set(Answer::of(&[&newest]));
+    server.set(Reply::of(&[&newest]));
     assert_eq!(judge(&verifier, &newest).await, Err(UNKNOWN));
     assert_eq!(server.requests(), 2);
 }
@@ -36,11 +36,11 @@ async fn a_rotated_key_is_found_by_one_refetch() {
 #[tokio::test]
 async fn a_rotated_key_is_found_without_ids_too() {
     let (old, new) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "k"));
-    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let server = KeyServer::start(Reply::of(&[&old])).await;
     let verifier = verifier(&server.url, usual());
     assert!(verifier.verify(&old.without_header("kid")).await.is_ok());
 
-    server.set(Answer::of(&[&new]));
+    server.set(Reply::of(&[&new]));
 
     assert!(verifier.verify(&new.without_header("kid")).await.is_ok());
     assert_eq!(server.requests(), 2);
@@ -50,11 +50,11 @@ async fn a_rotated_key_is_found_without_ids_too() {
 async fn an_id_that_is_used_again_gets_its_new_key() {
     for kind in Kind::PUBLISHED {
         let (before, after) = (Signer::new(kind, "1"), Signer::another(kind, "1"));
-        let server = KeyServer::start(Answer::of(&[&before])).await;
+        let server = KeyServer::start(Reply::of(&[&before])).await;
         let verifier = verifier(&server.url, usual());
         assert_eq!(judge(&verifier, &before).await, Ok(()));
 
-        server.set(Answer::of(&[&after]));
+        server.set(Reply::of(&[&after]));
 
         assert_eq!(judge(&verifier, &after).await, Ok(()), "{kind:?}");
         assert_eq!(
@@ -69,11 +69,11 @@ async fn an_id_that_is_used_again_gets_its_new_key() {
 #[tokio::test]
 async fn an_id_may_come_back_with_another_kind_of_key() {
     let (before, after) = (Signer::new(Kind::Rs256, "1"), Signer::new(Kind::EdDsa, "1"));
-    let server = KeyServer::start(Answer::of(&[&before])).await;
+    let server = KeyServer::start(Reply::of(&[&before])).await;
     let verifier = verifier(&server.url, usual());
     assert_eq!(judge(&verifier, &before).await, Ok(()));
 
-    server.set(Answer::of(&[&after]));
+    server.set(Reply::of(&[&after]));
 
     assert_eq!(judge(&verifier, &after).await, Ok(()));
 }
@@ -82,10 +82,10 @@ async fn an_id_may_come_back_with_another_kind_of_key() {
 async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_nobody_else() {
     let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
     let gate = Arc::new(Semaphore::new(0));
-    let server = KeyServer::start(Answer::of(&[&known])).await;
+    let server = KeyServer::start(Reply::of(&[&known])).await;
     let verifier = verifier(&server.url, usual());
     assert_eq!(judge(&verifier, &known).await, Ok(()));
-    server.set(Answer::of(&[&known]).held(&gate));
+    server.set(Reply::of(&[&known]).held(&gate));
     let mut flood = JoinSet::new();
     for n in 0..1000 {
         let verifier = verifier.clone();
@@ -113,7 +113,7 @@ async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
         Signer::new(Kind::EdDsa, "old"),
         Signer::another(Kind::EdDsa, "new"),
     );
-    let server = KeyServer::start(Answer::of(&[&old])).await;
+    let server = KeyServer::start(Reply::of(&[&old])).await;
     let verifier = verifier(&server.url, restless());
     let token = old.token();
     for _ in 0..3 {
@@ -121,7 +121,7 @@ async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
     }
 
     // The issuer takes the key back.
-    server.set(Answer::of(&[&new]));
+    server.set(Reply::of(&[&new]));
 
     assert_eq!(verifier.verify(&token).await.map(drop), Err(UNKNOWN));
     judge(&verifier, &new).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
 #[tokio::test]
 async fn a_token_seen_before_renews_the_key_set_like_any_other() {
     let signer = Signer::new(Kind::EdDsa, "k");
-    let server = KeyServer::start(Answer::of(&[&signer])).await;
+    let server = KeyServer::start(Reply::of(&[&signer])).await;
     let fresh = Duration::from_millis(500);
     let verifier = verifier(&server.url, KeySetTimes { fresh, ..usual() });
     let token = signer.token();

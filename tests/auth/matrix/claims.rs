@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
+use tasks_api_test_support::signer::{AUDIENCE, ISSUER, Signer, now};
 
 use super::{Case, MALFORMED, refused};
-use crate::signer::{AUDIENCE, ISSUER, Signer, now};
 
 pub fn bad_dates(signer: &Signer) -> Vec<Case> {
     let now = now();

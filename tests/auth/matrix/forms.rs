@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
+use tasks_api_test_support::signer::{self, Signer};
 
 use super::{Case, MALFORMED, length_around, refused};
-use crate::signer::{self, Signer};
 
 pub fn bad_forms(signer: &Signer) -> Vec<Case> {
     let token = signer.token();

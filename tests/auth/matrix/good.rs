@@ -1,9 +1,9 @@
 //! The good tokens, of every form.
 
 use serde_json::json;
+use tasks_api_test_support::signer::{AUDIENCE, Signer, now, payload};
 
 use super::{Case, accepted, length_around};
-use crate::signer::{AUDIENCE, Signer, now, payload};
 
 pub fn good(signer: &Signer) -> Vec<Case> {
     let now = now();

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
+use tasks_api_test_support::signer::{Kind, SECRET, Signer, encode, payload};
 
 use super::{Case, accepted, refused};
-use crate::signer::{Kind, SECRET, Signer, encode, payload};
 
 pub fn bad_signatures(signer: &Signer, attacker: &Signer, attackers_url: &str) -> Vec<Case> {
     // HS256 has one key, which no kid names.

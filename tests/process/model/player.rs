@@ -7,9 +7,10 @@ use std::{
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use tasks_api_test_support::process::client;
 use tokio::time::{sleep, timeout};
 
-use crate::{dice::Dice, process::client};
+use crate::dice::Dice;
 
 /// The most tasks that a client keeps, so that a long run is like a short one.
 const MOST: usize = 40;

@@ -1,13 +1,12 @@
-//! An empty database for one test: a `SQLite` file, or, where
-//! `TEST_DATABASE_URL` names a `PostgreSQL` server, a database there.
-#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
+//! An empty database for one test: a `SQLite` file, or a database on the `PostgreSQL`
+//! server of `TEST_DATABASE_URL`.
 
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
-/// The database. It is gone when this is dropped.
+/// An empty database. Dropping the value deletes the database.
 pub struct TestDatabase {
     url: String,
     place: Place,
@@ -19,6 +18,8 @@ enum Place {
 }
 
 impl TestDatabase {
+    /// A database on the server of `TEST_DATABASE_URL`, or a `SQLite` file where the
+    /// variable is unset.
     pub async fn create() -> Self {
         match std::env::var("TEST_DATABASE_URL") {
             Ok(admin) => Self::on_server(admin).await,
@@ -45,10 +46,12 @@ impl TestDatabase {
         }
     }
 
+    /// The value of `DATABASE_URL` for this database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
+    /// Whether the database is on a `PostgreSQL` server.
     pub fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Server { .. })
     }
@@ -57,7 +60,7 @@ impl TestDatabase {
 async fn execute(url: &str, statement: String) {
     let connection = Database::connect(url)
         .await
-        .expect("TEST_DATABASE_URL answers");
+        .expect("TEST_DATABASE_URL accepts a connection");
     let done = connection.execute_unprepared(&statement).await;
     done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     connection.close().await.expect("it closes");
@@ -69,7 +72,7 @@ impl Drop for TestDatabase {
             return;
         };
         let (admin, name) = (admin.clone(), name.clone());
-        // A runtime of its own: the test's is in the middle of something.
+        // A separate runtime, because `drop` cannot await on the test's runtime.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -79,7 +82,7 @@ impl Drop for TestDatabase {
                 .expect("a runtime")
                 .block_on(execute(&admin, statement));
         });
-        // A panic there has printed itself, and must not abort the test's own.
+        // That thread has printed its panic. A second panic in `drop` would abort.
         let _ = dropping.join();
     }
 }

@@ -1,8 +1,8 @@
-//! From an `OpenAPI` 3.0 document to plain JSON Schema.
+//! Conversion of `OpenAPI` 3.0 schemas to plain JSON Schema.
 
 use serde_json::{Map, Value, json};
 
-/// The document with every `$ref` replaced by what it names.
+/// The document with every `$ref` replaced by its target.
 pub fn resolved(document: &Value) -> Value {
     fn resolve(value: &Value, document: &Value) -> Value {
         match value {
@@ -24,7 +24,7 @@ pub fn resolved(document: &Value) -> Value {
     resolve(document, document)
 }
 
-/// Keys that say nothing about values.
+/// Keys that do not constrain values.
 const ANNOTATIONS: [&str; 6] = [
     "default",
     "deprecated",
@@ -34,8 +34,8 @@ const ANNOTATIONS: [&str; 6] = [
     "title",
 ];
 
-/// An `OpenAPI` 3.0 schema as JSON Schema: `nullable` spelled out, and objects
-/// `closed` to undocumented fields where asked.
+/// An `OpenAPI` 3.0 schema as JSON Schema. `nullable` becomes `anyOf` with `null`. With
+/// `closed`, objects accept no undocumented fields.
 pub fn plain(schema: &Value, closed: bool) -> Value {
     let Some(object) = schema.as_object() else {
         return schema.clone();
@@ -61,7 +61,7 @@ pub fn plain(schema: &Value, closed: bool) -> Value {
         plain.insert(key.clone(), value);
     }
     if closed && plain.contains_key("properties") {
-        // A field that is required without being described may be anything.
+        // A required field without a schema accepts any value.
         for name in object
             .get("required")
             .and_then(Value::as_array)

@@ -1,6 +1,5 @@
-//! A key server on a free port, by hand on a socket, so that it can misbehave in
-//! every way. It counts its requests and changes its answer at any moment.
-#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
+//! A key server on a free port. It writes to the socket directly, so that it can break
+//! HTTP. It counts its requests, and a test can change the reply at any time.
 
 use std::{
     sync::{
@@ -22,30 +21,33 @@ use url::Url;
 
 use crate::signer::Signer;
 
-/// How long a test waits for what never comes if it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits before it fails.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What the server sends in response to a request.
 #[derive(Clone)]
-pub enum Answer {
-    /// A whole response.
+pub enum Reply {
+    /// A complete response.
     Response(String),
-    /// A whole response, once the gate opens.
+    /// A complete response, once the semaphore has a permit.
     Held(Arc<Semaphore>, String),
-    /// The connection is closed without a word.
+    /// The connection is closed without a response.
     HangUp,
-    /// Never a byte.
+    /// The connection stays open, and no byte is sent.
     Silence,
-    /// White space without end or length, as fast as it is read.
+    /// White space without end and without `Content-Length`, as fast as it is read.
     Flood,
-    /// White space, a byte at a time, within a promised length.
+    /// White space, one byte every 10 ms, within a declared `Content-Length`.
     Drip,
 }
 
-impl Answer {
+impl Reply {
+    /// A key set of these JWKs (RFC 7517, section 5).
     pub fn keys(jwks: &[Value]) -> Self {
         Self::json(&json!({"keys": jwks}).to_string())
     }
 
+    /// The key set that publishes the public keys of `signers`.
     pub fn of(signers: &[&Signer]) -> Self {
         Self::keys(
             &signers
@@ -55,19 +57,23 @@ impl Answer {
         )
     }
 
+    /// Status 200 with this body.
     pub fn json(body: &str) -> Self {
         Self::status("200 OK", body)
     }
 
+    /// A status line such as `404 Not Found`, and a body.
     pub fn status(status: &str, body: &str) -> Self {
         Self::Response(response(status, "", body))
     }
 
+    /// Status 302 with this `Location`.
     pub fn redirect(to: &Url) -> Self {
         Self::Response(response("302 Found", &format!("Location: {to}\r\n"), ""))
     }
 
-    /// The same answer, but not before the gate opens.
+    /// The same response, held back until `gate` has a permit.
+    #[must_use]
     pub fn held(self, gate: &Arc<Semaphore>) -> Self {
         match self {
             Self::Response(text) => Self::Held(Arc::clone(gate), text),
@@ -83,58 +89,63 @@ fn response(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
+/// A running key server. It stops when the value is dropped.
 pub struct KeyServer {
+    /// The address of the key set.
     pub url: Url,
-    answer: Arc<Mutex<Answer>>,
+    reply: Arc<Mutex<Reply>>,
     requests: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
 impl KeyServer {
-    pub async fn start(answer: Answer) -> Self {
+    /// Starts it on a free port of the loopback interface.
+    pub async fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/auth/jwks", listener.local_addr().unwrap());
-        let answer = Arc::new(Mutex::new(answer));
+        let reply = Arc::new(Mutex::new(reply));
         let requests = Arc::new(AtomicUsize::new(0));
         let accepting = {
-            let (answer, requests) = (Arc::clone(&answer), Arc::clone(&requests));
+            let (reply, requests) = (Arc::clone(&reply), Arc::clone(&requests));
             tokio::spawn(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
-                    tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&requests)));
+                    tokio::spawn(serve(stream, Arc::clone(&reply), Arc::clone(&requests)));
                 }
             })
         };
         Self {
             url: url.parse().unwrap(),
-            answer,
+            reply,
             requests,
             accepting,
         }
     }
 
-    pub fn set(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+    /// Changes the reply to all requests that follow.
+    pub fn set(&self, reply: Reply) {
+        *self.reply.lock().unwrap() = reply;
     }
 
+    /// How many requests have arrived.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until `count` requests have arrived; panics after [`TIMEOUT`].
     pub async fn has_requests(&self, count: usize) {
-        let all_came = async {
+        let arrived = async {
             while self.requests() < count {
                 sleep(Duration::from_millis(2)).await;
             }
         };
         assert!(
-            timeout(PATIENCE, all_came).await.is_ok(),
-            "{count} requests never came"
+            timeout(TIMEOUT, arrived).await.is_ok(),
+            "{count} requests did not arrive in time"
         );
     }
 
-    /// Closes the port: connections are refused.
+    /// Closes the port, so that connections are refused.
     pub async fn disappear(&mut self) {
         self.accepting.abort();
         let _ = (&mut self.accepting).await;
@@ -147,7 +158,7 @@ impl Drop for KeyServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, requests: Arc<AtomicUsize>) {
+async fn serve(mut stream: TcpStream, reply: Arc<Mutex<Reply>>, requests: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut bytes = [0; 4096];
@@ -157,21 +168,21 @@ async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, requests: Arc<
         }
     }
     requests.fetch_add(1, Ordering::SeqCst);
-    let answer = answer.lock().unwrap().clone();
-    // The client may be gone at any point; that is its right.
-    let _ = reply(&mut stream, answer).await;
+    let reply = reply.lock().unwrap().clone();
+    // The client may disconnect at any point, so a failed write is no error.
+    let _ = send(&mut stream, reply).await;
 }
 
-async fn reply(stream: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
-    match answer {
-        Answer::Response(text) => stream.write_all(text.as_bytes()).await?,
-        Answer::Held(gate, text) => {
+async fn send(stream: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
+    match reply {
+        Reply::Response(text) => stream.write_all(text.as_bytes()).await?,
+        Reply::Held(gate, text) => {
             let _permit = gate.acquire().await;
             stream.write_all(text.as_bytes()).await?;
         }
-        Answer::HangUp => {}
-        Answer::Silence => sleep(Duration::from_hours(1)).await,
-        Answer::Flood => {
+        Reply::HangUp => {}
+        Reply::Silence => sleep(Duration::from_hours(1)).await,
+        Reply::Flood => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
                 .await?;
@@ -179,7 +190,7 @@ async fn reply(stream: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
                 stream.write_all(&[b' '; 4096]).await?;
             }
         }
-        Answer::Drip => {
+        Reply::Drip => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
                 .await?;

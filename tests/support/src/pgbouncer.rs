@@ -1,4 +1,4 @@
-//! A `PgBouncer` of one test's, before the server of `TEST_DATABASE_URL`.
+//! A `PgBouncer` of one test, in front of the server of `TEST_DATABASE_URL`.
 
 use std::{
     fs::{File, Permissions},
@@ -14,23 +14,23 @@ use url::Url;
 
 use crate::{database::TestDatabase, process::free_port};
 
-/// What a client gives as its password; the pooler asks for none.
+/// The password that clients send. The pooler checks none.
 pub const PASSWORD: &str = "s3cr3t-p4ss";
 
-/// One test at a time puts a pooler before the server, which has so many
-/// connections and no more.
+/// One test at a time runs a pooler, because the server's connections are limited.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// The program: of `PGBOUNCER`, or one that is installed.
+/// The `PgBouncer` executable: the one of `PGBOUNCER`, or an installed one.
 pub struct Program {
     path: PathBuf,
-    /// Whether it can keep track of prepared statements.
+    /// Whether it tracks prepared statements (1.21 and later).
     pub tracks: bool,
     _turn: MutexGuard<'static, ()>,
 }
 
-/// A pooler that runs. It is killed when this is dropped.
+/// A running pooler. It is killed when the value is dropped.
 pub struct Pooler {
+    /// The database's URL through the pooler.
     pub url: String,
     child: Child,
     folder: TempDir,
@@ -67,16 +67,16 @@ impl Program {
         })
     }
 
-    /// Starts it before `database` on a free port, with these lines in its
+    /// Starts it in front of `database` on a free port. `settings` are lines of its
     /// configuration.
     pub fn start(&self, database: &TestDatabase, settings: &[&str]) -> Pooler {
         self.start_on(free_port(), database, settings)
     }
 
-    /// The same on `port`.
+    /// [`Program::start`] on a given port.
     pub fn start_on(&self, port: u16, database: &TestDatabase, settings: &[&str]) -> Pooler {
         let folder = tempfile::tempdir().unwrap();
-        // Whoever it runs as reads its configuration again.
+        // On SIGHUP the unprivileged user it runs as reads the configuration again.
         let all = Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), all).unwrap();
         let configuration = folder.path().join("pgbouncer.ini");
@@ -93,7 +93,7 @@ impl Program {
             child,
             folder,
         };
-        pooler.wait_until_it_listens(port);
+        pooler.wait_until_listening(port);
         pooler
     }
 }
@@ -124,14 +124,14 @@ fn write(path: &Path, port: u16, database: &TestDatabase, settings: &[&str]) {
     std::fs::write(path, lines.join("\n") + "\n").unwrap();
 }
 
-/// The URL of a pooler on `port`.
+/// The URL of `database` through a pooler on `port`.
 pub fn url(port: u16, database: &TestDatabase) -> String {
     let name = Url::parse(database.url()).unwrap().path().to_owned();
     format!("postgres://ana:{PASSWORD}@127.0.0.1:{port}{name}")
 }
 
 impl Pooler {
-    /// Gives it other settings, and leaves its connections open.
+    /// Replaces its settings. Its connections stay open.
     pub fn reload(&self, database: &TestDatabase, settings: &[&str]) {
         let port = Url::parse(&self.url).unwrap().port().unwrap();
         let configuration = self.folder.path().join("pgbouncer.ini");
@@ -142,7 +142,7 @@ impl Pooler {
         std::thread::sleep(Duration::from_millis(500));
     }
 
-    fn wait_until_it_listens(&self, port: u16) {
+    fn wait_until_listening(&self, port: u16) {
         let started = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();

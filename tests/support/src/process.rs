@@ -1,6 +1,5 @@
-//! The real binary as a process of its own, on a free port, in a folder of its
-//! own, with nothing of the surrounding environment.
-#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
+//! The real binary as a separate process: on a free port, in an empty folder, and with
+//! no variable of the environment but those that the test names.
 
 use std::{
     path::Path,
@@ -16,28 +15,31 @@ use tokio::{
     time::timeout,
 };
 
-/// The secret that the tests' services share with their tokens.
+/// The `BETTER_AUTH_SECRET` of the services, which also signs the tests' tokens.
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";
 
-/// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits before it fails.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A service that runs. It is killed when this is dropped.
+/// A running service. It is killed when the value is dropped.
 pub struct Service {
+    /// The process.
     pub child: Child,
     /// `http://127.0.0.1:{port}`.
     pub url: String,
-    /// What it printed on standard output until it listened.
+    /// What it printed to standard output until it listened.
     pub banner: String,
     stderr: tokio::task::JoinHandle<String>,
     _folder: TempDir,
 }
 
-/// The binary (or the one of `TASKS_API_BIN`) with these variables alone, in
-/// `folder`.
+/// The binary, or the one of `TASKS_API_BIN`, in `folder`, with no other variables than
+/// `variables`.
 pub fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
-    let built = env!("CARGO_BIN_EXE_tasks-api").to_owned();
-    let mut command = Command::new(std::env::var("TASKS_API_BIN").unwrap_or(built));
+    // Cargo sets the second variable for integration tests, once it has built the binary.
+    let named = ["TASKS_API_BIN", "CARGO_BIN_EXE_tasks-api"];
+    let binary = named.into_iter().find_map(std::env::var_os);
+    let mut command = Command::new(binary.expect("cargo runs the test, or TASKS_API_BIN is set"));
     command
         .env_clear()
         .envs(variables.iter().copied())
@@ -46,23 +48,23 @@ pub fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// What the binary does with these arguments, to its end.
+/// Runs the binary with these arguments to its end, in an empty folder.
 pub async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), variables, arguments).await
 }
 
-/// The same in a folder of the test's.
+/// [`run`] in a given folder.
 pub async fn run_in(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let mut command = command(folder, variables);
-    let ended = timeout(PATIENCE, command.args(arguments).output()).await;
+    let ended = timeout(TIMEOUT, command.args(arguments).output()).await;
     ended
         .expect("the command ends")
         .expect("the command starts")
 }
 
 impl Service {
-    /// Starts it in development, and waits until it listens.
+    /// Starts it in development mode on a free port, and waits until it listens.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = command(folder.path(), &[("PORT", "0")])
@@ -79,7 +81,7 @@ impl Service {
         });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
-        let listening = timeout(PATIENCE, async {
+        let listening = timeout(TIMEOUT, async {
             while let Some(line) = lines.next_line().await.unwrap() {
                 banner += &line;
                 banner.push('\n');
@@ -103,19 +105,19 @@ impl Service {
         }
     }
 
-    /// Starts it on `database`, with the tests' secret.
+    /// [`Service::start`] with this `DATABASE_URL` and [`SECRET`].
     pub async fn on(database: &str) -> Self {
         Self::start(&[("DATABASE_URL", database), ("BETTER_AUTH_SECRET", SECRET)]).await
     }
 
-    /// Waits until it can serve: a machine that starts many at once may be too
-    /// busy for a first connection in time, and the service then tries again.
+    /// Waits until it is ready. Where a busy machine starts many services at once, the
+    /// first connection to the database may time out and be retried.
     pub async fn wait_until_ready(&self) {
         let (client, url) = (client(), format!("{}/health/ready", self.url));
-        let ready = timeout(PATIENCE, async {
+        let ready = timeout(TIMEOUT, async {
             loop {
-                let answer = client.get(&url).send().await;
-                if answer.is_ok_and(|answer| answer.status().is_success()) {
+                let response = client.get(&url).send().await;
+                if response.is_ok_and(|response| response.status().is_success()) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -124,7 +126,7 @@ impl Service {
         ready.await.expect("it is ready in time");
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal, such as `-TERM`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let kill = format!("kill {name} {id}");
@@ -134,21 +136,21 @@ impl Service {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for its end: the exit code, and what it logged.
+    /// Waits until it ends; returns the exit code and the log.
     pub async fn end(mut self) -> (Option<i32>, String) {
-        let status = timeout(PATIENCE, self.child.wait()).await;
+        let status = timeout(TIMEOUT, self.child.wait()).await;
         let status = status.expect("it ends").unwrap();
         (status.code(), self.stderr.await.unwrap())
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago. Another process may take it.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// A token of `subject`, from the binary itself.
+/// A token of `subject`, made by the binary's `token` verb.
 pub async fn token(subject: &str) -> String {
     let arguments = ["token", "--sub", subject];
     let output = run(&[("BETTER_AUTH_SECRET", SECRET)], &arguments).await;
@@ -156,11 +158,11 @@ pub async fn token(subject: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A client that gives up rather than hang.
+/// An HTTP client with a timeout for each request.
 pub fn client() -> Client {
-    // The service shows a connection out on which nothing came for ten seconds. One that
-    // was made ahead must not be used in that very moment.
-    let kept = Duration::from_secs(5);
-    let client = Client::builder().timeout(PATIENCE).pool_idle_timeout(kept);
+    // The service closes a connection that was idle for ten seconds. A pooled connection
+    // must not be reused at that moment.
+    let idle = Duration::from_secs(5);
+    let client = Client::builder().timeout(TIMEOUT).pool_idle_timeout(idle);
     client.build().unwrap()
 }

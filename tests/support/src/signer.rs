@@ -1,5 +1,4 @@
-//! Makes keys and signs anything with them, well-formed or not.
-#![allow(dead_code, reason = "shared by test binaries, none of which uses all")]
+//! Generates keys and signs with them, also input that is not well-formed.
 
 use std::{
     sync::OnceLock,
@@ -22,22 +21,33 @@ use base64::{
 };
 use serde_json::{Value, json};
 
+/// The `iss` of the usual token.
 pub const ISSUER: &str = "https://issuer.test";
+/// The `aud` of the usual token.
 pub const AUDIENCE: &str = "https://api.test";
+/// A shared secret with non-ASCII characters.
 pub const SECRET: &str = "a shared secret of more than 32 bytes, päßword";
 
+/// A signature algorithm of RFC 7518, section 3.1, or RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// HMAC with SHA-256.
     Hs256,
+    /// Ed25519.
     EdDsa,
+    /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PSS with SHA-256.
     Ps256,
 }
 
 impl Kind {
+    /// The algorithms with a public key.
     pub const PUBLISHED: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Rs256, Self::Ps256];
 
+    /// The name in the header field `alg`.
     pub fn alg(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -56,30 +66,35 @@ enum Pair {
     Rsa(&'static RsaKeyPair),
 }
 
+/// A key with its identifier.
 pub struct Signer {
+    /// The algorithm it signs with.
     pub kind: Kind,
+    /// The identifier, in the header field `kid`.
     pub kid: String,
     pair: Pair,
 }
 
 impl Signer {
-    /// A key of its own; but there are only two for RSA, which take long to make:
-    /// this one and `another`'s.
+    /// A new key. RSA keys take long to generate, so there are only two: this one and
+    /// that of [`Signer::another`].
     pub fn new(kind: Kind, id: &str) -> Self {
         static FIRST: OnceLock<RsaKeyPair> = OnceLock::new();
         Self::of(kind, id, &FIRST)
     }
 
+    /// [`Signer::new`] with the second RSA key.
     pub fn another(kind: Kind, id: &str) -> Self {
         static SECOND: OnceLock<RsaKeyPair> = OnceLock::new();
         Self::of(kind, id, &SECOND)
     }
 
-    /// The key that HS256 tokens are verified by.
+    /// The HS256 key of [`SECRET`].
     pub fn secret() -> Self {
         Self::hs256(SECRET.as_bytes())
     }
 
+    /// A key for HS256.
     pub fn hs256(key: &[u8]) -> Self {
         Self {
             kind: Kind::Hs256,
@@ -106,13 +121,14 @@ impl Signer {
         }
     }
 
-    /// The public key as issuers publish it.
+    /// The public key as a JWK (RFC 7517), as issuers publish it.
     pub fn jwk(&self) -> Value {
         let mut jwk = self.jwk_without_alg();
         jwk["alg"] = self.kind.alg().into();
         jwk
     }
 
+    /// The public key as a JWK (RFC 7517) without `alg`.
     pub fn jwk_without_alg(&self) -> Value {
         let kid = &self.kid;
         match &self.pair {
@@ -132,8 +148,8 @@ impl Signer {
         }
     }
 
-    /// The public key in every form in which a careless server might use it as an
-    /// HMAC secret.
+    /// The public key in every form that a vulnerable server might use as HMAC secret
+    /// (RFC 8725, section 2.1).
     pub fn public_forms(&self) -> Vec<Vec<u8>> {
         let jwk = self.jwk();
         let mut forms = vec![
@@ -170,6 +186,7 @@ impl Signer {
         forms
     }
 
+    /// The signature of `message`.
     pub fn signature(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -193,23 +210,24 @@ impl Signer {
         }
     }
 
-    /// Signs two parts, whatever they are.
+    /// Signs two parts, which need not be JSON.
     pub fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         self.sign_encoded(&encode(header), &encode(payload))
     }
 
-    /// Signs two parts that are encoded already, or ought to be.
+    /// Signs two parts as they are. Nothing is encoded.
     pub fn sign_encoded(&self, header: &str, payload: &str) -> String {
         let message = format!("{header}.{payload}");
         let signature = encode(self.signature(message.as_bytes()));
         format!("{message}.{signature}")
     }
 
+    /// The usual header.
     pub fn header(&self) -> Value {
         json!({"alg": self.kind.alg(), "kid": self.kid, "typ": "JWT"})
     }
 
-    /// A token with this payload and the usual header.
+    /// A token with the usual header and this payload.
     pub fn payload(&self, payload: &Value) -> String {
         self.sign(self.header().to_string(), payload.to_string())
     }
@@ -226,19 +244,21 @@ impl Signer {
         self.payload(&payload)
     }
 
+    /// The usual token without one claim.
     pub fn without_claim(&self, name: &str) -> String {
         let mut payload = payload();
         payload.as_object_mut().unwrap().remove(name).unwrap();
         self.payload(&payload)
     }
 
-    /// The usual token with one header changed.
+    /// The usual token with one header field changed.
     pub fn with_header(&self, name: &str, value: impl Into<Value>) -> String {
         let mut header = self.header();
         header[name] = value.into();
         self.sign(header.to_string(), payload().to_string())
     }
 
+    /// The usual token without one header field.
     pub fn without_header(&self, name: &str) -> String {
         let mut header = self.header();
         header.as_object_mut().unwrap().remove(name).unwrap();
@@ -246,12 +266,13 @@ impl Signer {
     }
 }
 
-/// The usual payload.
+/// The usual payload: a token of `ana` that expires in 15 minutes.
 pub fn payload() -> Value {
     let now = now();
     json!({"sub": "ana", "iat": now, "exp": now + 900, "iss": ISSUER, "aud": AUDIENCE})
 }
 
+/// The current time in seconds since the Unix epoch.
 pub fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -261,6 +282,7 @@ pub fn now() -> i64 {
         .unwrap()
 }
 
+/// Base64url without padding (RFC 4648, section 5).
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
