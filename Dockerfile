@@ -7,15 +7,15 @@ FROM rust:1.94-bookworm AS build
 WORKDIR /src
 
 # The dependencies, against empty sources: this layer stays until Cargo.lock or a
-# manifest moves. The manifest names tests/e2e/main.rs, so cargo wants it there.
+# manifest moves. The manifest names tests/e2e and tests/faults, so cargo wants them there.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY migration/Cargo.toml migration/
 COPY tests/support/Cargo.toml tests/support/
-RUN mkdir -p src migration/src tests/support/src tests/e2e \
+RUN mkdir -p src migration/src tests/support/src tests/e2e tests/faults \
  && touch src/lib.rs migration/src/lib.rs tests/support/src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
- && cp src/main.rs tests/e2e/main.rs \
+ && tee tests/e2e/main.rs tests/faults/main.rs < src/main.rs \
  && cargo build --release --locked
 
 # Cargo goes by the files' times, and those of the context may be older than the

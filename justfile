@@ -1,4 +1,4 @@
-# What developers do here, by name. `just` alone lists it.
+# The tasks of a developer. `just` lists them.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -8,19 +8,26 @@ postgres := env("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgre
 default:
     @just --list
 
-# Serve on an embedded SQLite file, restarting nothing: the one-minute start.
+# Serve on an embedded SQLite file, without any set-up.
 run:
     cargo run
 
-# The tests, on SQLite; nothing else needs to be installed.
+# The tests on SQLite. They need nothing but Rust; tests that need more are ignored.
 test:
-    cargo test --workspace
+    env -u TEST_DATABASE_URL cargo test --workspace
 
-# The same tests on PostgreSQL: each makes and drops a database of its own there.
+# All tests on PostgreSQL, none left out. Each creates and drops a database of its own.
 test-postgres:
-    TEST_DATABASE_URL={{ postgres }} cargo test --workspace
+    #!/usr/bin/env bash
+    set -euo pipefail
+    PGBOUNCER=${PGBOUNCER:-$(tests/process/build-pgbouncer)}
+    export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
+    cargo test --workspace -- --include-ignored | tee target/test-postgres.log
+    awk '/^test result:/ { passed += $4; left += $8 + $12 }
+        END { print passed " passed, " left " left out"; exit !passed || left }' \
+        target/test-postgres.log
 
-# A minute of 64 clients that check every answer against a model, on both databases.
+# A minute of 64 clients that check every response against a model, on both databases.
 model:
     cargo build --release
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
@@ -28,47 +35,46 @@ model:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
         TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
 
-# Behind a PgBouncer that keeps track of prepared statements, built where the installed
-# one is too old for it. `test-postgres` takes the installed one.
+# The installed PgBouncer, which may be too old to track prepared statements.
+# `test-postgres` uses one that does, and builds it where needed.
 test-pgbouncer:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    PGBOUNCER=$(tests/process/build-pgbouncer)
-    export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
-    cargo test --test process pooler::
+    env -u PGBOUNCER TEST_DATABASE_URL={{ postgres }} \
+        cargo test --test process pooler:: -- --include-ignored --skip pooler::tracking::
 
-# Everything bad that can happen, in full: some 6 minutes. In brief it is a part of
-# the tests.
+# Faults, slow clients and load at full length, and response times: about 6 minutes on
+# a quiet machine. `cargo test` has short forms of most.
 faults:
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release
+    PGBOUNCER=${PGBOUNCER:-$(tests/process/build-pgbouncer)}
+    export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
     export TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api
-    export TEST_DATABASE_URL={{ postgres }}
     export SLOW_CLIENTS=500 ABORTS=25000 FAULT_ROUNDS=3 RESTARTS=20 KILLS=100
     export REQUESTS=20000 UNKNOWN_KEYS=10000
-    for fault in slow aborts failures rolling durability crowd isolation flood pooler; do
-        cargo test --test process $fault:: -- --nocapture
+    cargo test --test faults -- --nocapture --test-threads=1
+    for fault in failures rolling durability crowd isolation flood pooler; do
+        cargo test --test process $fault:: -- --nocapture --include-ignored
     done
 
-# Ten minutes of made-up requests, tokens, configurations and database URLs, in a build
-# that notices every overflow.
+# Ten minutes of random requests, tokens, configurations and database URLs, in a build
+# with overflow checks.
 fuzz:
     FUZZ_SECONDS=150 cargo test --test api fuzz:: -- --nocapture --test-threads=1
 
-# Twenty minutes of checked load, and whether memory or files grow.
+# Twenty minutes of checked load. Fails if memory or open files grow.
 soak:
     cargo build --release
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=1200 \
         TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
 
-# What needs Node and Chromium: a real Better Auth server, /docs in a browser.
+# Tests that need Node and Chromium: a real Better Auth server, /docs in a browser.
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund
     npm ci --prefix tests/browser --no-audit --no-fund
     cargo test --test e2e -- better_auth curl docs
 
-# schemathesis against the release binary: every check, two users, old documents.
+# schemathesis against the release binary: all checks, two users, released documents.
 conformance:
     cargo build --release
     python3 -m venv target/schemathesis
@@ -76,7 +82,7 @@ conformance:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api \
         TEST_DATABASE_URL={{ postgres }} cargo test --test e2e -- --nocapture conformance
 
-# Write openapi/tasks.yaml as the code emits it.
+# Write openapi/tasks.yaml from the code.
 openapi:
     cargo run --quiet -- openapi > openapi/.tasks.yaml.new
     mv openapi/.tasks.yaml.new openapi/tasks.yaml
@@ -103,7 +109,7 @@ example-test: example-install
     npm --prefix examples/nextjs run build
     TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api npm --prefix examples/nextjs test
 
-# A new release of the contract: its document, for good.
+# Add the current document to openapi/released. A released document never changes.
 release-openapi: openapi
     cd openapi/released && v=$(sed -n 's/^  version: //p' ../tasks.yaml) && \
         test ! -e "$v.yaml" && cp ../tasks.yaml "$v.yaml" && sha256sum "$v.yaml" >> SHA256SUMS
@@ -112,7 +118,7 @@ release-openapi: openapi
 bench *args:
     bench/run {{ args }}
 
-# The TypeScript client: generate it from openapi/tasks.yaml, build it, test it.
+# Generate the TypeScript client from openapi/tasks.yaml, build it and test it.
 client:
     cargo build
     npm ci --prefix clients/typescript --no-audit --no-fund
@@ -122,45 +128,46 @@ client:
     npm --prefix clients/typescript test
     npm --prefix clients/typescript run size
 
-# The linter of the document: valid, and a description and an example everywhere.
+# Lint the document: valid, with a description and an example everywhere.
 spec-lint:
     npm ci --prefix tests/spec --no-audit --no-fund
     npm --prefix tests/spec run lint
 
-# A tool of Rust's, at a version that all share, in target/tools.
+# A Rust tool at a pinned version, in target/tools.
 [private]
 rust-tool name version:
     target/tools/bin/{{ name }} --version 2>/dev/null | grep -qF '{{ version }}' || \
         cargo install --quiet --locked --debug --root target/tools {{ name }}@{{ version }}
 
-# Licences, banned and duplicate dependencies, and where they come from: deny.toml.
+# Licences, banned and duplicate dependencies, and their sources: deny.toml.
 deny: (rust-tool "cargo-deny" "0.20.2")
     target/tools/bin/cargo-deny --locked --log-level error check licenses bans sources
 
-# Dependencies with a known weakness; fetches RustSec's database, so not in `check`.
+# Dependencies with known vulnerabilities. Not in `check`: it downloads RustSec's database.
 advisories: (rust-tool "cargo-deny" "0.20.2")
     target/tools/bin/cargo-deny --locked --log-level error check advisories
 
-# What the program is made of, as CycloneDX: target/tasks-api.cdx.json.
+# The software bill of materials, as CycloneDX: target/tasks-api.cdx.json.
 sbom: (rust-tool "cargo-cyclonedx" "0.5.9")
     #!/usr/bin/env bash
     set -euo pipefail
     trap 'rm -f .sbom.json migration/.sbom.json tests/support/.sbom.json' EXIT
     target/tools/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5 --override-filename .sbom
-    # The folder it was made in is nobody's business.
+    # The file must not disclose the folder of the build.
     sed 's|file://{{ justfile_directory() }}|file:///tasks-api|g' .sbom.json > target/tasks-api.cdx.json
 
-# deploy/ and the Dockerfile, by linters, and the numbers that must agree.
+# Lint deploy/ and the Dockerfile, and compare the numbers that must agree.
 deploy-check:
     python3 -m venv target/deploy-check
     target/deploy-check/bin/pip install --quiet -r tests/deploy/requirements.txt
     target/deploy-check/bin/python -B tests/deploy/check.py
 
-# Formatting and lints.
+# Formatting and lints. `--all-targets` leaves out the tests that `cargo test` does not run.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --test e2e --test faults -- -D warnings
 
-# Everything that must hold before a change lands, beside `cargo test`.
+# All checks before a merge, next to `just test`.
 check: lint deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src

@@ -7,7 +7,6 @@
     reason = "a test fails where its setting does"
 )]
 
-mod aborts;
 mod cluster;
 mod connection;
 mod crowd;

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tasks_api_test_support::process::{SECRET, Service, client, token};
+use tasks_api_test_support::{
+    process::{SECRET, Service, client, token},
+    slow_client::{Kind, SlowClient},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::sleep,
 };
-
-use crate::slow::{Kind, SlowClient};
 
 async fn service(stop_delay: &str) -> Service {
     let variables = [("BETTER_AUTH_SECRET", SECRET), ("STOP_DELAY", stop_delay)];

@@ -15,3 +15,4 @@ pub mod key_server;
 pub mod pgbouncer;
 pub mod process;
 pub mod signer;
+pub mod slow_client;

@@ -1,0 +1,13 @@
+//! What needs a quiet machine or minutes of time: ratios of times and rates, and timeouts
+//! at full length. Not part of `cargo test`, where other tests run beside them: `just
+//! faults` runs them one at a time.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test stops where its set-up fails"
+)]
+
+mod aborts;
+mod slow;
+mod timing;
