@@ -13,6 +13,8 @@ use tasks_api_test_support::{
 };
 use tokio::time::{Instant, sleep};
 
+mod tracking;
+
 const SESSION: &str = "pool_mode = session";
 const TRANSACTION: &str = "pool_mode = transaction";
 const TRACKING: &str = "max_prepared_statements = 100";
@@ -67,11 +69,10 @@ async fn serve_in_parallel(service: &Service, count: usize) {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn session_mode_serves() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     for settings in [
         &[SESSION][..],
         &[SESSION, "ignore_startup_parameters = options"],
@@ -90,11 +91,10 @@ async fn session_mode_serves() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn session_mode_with_few_sessions_is_not_mistaken_for_another() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     // Fewer than are compared: the third connection waits for one of the first's.
     let pooler = program.start(&database, &[SESSION, "default_pool_size = 2"]);
 
@@ -104,11 +104,10 @@ async fn session_mode_with_few_sessions_is_not_mistaken_for_another() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     for more in [
         &[][..],
         &["server_round_robin = 1"],
@@ -149,11 +148,10 @@ async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn traffic_of_others_hides_nothing() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     let pooler = program.start(&database, &untracked(&program));
     let mut options = sea_orm::ConnectOptions::new(&pooler.url);
     options.map_sqlx_postgres_opts(|options| options.extra_float_digits(None));
@@ -182,11 +180,10 @@ async fn traffic_of_others_hides_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn two_poolers_behind_one_address_hide_nothing() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     let settings = [&untracked(&program), &["so_reuseport = 1"][..]].concat();
     let port = free_port();
     let first = program.start_on(port, &database, &settings);
@@ -200,11 +197,10 @@ async fn two_poolers_behind_one_address_hide_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn statement_mode_is_refused() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     let pooler = program.start(&database, &["pool_mode = statement"]);
 
     let output = run(&[("DATABASE_URL", &pooler.url)], &["migrate", "up"]).await;
@@ -215,11 +211,10 @@ async fn statement_mode_is_refused() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn a_server_that_is_away_behind_its_pooler_is_waited_for() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     let port = free_port();
     let name = database.url().rsplit('/').next().unwrap();
     let away = format!("{name} = host=127.0.0.1 port=1 user=postgres");
@@ -238,11 +233,10 @@ async fn a_server_that_is_away_behind_its_pooler_is_waited_for() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer"]
 async fn a_pooler_that_comes_late_is_looked_at_before_anything_is_served() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database).await else {
-        return;
-    };
+    let database = TestDatabase::postgres().await;
+    let program = Program::find().await;
     let port = free_port();
     let service = Service::on(&url(port, &database)).await;
     let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
@@ -266,103 +260,4 @@ async fn a_pooler_that_comes_late_is_looked_at_before_anything_is_served() {
     assert_eq!(told, 1, "once, not with every try: {log}");
     assert!(log.contains("max_prepared_statements above 0"), "{log}");
     assert!(!log.contains(PASSWORD), "{log}");
-}
-
-#[tokio::test]
-async fn transaction_mode_with_tracking_serves() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database)
-        .await
-        .filter(|program| program.tracks)
-    else {
-        println!("nothing to do without PgBouncer 1.21 or later");
-        return;
-    };
-    for more in [&[][..], &["default_pool_size = 2"]] {
-        let pooler = program.start(&database, &[&[TRANSACTION, TRACKING], more].concat());
-        let service = Service::on(&pooler.url).await;
-        service.wait_until_ready().await;
-
-        serve_in_parallel(&service, 200).await;
-
-        let doctor = run(&[("DATABASE_URL", &pooler.url)], &["doctor"]).await;
-        let said = said(&doctor);
-        assert!(
-            said.contains("ok    prepared statements: a pooler"),
-            "{said}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database)
-        .await
-        .filter(|program| program.tracks)
-    else {
-        println!("nothing to do without PgBouncer 1.21 or later");
-        return;
-    };
-    let port = free_port();
-    let pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
-    let service = Service::on(&pooler.url).await;
-    service.wait_until_ready().await;
-    serve_in_parallel(&service, 8).await;
-
-    drop(pooler);
-    let pooler = program.start_on(port, &database, &[TRANSACTION, NO_TRACKING]);
-    let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
-    // The first readiness asks on the control connection alone.
-    let [_, list] = statuses(&service).await;
-    assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
-    for _ in 0..5 {
-        assert_eq!(statuses(&service).await, refused);
-        // Long enough that the writers test their connections before they use them.
-        sleep(Duration::from_millis(250)).await;
-    }
-
-    drop(pooler);
-    let _pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
-    service.wait_until_ready().await;
-    serve_in_parallel(&service, 8).await;
-}
-
-#[tokio::test]
-async fn tracking_that_is_turned_off_under_way_is_noticed() {
-    let database = TestDatabase::create().await;
-    let Some(program) = Program::find(&database)
-        .await
-        .filter(|program| program.tracks)
-    else {
-        println!("nothing to do without PgBouncer 1.21 or later");
-        return;
-    };
-    let pooler = program.start(&database, &[TRANSACTION, TRACKING]);
-    let service = Service::on(&pooler.url).await;
-    service.wait_until_ready().await;
-    serve_in_parallel(&service, 8).await;
-
-    pooler.reload(&database, &[TRANSACTION, NO_TRACKING]);
-    let (client, ana) = (client(), token("ana").await);
-    let tasks = format!("{}/api/tasks", service.url);
-    let unsafe_until = Instant::now() + Duration::from_secs(10);
-    loop {
-        let create = client.post(&tasks).bearer_auth(&ana);
-        let create = create.json(&json!({"title": "Milk"})).send();
-        let read = client.get(format!("{tasks}/1")).bearer_auth(&ana).send();
-        let (created, read) = tokio::join!(create, read);
-        let statuses = [created.unwrap().status(), read.unwrap().status()];
-        assert!(!statuses.contains(&StatusCode::INTERNAL_SERVER_ERROR));
-        if statuses == [StatusCode::SERVICE_UNAVAILABLE; 2] {
-            break;
-        }
-        assert!(Instant::now() < unsafe_until, "it is not noticed");
-    }
-    let [ready, _] = statuses(&service).await;
-    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE);
-
-    pooler.reload(&database, &[TRANSACTION, TRACKING]);
-    service.wait_until_ready().await;
-    serve_in_parallel(&service, 8).await;
 }

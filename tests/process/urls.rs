@@ -108,11 +108,9 @@ async fn a_server_that_is_away_is_named_without_the_password() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn the_forms_of_other_programs_lead_to_the_same_server() {
-    let database = TestDatabase::create().await;
-    if !database.is_postgres() {
-        return;
-    }
+    let database = TestDatabase::postgres().await;
     let url = Url::parse(database.url()).unwrap();
     let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
     let name = url.path().trim_start_matches('/');

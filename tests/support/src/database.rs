@@ -23,11 +23,19 @@ impl TestDatabase {
     pub async fn create() -> Self {
         match std::env::var("TEST_DATABASE_URL") {
             Ok(admin) => Self::on_server(admin).await,
-            Err(_) => Self::in_folder(),
+            Err(_) => Self::sqlite(),
         }
     }
 
-    fn in_folder() -> Self {
+    /// A database on the server of `TEST_DATABASE_URL`, for tests of what only
+    /// `PostgreSQL` does; panics where the variable is unset.
+    pub async fn postgres() -> Self {
+        let admin = std::env::var("TEST_DATABASE_URL");
+        Self::on_server(admin.expect("TEST_DATABASE_URL names a server")).await
+    }
+
+    /// A `SQLite` file, for tests of what only `SQLite` does.
+    pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self {
             url: format!("sqlite://{}/tasks.db", folder.path().display()),

@@ -37,12 +37,8 @@ pub struct Pooler {
 }
 
 impl Program {
-    /// Nothing where there is no server or no program; in CI there must be one.
-    pub async fn find(database: &TestDatabase) -> Option<Self> {
-        if !database.is_postgres() {
-            println!("nothing to do: TEST_DATABASE_URL names no server to put a pooler before");
-            return None;
-        }
+    /// The executable; panics where there is none. Holds the turn of this test.
+    pub async fn find() -> Self {
         let named = std::env::var_os("PGBOUNCER").map(PathBuf::from);
         let installed = ["pgbouncer", "/usr/sbin/pgbouncer"].map(PathBuf::from);
         let candidates = named.map_or(installed.to_vec(), |path| vec![path]);
@@ -51,20 +47,26 @@ impl Program {
             let output = version(&path)?;
             Some((path, String::from_utf8_lossy(&output.stdout).into_owned()))
         });
-        let Some((path, version)) = found else {
-            assert!(std::env::var_os("CI").is_none(), "no pgbouncer is found");
-            println!("nothing to do: no pgbouncer is found; PGBOUNCER may name one");
-            return None;
-        };
+        let (path, version) = found.expect("PgBouncer is installed, or PGBOUNCER names it");
         let mut numbers = version
             .split(['.', ' ', '\n'])
             .filter_map(|n| n.parse().ok());
         let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
-        Some(Self {
+        Self {
             path,
             tracks: version >= (1, 21),
             _turn: TURN.lock().await,
-        })
+        }
+    }
+
+    /// [`Program::find`], which must track prepared statements: 1.21 or later.
+    pub async fn find_tracking() -> Self {
+        let program = Self::find().await;
+        assert!(
+            program.tracks,
+            "PGBOUNCER names a PgBouncer of 1.21 or later"
+        );
+        program
     }
 
     /// Starts it in front of `database` on a free port. `settings` are lines of its

@@ -1,0 +1,98 @@
+//! Behind a `PgBouncer` that tracks prepared statements, which 1.21 and later do.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tasks_api_test_support::{
+    database::TestDatabase,
+    pgbouncer::Program,
+    process::{Service, client, free_port, run, token},
+};
+use tokio::time::{Instant, sleep};
+
+use super::{NO_TRACKING, TRACKING, TRANSACTION, said, serve_in_parallel, statuses};
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer 1.21"]
+async fn transaction_mode_with_tracking_serves() {
+    let database = TestDatabase::postgres().await;
+    let program = Program::find_tracking().await;
+    for more in [&[][..], &["default_pool_size = 2"]] {
+        let pooler = program.start(&database, &[&[TRANSACTION, TRACKING], more].concat());
+        let service = Service::on(&pooler.url).await;
+        service.wait_until_ready().await;
+
+        serve_in_parallel(&service, 200).await;
+
+        let doctor = run(&[("DATABASE_URL", &pooler.url)], &["doctor"]).await;
+        let said = said(&doctor);
+        assert!(
+            said.contains("ok    prepared statements: a pooler"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer 1.21"]
+async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
+    let database = TestDatabase::postgres().await;
+    let program = Program::find_tracking().await;
+    let port = free_port();
+    let pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
+    let service = Service::on(&pooler.url).await;
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+
+    drop(pooler);
+    let pooler = program.start_on(port, &database, &[TRANSACTION, NO_TRACKING]);
+    let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
+    // The first readiness asks on the control connection alone.
+    let [_, list] = statuses(&service).await;
+    assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
+    for _ in 0..5 {
+        assert_eq!(statuses(&service).await, refused);
+        // Long enough that the writers test their connections before they use them.
+        sleep(Duration::from_millis(250)).await;
+    }
+
+    drop(pooler);
+    let _pooler = program.start_on(port, &database, &[TRANSACTION, TRACKING]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer 1.21"]
+async fn tracking_that_is_turned_off_under_way_is_noticed() {
+    let database = TestDatabase::postgres().await;
+    let program = Program::find_tracking().await;
+    let pooler = program.start(&database, &[TRANSACTION, TRACKING]);
+    let service = Service::on(&pooler.url).await;
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+
+    pooler.reload(&database, &[TRANSACTION, NO_TRACKING]);
+    let (client, ana) = (client(), token("ana").await);
+    let tasks = format!("{}/api/tasks", service.url);
+    let unsafe_until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let create = client.post(&tasks).bearer_auth(&ana);
+        let create = create.json(&json!({"title": "Milk"})).send();
+        let read = client.get(format!("{tasks}/1")).bearer_auth(&ana).send();
+        let (created, read) = tokio::join!(create, read);
+        let statuses = [created.unwrap().status(), read.unwrap().status()];
+        assert!(!statuses.contains(&StatusCode::INTERNAL_SERVER_ERROR));
+        if statuses == [StatusCode::SERVICE_UNAVAILABLE; 2] {
+            break;
+        }
+        assert!(Instant::now() < unsafe_until, "it is not noticed");
+    }
+    let [ready, _] = statuses(&service).await;
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE);
+
+    pooler.reload(&database, &[TRANSACTION, TRACKING]);
+    service.wait_until_ready().await;
+    serve_in_parallel(&service, 8).await;
+}
