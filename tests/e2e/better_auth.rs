@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tasks_api_test_support::process::{Service, client};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -47,8 +47,7 @@ impl BetterAuth {
 
 async fn status(service: &Service, token: &Value) -> StatusCode {
     let token = token.as_str().expect("a token");
-    let call = client().get(format!("{}/api/tasks", service.url));
-    call.bearer_auth(token).send().await.unwrap().status()
+    service.client(token).list("").await.status
 }
 
 #[tokio::test]
@@ -57,12 +56,10 @@ async fn its_tokens_are_accepted_with_nothing_but_better_auth_url() {
     let service = Service::start(&[("BETTER_AUTH_URL", &issuer.url)]).await;
 
     let user = issuer.post("/test/sign-up").await;
-    let call = client().post(format!("{}/api/tasks", service.url));
-    let call = call.bearer_auth(user["token"].as_str().unwrap());
-    let task = call.json(&json!({"title": "Milk"})).send().await.unwrap();
+    let client = service.client(user["token"].as_str().unwrap());
+    let created = client.create("Milk").await;
 
-    assert_eq!(task.status(), StatusCode::CREATED);
-    let task: Value = task.json().await.unwrap();
+    let task = created.expect(StatusCode::CREATED);
     assert_eq!(task["user_id"], user["userId"]);
 }
 

@@ -11,10 +11,10 @@ use std::{
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
 use tasks_api_test_support::{
+    client::TasksClient,
     database::TestDatabase,
-    process::{SECRET, Service, client, token},
+    process::{SECRET, Service, token},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,27 +25,14 @@ use tokio::{
 const HONEST: usize = 16;
 
 /// A client that creates a task and reads it, on and on.
-async fn work(
-    url: String,
-    token: String,
-    name: usize,
-    over: Arc<AtomicBool>,
-    done: Arc<AtomicUsize>,
-) {
-    let client = client();
+async fn work(client: TasksClient, name: usize, over: Arc<AtomicBool>, done: Arc<AtomicUsize>) {
     let mut made = 0;
     while !over.load(Relaxed) {
         made += 1;
         let title = format!("{name} {made}");
-        let post = client.post(&url).bearer_auth(&token);
-        let created = post.json(&json!({"title": title})).send().await.unwrap();
-        assert_eq!(created.status(), StatusCode::CREATED);
-        let task: Value = created.json().await.unwrap();
-        assert_eq!(task["title"], title, "another one's answer");
-        let get = client
-            .get(format!("{url}/{}", task["id"]))
-            .bearer_auth(&token);
-        let read: Value = get.send().await.unwrap().json().await.unwrap();
+        let task = client.create(&title).await.expect(StatusCode::CREATED);
+        assert_eq!(task["title"], title, "another client's response");
+        let read = client.get(&task["id"]).await.expect(StatusCode::OK);
         assert_eq!(read, task);
         done.fetch_add(2, Relaxed);
     }
@@ -121,8 +108,8 @@ async fn clients_that_go_away_cost_the_others_nothing() {
         Arc::new(AtomicUsize::new(0)),
     );
     let honest = (0..HONEST).map(|name| {
-        let url = format!("{}/api/tasks", service.url);
-        tokio::spawn(work(url, ana.clone(), name, over.clone(), done.clone()))
+        let client = service.client(&ana);
+        tokio::spawn(work(client, name, over.clone(), done.clone()))
     });
     let honest: Vec<_> = honest.collect();
     sleep(Duration::from_millis(500)).await;

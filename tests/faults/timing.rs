@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use reqwest::StatusCode;
-use serde_json::{Value, json};
+use reqwest::{Method, StatusCode};
 use tasks_api_test_support::{
     database::TestDatabase,
-    process::{Service, client, token},
+    process::{Service, token},
 };
 
 /// How many requests of each kind.
@@ -23,19 +22,16 @@ async fn a_foreign_task_takes_as_long_as_none() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
-    let (ana, bob, client) = (token("ana").await, token("bob").await, client());
-    let tasks = format!("{}/api/tasks", service.url);
-    let post = client.post(&tasks).bearer_auth(&bob);
-    let task = post.json(&json!({"title": "Bob's"})).send().await.unwrap();
-    let foreign = task.json::<Value>().await.unwrap()["id"].as_i64().unwrap();
+    let bob = service.client(&token("bob").await);
+    let ana = bob.with_token(&token("ana").await);
+    let task = bob.create("Bob's").await.expect(StatusCode::CREATED);
+    let foreign = task["id"].as_i64().unwrap();
     let ids = [foreign, foreign + 1_000_000];
 
     let mut times = [const { Vec::new() }; 2];
     for round in 0..2 * ROUNDS {
         let which = round % 2;
-        let get = client
-            .get(format!("{tasks}/{}", ids[which]))
-            .bearer_auth(&ana);
+        let get = ana.request(Method::GET, &format!("/{}", ids[which]));
         let began = Instant::now();
         let answer = get.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);

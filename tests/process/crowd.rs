@@ -6,7 +6,7 @@
 use std::{fs, process::Command, time::Duration};
 
 use reqwest::StatusCode;
-use tasks_api_test_support::process::{SECRET, Service, client, token};
+use tasks_api_test_support::process::{SECRET, Service, token};
 use tokio::{net::TcpStream, time::sleep};
 
 /// The processor time that the process has had, in clock ticks: hundredths of a
@@ -27,9 +27,7 @@ async fn it_outlives_a_lack_of_file_descriptors() {
     let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
     service.wait_until_ready().await;
     let ana = token("ana").await;
-    let tasks = format!("{}/api/tasks", service.url);
-    let warm = client().get(&tasks).bearer_auth(&ana).send().await.unwrap();
-    assert_eq!(warm.status(), StatusCode::OK);
+    service.client(&ana).list("").await.expect(StatusCode::OK);
     let id = service.child.id().unwrap().to_string();
     let limited = Command::new("prlimit")
         .args(["--pid", &id, "--nofile=64:64"])
@@ -48,8 +46,7 @@ async fn it_outlives_a_lack_of_file_descriptors() {
     let spent = ticks(&service) - before;
     drop(crowd);
 
-    let answer = client().get(&tasks).bearer_auth(&ana).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    service.client(&ana).list("").await.expect(StatusCode::OK);
     // A loop that spins has 200 of them.
     assert!(spent < 50, "{spent} hundredths of a second in two seconds");
     service.signal("-TERM");

@@ -8,9 +8,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tasks_api_test_support::{
+    client::TasksClient,
     database::TestDatabase,
     process::{SECRET, Service, client, token},
 };
@@ -28,17 +29,17 @@ async fn every_acknowledged_task_survives_kill_9() {
     ];
     let ana = token("ana").await;
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
-    let client = client();
+    let http = client();
 
     for round in 0..kills {
         let mut service = Service::start(&variables).await;
         let writers = (0..WRITERS).map(|_| {
-            let (url, token) = (format!("{}/api/tasks", service.url), ana.clone());
-            let (acknowledged, client) = (acknowledged.clone(), client.clone());
+            let acknowledged = acknowledged.clone();
+            let client = TasksClient::new(http.clone(), &service.url, &ana);
             tokio::spawn(async move {
                 loop {
-                    let call = client.post(&url).bearer_auth(&token);
-                    let sent = call.json(&json!({"title": "Milk"})).send().await;
+                    let create = client.request(Method::POST, "");
+                    let sent = create.json(&json!({"title": "Milk"})).send().await;
                     let Ok(response) = sent else { return };
                     assert_eq!(response.status(), StatusCode::CREATED);
                     let Ok(task) = response.json::<Value>().await else {
@@ -58,9 +59,7 @@ async fn every_acknowledged_task_survives_kill_9() {
     }
 
     let service = Service::start(&variables).await;
-    let url = format!("{}/api/tasks", service.url);
-    let list = client.get(url).bearer_auth(&ana).send().await.unwrap();
-    let list: Vec<Value> = list.json().await.unwrap();
+    let list = service.client(&ana).list("").await.tasks();
     let stored: BTreeSet<_> = list
         .iter()
         .map(|task| task["id"].as_i64().unwrap())

@@ -14,10 +14,12 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
-use tasks_api_test_support::process::{SECRET, Service, client, free_port, token};
+use tasks_api_test_support::{
+    client::TasksClient,
+    process::{SECRET, Service, client, free_port, token},
+};
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
@@ -101,9 +103,7 @@ enum Told {
 
 /// One client, which creates tasks with titles of its own, and reads.
 struct Writer {
-    client: Client,
-    url: String,
-    token: String,
+    client: TasksClient,
     name: usize,
     told: BTreeMap<String, Told>,
     longest: Duration,
@@ -119,57 +119,39 @@ impl Writer {
             self.told.insert(title, told);
 
             let began = Instant::now();
-            let get = self.client.get(format!("{}/1", self.url));
-            let answer = get
-                .bearer_auth(&self.token)
-                .send()
-                .await
-                .expect("an answer");
-            assert!(
-                matches!(answer.status().as_u16(), 200 | 404 | 503),
-                "{answer:?}"
-            );
+            let read = self.client.get(1).await;
+            assert!(matches!(read.status.as_u16(), 200 | 404 | 503), "{read:?}");
             self.longest = self.longest.max(began.elapsed());
-            if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            if read.status == StatusCode::SERVICE_UNAVAILABLE {
                 sleep(Duration::from_millis(20)).await;
             }
         }
     }
 
     async fn create(&self, title: &str) -> Told {
-        let post = self.client.post(&self.url).bearer_auth(&self.token);
-        let answer = post.json(&json!({"title": title})).send().await;
-        let answer = answer.expect("an answer");
-        match answer.status() {
+        let response = self.client.create(title).await;
+        match response.status {
             StatusCode::CREATED => Told::Created,
             StatusCode::SERVICE_UNAVAILABLE => {
-                assert!(answer.headers().contains_key("retry-after"));
-                let problem: Value = answer.json().await.unwrap();
-                match problem["type"].as_str().unwrap() {
+                assert!(response.headers.contains_key("retry-after"));
+                match response.body["type"].as_str().unwrap() {
                     "/problems/service-unavailable" => Told::NotDone,
                     "/problems/outcome-unknown" => Told::Unknown,
                     other => panic!("{other}"),
                 }
             }
-            status => panic!("{status}: {}", answer.text().await.unwrap()),
+            status => panic!("{status}: {}", response.body),
         }
     }
 }
 
 /// How long until a creation and a list go well.
 async fn back(service: &Service, token: &str) -> Duration {
-    let (client, url) = (client(), format!("{}/api/tasks", service.url));
+    let client = service.client(token);
     let began = Instant::now();
     while began.elapsed() < BOUND {
-        let post = client.post(&url).json(&json!({"title": "A probe"}));
-        let created = post.bearer_auth(token).send().await.unwrap().status();
-        let listed = client
-            .get(&url)
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap()
-            .status();
+        let created = client.create("A probe").await.status;
+        let listed = client.list("").await.status;
         if created == StatusCode::CREATED && listed == StatusCode::OK {
             return began.elapsed();
         }
@@ -197,9 +179,7 @@ async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
     let mut writers = Vec::new();
     for name in 0..CLIENTS {
         let mut writer = Writer {
-            client: client(),
-            url: format!("{}/api/tasks", service.url),
-            token: token(&format!("writer {name}")).await,
+            client: service.client(&token(&format!("writer {name}")).await),
             name,
             told: BTreeMap::new(),
             longest: Duration::ZERO,
@@ -230,8 +210,7 @@ async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
     for writer in join_all(writers).await {
         let writer = writer.expect("nothing but 2xx, 404 and 503");
         longest = longest.max(writer.longest);
-        let list = writer.client.get(&writer.url).bearer_auth(&writer.token);
-        let list: Vec<Value> = list.send().await.unwrap().json().await.unwrap();
+        let list = writer.client.list("").await.tasks();
         let mut stored = BTreeMap::<_, usize>::new();
         for task in &list {
             *stored.entry(task["title"].as_str().unwrap()).or_default() += 1;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, Version};
+use reqwest::{Client, Method, StatusCode, Version};
 use serde_json::{Value, json};
-use tasks_api_test_support::process::{SECRET, Service, token};
+use tasks_api_test_support::{
+    client::{Response, TasksClient},
+    process::{SECRET, Service, token},
+};
 use tokio::{task::JoinSet, time::sleep};
 
 fn http2() -> Client {
@@ -20,14 +23,13 @@ async fn service() -> Service {
 
 #[tokio::test]
 async fn requests_that_share_a_connection_each_get_their_own_answer() {
-    let (service, client) = (service().await, http2());
-    let ana = token("ana").await;
-    let tasks = format!("{}/api/tasks", service.url);
+    let service = service().await;
+    let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
 
     let mut answers = JoinSet::new();
     for n in 0..300 {
         let task = json!({"title": format!("Task {n}")});
-        let post = client.post(&tasks).bearer_auth(&ana).json(&task);
+        let post = ana.request(Method::POST, "").json(&task);
         answers.spawn(async move { (n, post.send().await.unwrap()) });
     }
     while let Some(answer) = answers.join_next().await {
@@ -40,39 +42,34 @@ async fn requests_that_share_a_connection_each_get_their_own_answer() {
         assert_eq!(place, format!("/api/tasks/{}", task["id"]));
     }
 
-    let list = client.get(&tasks).bearer_auth(&ana).send().await.unwrap();
-    let list: Vec<Value> = list.json().await.unwrap();
-    assert_eq!(list.len(), 300);
+    assert_eq!(ana.list("").await.tasks().len(), 300);
 }
 
 #[tokio::test]
 async fn its_failures_are_the_same_problems() {
-    let (service, client) = (service().await, http2());
-    let ana = token("ana").await;
-    let tasks = format!("{}/api/tasks", service.url);
+    let service = service().await;
+    let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
     let large = json!({"title": "x".repeat(200_000)});
     let cases = [
-        (client.get(&tasks), 401),
-        (client.get(format!("{tasks}/1")).bearer_auth(&ana), 404),
-        (client.put(&tasks).bearer_auth(&ana), 405),
-        (client.post(&tasks).bearer_auth(&ana).json(&large), 413),
-        (client.post(&tasks).bearer_auth(&ana).body("{}"), 415),
+        (http2().get(format!("{}/api/tasks", service.url)), 401),
+        (ana.request(Method::GET, "/1"), 404),
+        (ana.request(Method::PUT, ""), 405),
+        (ana.request(Method::POST, "").json(&large), 413),
+        (ana.request(Method::POST, "").body("{}"), 415),
     ];
 
     for (request, status) in cases {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status);
-        assert!(answer.headers().contains_key("x-request-id"));
-        let problem: Value = answer.json().await.unwrap();
-        assert_eq!(problem["status"], status);
+        let response = Response::of(request).await;
+        assert!(response.headers.contains_key("x-request-id"));
+        assert_eq!(response.status, status);
+        assert_eq!(response.body["status"], status);
     }
 }
 
 #[tokio::test]
 async fn a_stop_answers_what_is_in_flight() {
-    let (service, client) = (service().await, http2());
-    let ana = token("ana").await;
-    let tasks = format!("{}/api/tasks", service.url);
+    let service = service().await;
+    let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
     let (half, rest) = (&b"{\"title\": "[..], &b"\"Milk\"}"[..]);
     let body =
         reqwest::Body::wrap_stream(futures_util::stream::unfold(0, move |part| async move {
@@ -86,7 +83,7 @@ async fn a_stop_answers_what_is_in_flight() {
             };
             Some((Ok::<_, std::io::Error>(bytes), part + 1))
         }));
-    let post = client.post(&tasks).bearer_auth(&ana);
+    let post = ana.request(Method::POST, "");
     let post = post.header("content-type", "application/json").body(body);
     let answer = tokio::spawn(post.send());
     sleep(Duration::from_millis(500)).await;

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tasks_api_test_support::{
+    client::TasksClient,
     database::TestDatabase,
-    process::{Service, client, token},
+    process::{Service, token},
 };
 
 use crate::dice::Dice;
@@ -16,22 +17,24 @@ use crate::dice::Dice;
 /// A user with ten tasks, whose titles begin with its name.
 struct Owner {
     name: &'static str,
-    token: String,
+    client: TasksClient,
     tasks: Vec<i64>,
 }
 
 impl Owner {
-    async fn new(url: &str, name: &'static str) -> Self {
-        let token = token(name).await;
+    async fn new(service: &Service, name: &'static str) -> Self {
+        let client = service.client(&token(name).await);
         let mut tasks = Vec::new();
         for number in 0..10 {
-            let post = client().post(url).bearer_auth(&token);
-            let title = format!("{name} {number}");
-            let made = post.json(&json!({"title": title})).send().await.unwrap();
-            let task: Value = made.json().await.unwrap();
+            let created = client.create(&format!("{name} {number}")).await;
+            let task = created.expect(StatusCode::CREATED);
             tasks.push(task["id"].as_i64().unwrap());
         }
-        Self { name, token, tasks }
+        Self {
+            name,
+            client,
+            tasks,
+        }
     }
 
     fn owns(&self, task: &Value) -> bool {
@@ -41,7 +44,7 @@ impl Owner {
 }
 
 /// One random request of `me`, every third of them aimed at a task of `other`.
-async fn request(client: &Client, url: &str, dice: &mut Dice, me: &Owner, other: &Owner) {
+async fn request(dice: &mut Dice, me: &Owner, other: &Owner) {
     let trespasses = dice.below(3) == 0;
     let whose = if trespasses { other } else { me };
     let id = whose.tasks[dice.below(whose.tasks.len())];
@@ -57,12 +60,8 @@ async fn request(client: &Client, url: &str, dice: &mut Dice, me: &Owner, other:
         _ if trespasses => (Method::DELETE, format!("/{id}"), None),
         _ => (Method::GET, String::new(), None),
     };
-    let call = client.request(method.clone(), format!("{url}{path}"));
-    let call = body
-        .iter()
-        .fold(call.bearer_auth(&me.token), reqwest::RequestBuilder::json);
-    let answer = call.send().await.unwrap();
-    let (status, body): (_, Value) = (answer.status(), answer.json().await.unwrap());
+    let response = me.client.send(method.clone(), &path, body.as_ref()).await;
+    let (status, body) = (response.status, response.body);
     if trespasses {
         assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}: {body}");
         assert_eq!(body["type"], "/problems/not-found", "{body}");
@@ -81,17 +80,16 @@ async fn no_request_of_a_crowd_touches_what_is_anothers() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
-    let url = format!("{}/api/tasks", service.url);
-    let owners = [Owner::new(&url, "ana").await, Owner::new(&url, "bob").await];
-    let owners = Arc::new(owners);
+    let ana = Owner::new(&service, "ana").await;
+    let owners = Arc::new([ana, Owner::new(&service, "bob").await]);
 
     let crowd = (0..32).map(|number| {
-        let (url, owners) = (url.clone(), Arc::clone(&owners));
+        let owners = Arc::clone(&owners);
         tokio::spawn(async move {
-            let (client, mut dice) = (client(), Dice(number));
+            let mut dice = Dice(number);
             let me = usize::try_from(number).unwrap() % 2;
             for _ in 0..requests / 32 {
-                request(&client, &url, &mut dice, &owners[me], &owners[1 - me]).await;
+                request(&mut dice, &owners[me], &owners[1 - me]).await;
             }
         })
     });
@@ -100,11 +98,9 @@ async fn no_request_of_a_crowd_touches_what_is_anothers() {
     }
 
     for owner in &*owners {
-        let get = client().get(&url).bearer_auth(&owner.token);
-        let list: Value = get.send().await.unwrap().json().await.unwrap();
-        let tasks = list.as_array().unwrap();
-        assert!(tasks.iter().all(|task| owner.owns(task)), "{list}");
+        let tasks = owner.client.list("").await.tasks();
+        assert!(tasks.iter().all(|task| owner.owns(task)), "{tasks:?}");
         let ids = tasks.iter().rev().map(|task| task["id"].as_i64().unwrap());
-        assert!(ids.eq(owner.tasks.iter().copied()), "{list}");
+        assert!(ids.eq(owner.tasks.iter().copied()), "{tasks:?}");
     }
 }

@@ -1,15 +1,15 @@
 //! Rate limits on real sockets: whose address counts.
 
-use reqwest::StatusCode;
-use tasks_api_test_support::process::{SECRET, Service, client, token};
+use reqwest::{Method, StatusCode};
+use tasks_api_test_support::process::{SECRET, Service, token};
 
 /// The statuses of requests that claim, each, to come from an address.
 async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {
-    let (client, url) = (client(), format!("{}/api/tasks", service.url));
     let mut statuses = Vec::new();
     for value in forwarded {
-        let call = client.get(&url).header("x-forwarded-for", *value);
-        statuses.push(call.send().await.unwrap().status().as_u16());
+        let request = service.request(Method::GET, "/api/tasks");
+        let response = request.header("x-forwarded-for", *value).send().await;
+        statuses.push(response.unwrap().status().as_u16());
     }
     statuses
 }
@@ -59,16 +59,15 @@ async fn fifty_connections_at_once_get_the_quota_and_not_one_more() {
     ];
     let service = Service::start(&variables).await;
     service.wait_until_ready().await;
-    let (ana, url) = (token("ana").await, format!("{}/api/tasks", service.url));
+    let ana = token("ana").await;
     let started = std::time::Instant::now();
 
     let clients = (0..50).map(|_| {
-        let (client, ana, url) = (client(), ana.clone(), url.clone());
+        let client = service.client(&ana);
         tokio::spawn(async move {
             let mut passed = 0;
             for _ in 0..4 {
-                let answer = client.get(&url).bearer_auth(&ana).send().await.unwrap();
-                match answer.status() {
+                match client.list("").await.status {
                     StatusCode::OK => passed += 1,
                     status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
                 }

@@ -55,7 +55,7 @@ impl Measured {
 
     async fn call(&self, method: &str, path: &str, token: &str) -> StatusCode {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let call = client().request(method, format!("{}{path}", self.service.url));
+        let call = self.service.request(method, path);
         let call = call.bearer_auth(token).json(&json!({"title": "Milk"}));
         call.send().await.unwrap().status()
     }
@@ -113,13 +113,9 @@ async fn requests_are_counted_by_operation_and_status() {
 async fn a_request_that_is_broken_off_is_under_way_no_more() {
     let measured = Measured::start(&[]).await;
     let ana = token("ana").await;
-    let url = format!("{}/api/tasks", measured.service.url);
+    let ana = measured.service.client(&ana);
 
-    let (client, task) = (client(), json!({"title": "Milk"}));
-    let calls = (0..50).map(|n| {
-        let call = client.post(&url).bearer_auth(&ana).json(&task).send();
-        timeout(Duration::from_micros(n * 40), call)
-    });
+    let calls = (0..50).map(|n| timeout(Duration::from_micros(n * 40), ana.create("Milk")));
     join_all(calls).await;
 
     for _ in 0..100 {
@@ -158,8 +154,8 @@ async fn a_database_and_a_key_set_that_are_away_are_seen() {
     .await;
     // Its header and claims could be good; only a key could tell.
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
-    for path in ["health/ready", "api/tasks"] {
-        let call = client().get(format!("{}/{path}", service.url));
+    for path in ["/health/ready", "/api/tasks"] {
+        let call = service.request(Method::GET, path);
         let answer = call.bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status(), 503);
     }

@@ -38,8 +38,8 @@ async fn every_answer_under_load_is_the_one_its_user_expects() {
     let mut players = Vec::new();
     for number in 0..CLIENTS {
         let user = number % USERS;
-        let (name, token) = (format!("user{user}"), tokens[user].clone());
-        let player = Player::start(&service.url, number as u64, name, token).await;
+        let client = service.client(&tokens[user]);
+        let player = Player::start(client, number as u64, format!("user{user}")).await;
         players.push(player);
     }
     // For others to aim at, whether or not its owner deletes it meanwhile.

@@ -10,11 +10,10 @@ use std::{
     time::Duration,
 };
 
-use reqwest::StatusCode;
-use serde_json::{Value, json};
+use reqwest::{Method, StatusCode};
 use tasks_api_test_support::{
     database::TestDatabase,
-    process::{SECRET, Service, client, token},
+    process::{SECRET, Service, token},
 };
 use tokio::{
     io::copy_bidirectional,
@@ -90,24 +89,17 @@ async fn service(url: &str) -> Service {
 /// One create and one list; their statuses, each in bounded time and, where it is
 /// 503, a problem that says when to come back.
 async fn statuses(service: &Service, token: &str) -> [StatusCode; 2] {
-    let client = client();
-    let url = format!("{}/api/tasks", service.url);
-    let mut statuses = [StatusCode::OK; 2];
-    let calls = [
-        client.post(&url).json(&json!({"title": "Milk"})),
-        client.get(&url),
-    ];
-    for (status, call) in statuses.iter_mut().zip(calls) {
-        let answer = timeout(BOUND, call.bearer_auth(token).send()).await;
-        let answer = answer.expect("an answer in bounded time").unwrap();
-        *status = answer.status();
-        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
-            assert!(answer.headers().contains_key("retry-after"));
-            let problem: Value = answer.json().await.unwrap();
-            assert_eq!(problem["status"], 503);
+    let client = service.client(token);
+    let created = timeout(BOUND, client.create("Milk")).await;
+    let listed = timeout(BOUND, client.list("")).await;
+    [created, listed].map(|response| {
+        let response = response.expect("a response in bounded time");
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+            assert!(response.headers.contains_key("retry-after"));
+            assert_eq!(response.body["status"], 503);
         }
-    }
-    statuses
+        response.status
+    })
 }
 
 const AWAY: [StatusCode; 2] = [StatusCode::SERVICE_UNAVAILABLE; 2];
@@ -127,8 +119,9 @@ async fn the_service_starts_without_its_database_and_says_so() {
     let ana = token("ana").await;
 
     let health = async |path| {
-        let call = client().get(format!("{}/health/{path}", service.url));
-        timeout(BOUND, call.send()).await.unwrap().unwrap().status()
+        let request = service.request(Method::GET, &format!("/health/{path}"));
+        let response = timeout(BOUND, request.send()).await.unwrap();
+        response.unwrap().status()
     };
 
     assert_eq!(statuses(&service, &ana).await, AWAY);
@@ -174,11 +167,8 @@ async fn the_service_starts_without_its_issuer_and_says_so() {
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
 
     let call = async |path: &str| {
-        let call = client().get(format!("{}{path}", service.url));
-        timeout(BOUND, call.bearer_auth(token).send())
-            .await
-            .unwrap()
-            .unwrap()
+        let request = service.request(Method::GET, path).bearer_auth(token);
+        timeout(BOUND, request.send()).await.unwrap().unwrap()
     };
 
     assert_eq!(call("/health/live").await.status(), StatusCode::OK);
@@ -231,9 +221,8 @@ async fn the_server_soon_asks_after_an_instance_that_is_silent() {
     );
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
-    let list = client().get(format!("{}/api/tasks", service.url));
-    let answer = list.bearer_auth(token("ana").await).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    let client = service.client(&token("ana").await);
+    client.list("").await.expect(StatusCode::OK);
 
     let process = service.child.id().unwrap();
     let soon = timeout(BOUND, async {

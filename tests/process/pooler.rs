@@ -4,12 +4,11 @@
 use std::{process::Output, time::Duration};
 
 use futures_util::future::join_all;
-use reqwest::StatusCode;
-use serde_json::{Value, json};
+use reqwest::{Method, StatusCode};
 use tasks_api_test_support::{
     database::TestDatabase,
     pgbouncer::{PASSWORD, Program, url},
-    process::{SECRET, Service, client, free_port, run, token},
+    process::{SECRET, Service, free_port, run, token},
 };
 use tokio::time::{Instant, sleep};
 
@@ -35,34 +34,24 @@ fn said(output: &Output) -> String {
 }
 
 async fn statuses(service: &Service) -> [StatusCode; 2] {
-    let ana = token("ana").await;
-    let status = async |path: &str| {
-        let call = client().get(format!("{}{path}", service.url));
-        call.bearer_auth(&ana).send().await.unwrap().status()
-    };
-    [status("/health/ready").await, status("/api/tasks").await]
+    let ready = service.request(Method::GET, "/health/ready").send().await;
+    let list = service.client(&token("ana").await).list("").await;
+    [ready.unwrap().status(), list.status]
 }
 
 /// `count` users at once, each with a task of their own, and the right answers.
 async fn serve_in_parallel(service: &Service, count: usize) {
-    let client = client();
     let users = join_all((0..8).map(async |user| token(&format!("user {user}")).await)).await;
-    let tasks = format!("{}/api/tasks", service.url);
+    let client = service.client("");
     let one = async |nth: usize| {
-        let user = &users[nth % users.len()];
+        let user = client.with_token(&users[nth % users.len()]);
         let title = format!("task {nth}");
-        let create = client.post(&tasks).bearer_auth(user);
-        let created = create.json(&json!({"title": title})).send().await.unwrap();
-        assert_eq!(created.status(), StatusCode::CREATED);
-        let created: Value = created.json().await.unwrap();
-        assert_eq!(created["title"], title.as_str());
-        let url = format!("{tasks}/{}", created["id"]);
-        let complete = client.patch(format!("{url}/complete")).bearer_auth(user);
-        let completed = complete.json(&json!({"completed": true})).send();
-        let completed: Value = completed.await.unwrap().json().await.unwrap();
+        let created = user.create(&title).await.expect(StatusCode::CREATED);
+        assert_eq!(created["title"], title);
+        let id = &created["id"];
+        let completed = user.complete(id, true).await.expect(StatusCode::OK);
         assert_eq!(completed["completed"], true);
-        let read = client.get(&url).bearer_auth(user).send().await.unwrap();
-        let read: Value = read.json().await.unwrap();
+        let read = user.get(id).await.expect(StatusCode::OK);
         assert_eq!(read, completed);
     };
     join_all((0..count).map(one)).await;

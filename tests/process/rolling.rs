@@ -11,9 +11,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use reqwest::Client;
-use serde_json::json;
+use reqwest::{Client, StatusCode};
 use tasks_api_test_support::{
+    client::TasksClient,
     database::TestDatabase,
     process::{SECRET, Service, client, token},
 };
@@ -69,7 +69,7 @@ async fn no_request_fails_when_instances_are_restarted() {
     let ana = token("ana").await;
     let clients = (0..8).map(|number| {
         let (ready, over, served) = (ready.clone(), over.clone(), served.clone());
-        let (client, ana) = (client(), ana.clone());
+        let (http, ana) = (client(), ana.clone());
         tokio::spawn(async move {
             for n in number.. {
                 if over.load(Relaxed) {
@@ -78,12 +78,10 @@ async fn no_request_fails_when_instances_are_restarted() {
                 let url = {
                     let ready = ready.lock().unwrap();
                     assert!(!ready.is_empty(), "one of the two is always there");
-                    format!("{}/api/tasks", ready[n % ready.len()])
+                    ready[n % ready.len()].clone()
                 };
-                let post = client.post(url).bearer_auth(&ana);
-                let answer = post.json(&json!({"title": "Milk"})).send().await;
-                let answer = answer.expect("an answer");
-                assert_eq!(answer.status(), 201);
+                let client = TasksClient::new(http.clone(), &url, &ana);
+                client.create("Milk").await.expect(StatusCode::CREATED);
                 served.fetch_add(1, Relaxed);
             }
         })

@@ -1,8 +1,7 @@
 //! What the operator sets reaches the service.
 
-use reqwest::{Response, StatusCode};
-use serde_json::json;
-use tasks_api_test_support::process::{SECRET, Service, client, run, token};
+use reqwest::{Method, StatusCode};
+use tasks_api_test_support::process::{SECRET, Service, run, token};
 
 const ISSUER: (&str, &str) = (
     "JWT_ISSUER",
@@ -11,10 +10,8 @@ const ISSUER: (&str, &str) = (
 const AUDIENCE: (&str, &str) = ("JWT_AUDIENCE", "tasks");
 const SHARED: (&str, &str) = ("BETTER_AUTH_SECRET", SECRET);
 
-async fn create(service: &Service, token: &str) -> Response {
-    let call = client().post(format!("{}/api/tasks", service.url));
-    let call = call.bearer_auth(token).json(&json!({"title": "Milk"}));
-    call.send().await.unwrap()
+async fn create(service: &Service, token: &str) -> StatusCode {
+    service.client(token).create("Milk").await.status
 }
 
 #[tokio::test]
@@ -22,8 +19,8 @@ async fn tasks_per_user_bounds_what_a_user_holds() {
     let service = Service::start(&[SHARED, ("TASKS_PER_USER", "1")]).await;
     let ana = token("ana").await;
 
-    assert_eq!(create(&service, &ana).await.status(), StatusCode::CREATED);
-    assert_eq!(create(&service, &ana).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(create(&service, &ana).await, StatusCode::CREATED);
+    assert_eq!(create(&service, &ana).await, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -35,9 +32,11 @@ async fn cors_origins_may_read_and_no_others() {
     let chosen = Service::start(&[origins]).await;
     let by_default = Service::start(&[]).await;
     let allowed = async |service: &Service, origin: &str| {
-        let call = client().get(format!("{}/health/live", service.url));
-        let answer = call.header("origin", origin).send().await.unwrap();
-        answer.headers().contains_key("access-control-allow-origin")
+        let request = service.request(Method::GET, "/health/live");
+        let response = request.header("origin", origin).send().await.unwrap();
+        response
+            .headers()
+            .contains_key("access-control-allow-origin")
     };
 
     for origin in ["https://a.example.com", "https://b.example.com"] {
@@ -67,13 +66,10 @@ async fn jwt_issuer_and_audience_are_asked_of_every_token() {
     let neither = with(&[SHARED]).await;
 
     for token in [good.as_str(), banner] {
-        assert_eq!(create(&service, token).await.status(), StatusCode::CREATED);
+        assert_eq!(create(&service, token).await, StatusCode::CREATED);
     }
     for token in [no_audience, no_issuer, neither] {
-        assert_eq!(
-            create(&service, &token).await.status(),
-            StatusCode::UNAUTHORIZED
-        );
+        assert_eq!(create(&service, &token).await, StatusCode::UNAUTHORIZED);
     }
 }
 

@@ -7,7 +7,7 @@ mod cases;
 use std::time::Duration;
 
 use serde_json::Value;
-use tasks_api_test_support::process::{SECRET, Service, client, token};
+use tasks_api_test_support::process::{SECRET, Service, token};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -98,9 +98,7 @@ async fn what_is_no_proper_request_smuggles_none() {
     }
 
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let list = client().get(format!("{}/api/tasks", service.url));
-    let list = list.bearer_auth(&ana).send().await.unwrap();
-    let list: Vec<Value> = list.json().await.unwrap();
+    let list = service.client(&ana).list("").await.tasks();
     let titles = list
         .iter()
         .rev()

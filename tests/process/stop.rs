@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use tasks_api_test_support::{
-    process::{SECRET, Service, client, token},
+    process::{SECRET, Service, token},
     slow_client::{Kind, SlowClient},
 };
 use tokio::{
@@ -23,10 +23,9 @@ async fn service(stop_delay: &str) -> Service {
 
 /// Waits until readiness says no.
 async fn wait_until_not_ready(service: &Service) {
-    let url = format!("{}/health/ready", service.url);
     for _ in 0..300 {
-        let answer = client().get(&url).send().await.expect("it still answers");
-        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let ready = service.request(Method::GET, "/health/ready").send().await;
+        if ready.expect("a response").status() == StatusCode::SERVICE_UNAVAILABLE {
             return;
         }
         sleep(Duration::from_millis(10)).await;
@@ -43,9 +42,7 @@ async fn requests_are_taken_until_a_balancer_has_looked_elsewhere() {
     wait_until_not_ready(&service).await;
 
     // On a new connection, as from a balancer that has not asked yet.
-    let url = format!("{}/api/tasks", service.url);
-    let answer = client().get(url).bearer_auth(ana).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    service.client(&ana).list("").await.expect(StatusCode::OK);
     assert_eq!(service.end().await.0, Some(0));
 }
 

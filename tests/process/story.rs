@@ -1,6 +1,6 @@
 //! From the banner to the last task, as a newcomer goes.
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tasks_api_test_support::{
     database::TestDatabase,
@@ -26,56 +26,23 @@ async fn the_printed_token_and_address_answer_an_empty_list() {
 async fn a_user_goes_through_the_whole_story() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
-    let (ana, bob) = (token("ana").await, token("bob").await);
-    let client = client();
-    let call = async |token: &str, method: Method, path: &str, body: Option<Value>| {
-        let url = format!("{}{path}", service.url);
-        let mut request = client.request(method, url).bearer_auth(token);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
-        (response.status(), response.json::<Value>().await.unwrap())
-    };
+    let ana = service.client(&token("ana").await);
+    let bob = service.client(&token("bob").await);
 
-    let (status, milk) = call(
-        &ana,
-        Method::POST,
-        "/api/tasks",
-        Some(json!({"title": "Milk"})),
-    )
-    .await;
-    assert_eq!(status, StatusCode::CREATED);
-    let (_, bread) = call(
-        &ana,
-        Method::POST,
-        "/api/tasks",
-        Some(json!({"title": "Bread"})),
-    )
-    .await;
-    let milk_path = format!("/api/tasks/{}", milk["id"]);
-    let body = json!({"title": "Oat milk", "description": "two"});
-    let (status, milk) = call(&ana, Method::PUT, &milk_path, Some(body)).await;
-    assert_eq!(
-        (status, &milk["title"]),
-        (StatusCode::OK, &json!("Oat milk"))
-    );
-    let done = Some(json!({"completed": true}));
-    let (_, milk) = call(&ana, Method::PATCH, &format!("{milk_path}/complete"), done).await;
-    let (_, all) = call(&ana, Method::GET, "/api/tasks", None).await;
-    assert_eq!(all, json!([bread, milk]));
-    let (_, pending) = call(&ana, Method::GET, "/api/tasks?status=pending", None).await;
-    assert_eq!(pending, json!([bread]));
-    let (_, completed) = call(&ana, Method::GET, "/api/tasks?status=completed", None).await;
-    assert_eq!(completed, json!([milk]));
-    let (_, of_bob) = call(&bob, Method::GET, "/api/tasks", None).await;
-    assert_eq!(of_bob, json!([]));
-    let (status, _) = call(&bob, Method::DELETE, &milk_path, None).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
-    let (status, _) = call(&ana, Method::DELETE, &milk_path, None).await;
-    assert_eq!(status, StatusCode::OK);
-    let (status, problem) = call(&ana, Method::GET, &milk_path, None).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    let milk = ana.create("Milk").await.expect(StatusCode::CREATED);
+    let bread = ana.create("Bread").await.expect(StatusCode::CREATED);
+    let id = milk["id"].as_i64().unwrap();
+    let task = json!({"title": "Oat milk", "description": "two"});
+    let milk = ana.update(id, &task).await.expect(StatusCode::OK);
+    assert_eq!(milk["title"], "Oat milk");
+    let milk = ana.complete(id, true).await.expect(StatusCode::OK);
+    assert_eq!(ana.list("").await.tasks(), [bread.clone(), milk.clone()]);
+    assert_eq!(ana.list("?status=pending").await.tasks(), [bread]);
+    assert_eq!(ana.list("?status=completed").await.tasks(), [milk]);
+    assert!(bob.list("").await.tasks().is_empty());
+    bob.delete(id).await.expect(StatusCode::NOT_FOUND);
+    ana.delete(id).await.expect(StatusCode::OK);
+    let problem = ana.get(id).await.expect(StatusCode::NOT_FOUND);
     assert_eq!(problem["type"], "/problems/not-found");
 }
 
@@ -83,31 +50,17 @@ async fn a_user_goes_through_the_whole_story() {
 async fn tasks_outlive_the_process() {
     let database = TestDatabase::create().await;
     let ana = token("ana").await;
-    let client = client();
 
     let first = Service::on(database.url()).await;
-    let url = format!("{}/api/tasks", first.url);
-    let created = client
-        .post(url)
-        .bearer_auth(&ana)
-        .json(&json!({"title": "Milk"}));
-    let created: Value = created.send().await.unwrap().json().await.unwrap();
+    let created = first.client(&ana).create("Milk").await;
+    let created = created.expect(StatusCode::CREATED);
     first.signal("-TERM");
     let (code, _) = first.end().await;
     let second = Service::on(database.url()).await;
-    let url = format!("{}/api/tasks", second.url);
-    let list: Value = client
-        .get(url)
-        .bearer_auth(&ana)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let list = second.client(&ana).list("").await.tasks();
 
     assert_eq!(code, Some(0));
-    assert_eq!(list, json!([created]));
+    assert_eq!(list, [created]);
 }
 
 #[tokio::test]
@@ -119,19 +72,15 @@ async fn logs_name_the_request_and_never_the_token() {
     .await;
     let ana = token("ana-the-user").await;
 
-    let url = format!("{}/api/tasks/7", service.url);
-    let answer = client().get(url).bearer_auth(&ana).send().await.unwrap();
-    let id = answer.headers()["x-request-id"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let response = service.client(&ana).get(7).await;
+    let id = response.headers["x-request-id"].to_str().unwrap();
     service.signal("-INT");
     let (code, log) = service.end().await;
 
     assert_eq!(code, Some(0));
     let line = log
         .lines()
-        .find(|line| line.contains(&id))
+        .find(|line| line.contains(id))
         .expect("a line of the request");
     for part in ["GET", "/api/tasks/{id}", "404", "user="] {
         assert!(line.contains(part), "{part} in {line}");

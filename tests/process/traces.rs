@@ -22,7 +22,7 @@ use serde_json::json;
 use tasks_api_test_support::{
     database::TestDatabase,
     key_server::{KeyServer, Reply},
-    process::{SECRET, Service, client, free_port, token},
+    process::{SECRET, Service, free_port, token},
     signer::{Kind, Signer},
 };
 use tokio::{net::TcpListener, sync::Mutex, time::Instant};
@@ -74,7 +74,7 @@ impl Traced {
 
     /// One request, and the id that the user was shown.
     async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-        let mut call = client().request(method, format!("{}{path}", self.service.url));
+        let mut call = self.service.request(method, path);
         for (name, value) in headers {
             call = call.header(*name, *value);
         }
@@ -308,9 +308,8 @@ async fn the_download_of_a_key_set_is_a_part_of_the_request_that_waits_for_it() 
     let issuer = KeyServer::start(Reply::of(&[&signer])).await;
     let traced = Traced::start(&[("JWKS_URL", issuer.url.as_str())]).await;
 
-    let call = client().get(format!("{}/api/tasks", traced.service.url));
-    let answer = call.bearer_auth(signer.token()).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    let list = traced.service.client(&signer.token()).list("").await;
+    assert_eq!(list.status, StatusCode::OK);
 
     let spans = traced.spans().await;
     let request = named(&spans, "GET /api/tasks");

@@ -3,10 +3,9 @@
 //! logged.
 
 use reqwest::StatusCode;
-use serde_json::Value;
 use tasks_api_test_support::{
     database::TestDatabase,
-    process::{SECRET, Service, client, run, run_in, token},
+    process::{SECRET, Service, run, run_in, token},
 };
 use url::Url;
 
@@ -89,11 +88,9 @@ async fn a_server_that_is_away_is_named_without_the_password() {
         let status = run(&variables, &["migrate", "status"]).await;
         let doctor = run(&variables, &["doctor"]).await;
         let service = Service::start(&variables).await;
-        let call = client().get(format!("{}/api/tasks", service.url));
-        let answer = call.bearer_auth(token("ana").await).send().await.unwrap();
+        let list = service.client(&token("ana").await).list("").await;
 
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        let problem: Value = answer.json().await.unwrap();
+        let problem = list.expect(StatusCode::SERVICE_UNAVAILABLE);
         let mut said = format!("{problem}{}", service.banner);
         service.signal("-TERM");
         said += &service.end().await.1;

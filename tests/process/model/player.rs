@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tasks_api_test_support::process::client;
+use tasks_api_test_support::client::TasksClient;
 use tokio::time::{sleep, timeout};
 
 use crate::dice::Dice;
@@ -20,10 +20,8 @@ type State = Option<(String, Option<String>, bool)>;
 
 /// One client: it alone writes its tasks; others of its user see them in lists.
 pub struct Player {
-    client: Client,
-    url: String,
+    client: TasksClient,
     pub user: String,
-    token: String,
     name: String,
     pub dice: Dice,
     /// What each task is.
@@ -56,13 +54,11 @@ pub fn state(task: &Value) -> State {
 
 impl Player {
     /// One of the clients of `user`, the `number`th of all, with a task to begin with.
-    pub async fn start(url: &str, number: u64, user: String, token: String) -> Self {
+    pub async fn start(client: TasksClient, number: u64, user: String) -> Self {
         let mut player = Self {
-            client: client(),
-            url: url.to_owned(),
+            client,
             name: format!("{user}/{number}"),
             user,
-            token,
             dice: Dice(number),
             sure: BTreeMap::new(),
             doubtful: BTreeMap::new(),
@@ -90,16 +86,17 @@ impl Player {
         let breaks = may_break && self.dice.below(10) == 0;
         let soon = Duration::from_micros(self.dice.below(3000) as u64);
         loop {
-            let answer = self.answer(method.clone(), path, body.as_ref());
-            let (status, body) = if breaks {
-                let Ok(answer) = timeout(soon, answer).await else {
+            let sending = self.client.send(method.clone(), path, body.as_ref());
+            let response = if breaks {
+                let Ok(response) = timeout(soon, sending).await else {
                     self.broken_off += 1;
                     return None;
                 };
-                answer
+                response
             } else {
-                answer.await
+                sending.await
             };
+            let (status, body) = (response.status, response.body);
             self.answers += 1;
             match body["type"].as_str() {
                 // Nothing was done, on a machine that is too busy: once more.
@@ -117,23 +114,6 @@ impl Player {
                 }
             }
         }
-    }
-
-    /// One request and what comes back.
-    async fn answer(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> (StatusCode, Value) {
-        let url = format!("{}/api/tasks{path}", self.url);
-        let mut call = self.client.request(method, url).bearer_auth(&self.token);
-        if let Some(body) = body {
-            call = call.json(body);
-        }
-        let response = call.send().await.expect("an answer");
-        let status = response.status();
-        (status, response.json().await.expect("JSON"))
     }
 
     /// A task of its own that is there for sure.

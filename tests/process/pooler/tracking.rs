@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::json;
 use tasks_api_test_support::{
     database::TestDatabase,
     pgbouncer::Program,
-    process::{Service, client, free_port, run, token},
+    process::{Service, free_port, run, token},
 };
 use tokio::time::{Instant, sleep};
 
@@ -74,15 +73,11 @@ async fn tracking_that_is_turned_off_under_way_is_noticed() {
     serve_in_parallel(&service, 8).await;
 
     pooler.reload(&database, &[TRANSACTION, NO_TRACKING]);
-    let (client, ana) = (client(), token("ana").await);
-    let tasks = format!("{}/api/tasks", service.url);
+    let ana = service.client(&token("ana").await);
     let unsafe_until = Instant::now() + Duration::from_secs(10);
     loop {
-        let create = client.post(&tasks).bearer_auth(&ana);
-        let create = create.json(&json!({"title": "Milk"})).send();
-        let read = client.get(format!("{tasks}/1")).bearer_auth(&ana).send();
-        let (created, read) = tokio::join!(create, read);
-        let statuses = [created.unwrap().status(), read.unwrap().status()];
+        let (created, read) = tokio::join!(ana.create("Milk"), ana.get(1));
+        let statuses = [created.status, read.status];
         assert!(!statuses.contains(&StatusCode::INTERNAL_SERVER_ERROR));
         if statuses == [StatusCode::SERVICE_UNAVAILABLE; 2] {
             break;

@@ -9,6 +9,7 @@
     reason = "a test stops where its set-up fails"
 )]
 
+pub mod client;
 pub mod database;
 pub mod json_schema;
 pub mod key_server;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -175,10 +175,10 @@ async fn p99(url: &str, token: &str, until: Instant) -> Duration {
 /// Creates a task; returns its path.
 async fn create(service: &Service, token: &str, description: &str) -> String {
     let task = json!({"title": "A task", "description": description});
-    let post = client().post(format!("{}/api/tasks", service.url));
-    let response = post.bearer_auth(token).json(&task).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::CREATED);
-    response.headers()["location"].to_str().unwrap().to_owned()
+    let client = service.client(token);
+    let response = client.send(Method::POST, "", Some(&task)).await;
+    assert_eq!(response.status, StatusCode::CREATED);
+    response.headers["location"].to_str().unwrap().to_owned()
 }
 
 /// Starts `each` clients of every kind in `kinds`. Panics unless the service closes each
