@@ -1,11 +1,11 @@
--- What wrk sends: one workload over many users, each with a token of its own.
+-- The requests of wrk: one workload over many users, each with a separate token.
 --
 --   wrk … -s load.lua URL -- <workload> <seed> <folder of tokens>
 --
 -- The rows follow rig/data.py: user u of U "busy" users owns the ids u, u + U,
--- u + 2U …, so that an owner's id is arithmetic and costs the generator nothing.
--- There is no `response` function on purpose: it would make wrk hand every
--- answer to Lua. wrk itself counts the statuses above 399.
+-- u + 2U …, so that the generator computes an owner's id without a lookup.
+-- There is no `response` function: wrk would have to pass every response to Lua. wrk
+-- itself counts statuses above 399.
 
 local PER_BUSY_USER = 100
 local threads = 0
@@ -24,7 +24,7 @@ end
 
 function init(args)
   local workload, seed, folder = args[1], tonumber(args[2]), args[3]
-  -- Threads must not send the same requests side by side.
+  -- Threads must not send the same sequence of requests.
   math.randomseed(seed * 64 + number)
   for _ = 1, 10 do math.random() end
 

@@ -1,1 +1,1 @@
-"""The parts of `bench/run`. The standard library alone, so that it runs anywhere."""
+"""The parts of `bench/run`. They use the standard library only."""

@@ -1,5 +1,5 @@
-"""Checks that the candidates answer alike: the same script of requests to each,
-and the answers compared field by field.
+"""Checks that all candidates give the same responses: sends each the same requests,
+and compares the responses field by field.
 
 What may differ: ids (compared by their order of appearance), times (compared by
 their form), the wording of a problem's `detail`, and headers that the contract
@@ -31,7 +31,7 @@ class Client:
             "twenty": data.token(secret, str(data.TWENTY + 1)),
         }
         self.ids: dict[int, str] = {}
-        self.answers: list[tuple[str, object]] = []
+        self.responses: list[tuple[str, object]] = []
         self.last_id = 0
 
     def send(self, method: str, path: str, body=None, who: str | None = "alike-ana") -> None:
@@ -42,33 +42,33 @@ class Client:
         step = f"{method} {path} {body or ''} as {who}"
         try:
             target = path.replace("{id}", str(self.last_id))
-            # A connection for each: a server may close one on which it refused a
-            # request before the body had come.
+            # A new connection for each: a server may close one after it rejected a
+            # request before its body arrived.
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
             connection.request(method, target, body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
+            response = connection.getresponse()
+            text = response.read()
             connection.close()
         except (OSError, http.client.HTTPException) as error:
             raise Failure(f"{self.label}: {step[:150]}: {error!r}") from None
         try:
             found = json.loads(text)
         except ValueError:
-            found = f"no JSON: {text[:80]!r}"
-        if isinstance(found, dict) and answer.status == 201:
+            found = f"not JSON: {text[:80]!r}"
+        if isinstance(found, dict) and response.status == 201:
             self.last_id = found.get("id", 0)
-        self.answers.append((step, self._comparable(answer, found)))
+        self.responses.append((step, self._comparable(response, found)))
 
-    def _comparable(self, answer, found) -> dict:
+    def _comparable(self, response, found) -> dict:
         shown = {
-            "status": answer.status,
-            "type": answer.headers.get_content_type(),
-            "location": re.sub(r"\d+$", self._id, answer.getheader("Location") or ""),
+            "status": response.status,
+            "type": response.headers.get_content_type(),
+            "location": re.sub(r"\d+$", self._id, response.getheader("Location") or ""),
         }
-        if answer.status >= 400:
+        if response.status >= 400:
             shown["body"] = {key: found.get(key) for key in ("type", "title", "status")}
-            shown["said"] = bool(found.get("detail"))
-            shown["challenge"] = (answer.getheader("WWW-Authenticate") or "")[:6]
+            shown["has detail"] = bool(found.get("detail"))
+            shown["challenge"] = (response.getheader("WWW-Authenticate") or "")[:6]
         else:
             shown["body"] = self._plain(found)
         return shown
@@ -112,7 +112,7 @@ def _script(client: Client, cluster: Cluster) -> None:
     send("POST", "/api/tasks", {"title": "x", "description": "y" * 10_001})
     send("POST", "/api/tasks", "{not json")
     send("POST", "/api/tasks", {})
-    # Another user's task, and what is no id, look like no task.
+    # Another user's task and an invalid id must look like a missing task.
     for path, method, body in (
         ("/api/tasks/{id}", "GET", None),
         ("/api/tasks/{id}", "PUT", {"title": "Mine"}),
@@ -128,7 +128,7 @@ def _script(client: Client, cluster: Cluster) -> None:
     send("DELETE", "/api/tasks/{id}")
     send("DELETE", "/api/tasks/{id}")
     send("GET", "/api/tasks/{id}")
-    # The quota, reached by the counter alone.
+    # The quota, reached by setting the counter.
     cluster.run(f"UPDATE task_counts SET tasks = {QUOTA} WHERE user_id = 'alike-ana'")
     send("POST", "/api/tasks", {"title": "One too many"})
     cluster.run(f"UPDATE task_counts SET tasks = {QUOTA - 1} WHERE user_id = 'alike-ana'")
@@ -138,18 +138,18 @@ def _script(client: Client, cluster: Cluster) -> None:
 
 
 def check(candidates: list[Candidate], cluster: Cluster, secret: str) -> int:
-    """Raises `Failure` with every difference; says how many answers were compared."""
-    answers = {}
+    """Raises `Failure` with every difference; returns the number of responses compared."""
+    responses = {}
     for candidate in candidates:
         client = Client(candidate, secret)
         _script(client, cluster)
-        answers[candidate.label] = client.answers
+        responses[candidate.label] = client.responses
         left = cluster.run("SELECT tasks FROM task_counts WHERE user_id = 'alike-ana'")
         if left != str(QUOTA - 1):
-            raise Failure(f"{candidate.label}: the counter stands at {left}")
+            raise Failure(f"{candidate.label}: the counter is {left}")
         cluster.run("DELETE FROM tasks WHERE user_id LIKE 'alike-%';"
                     "DELETE FROM task_counts WHERE user_id LIKE 'alike-%'")
-    (first, expected), *others = answers.items()
+    (first, expected), *others = responses.items()
     differences = [
         f"{step[:150]}\n  {first}: {ours}\n  {label}: {theirs}"
         for label, found in others
@@ -157,5 +157,5 @@ def check(candidates: list[Candidate], cluster: Cluster, secret: str) -> int:
         if ours != theirs
     ]
     if differences:
-        raise Failure("the candidates do not answer alike:\n" + "\n".join(differences))
+        raise Failure("the candidates give different responses:\n" + "\n".join(differences))
     return len(expected)

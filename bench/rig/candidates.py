@@ -1,4 +1,4 @@
-"""What is compared: how each is built, and how it is started."""
+"""The candidates: how each is built and started."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ CACHE = BENCH / ".cache"
 AXUM = BENCH / "peers" / "axum-sqlx"
 FASTAPI = BENCH / "peers" / "fastapi-sqlmodel"
 
-# The yardstick: every ratio is to this one.
+# All ratios are relative to this candidate.
 YARDSTICK = "axum"
 LABELS = {
     "ours": "tasks-api",
@@ -33,7 +33,7 @@ class Candidate:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     cwd: Path | None = None
-    # How many of it share the connections, as behind a balancer.
+    # How many instances share the connections, as behind a load balancer.
     instances: int = 1
     ports: list[int] = field(default_factory=list)
     processes: list[subprocess.Popen] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Candidate:
 
     def _start_one(self, folder: Path, log: str, database_url: str, secret: str) -> None:
         port = processes.free_port()
-        # Nothing of the caller's environment: it might hold another database.
+        # The caller's environment is dropped: it may name another database.
         environment = {
             "PATH": os.environ["PATH"],
             "HOST": "127.0.0.1",
@@ -62,7 +62,7 @@ class Candidate:
             "DATABASE_URL": database_url,
             "BETTER_AUTH_SECRET": secret,
             "ENVIRONMENT": "production",
-            # One address sends it all, and the peers have no limits.
+            # All requests come from one address, and the peers have no limits.
             "RATE_LIMIT_PER_USER": "off",
             "RATE_LIMIT_PER_ADDRESS": "off",
             "RATE_LIMIT_FAILED_AUTH": "off",
@@ -91,7 +91,7 @@ class Candidate:
 
 
 def _cargo(folder: Path, *options: str) -> str:
-    """Builds for release; says where the program is."""
+    """Builds in release mode; returns the path of the program."""
     command = ["cargo", "build", "--release", "--locked", "--message-format=json", *options]
     built = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     if built.returncode:
@@ -105,7 +105,7 @@ def service() -> str:
 
 
 def _venv() -> str:
-    """A virtual environment with the pinned packages; says where its Python is."""
+    """Makes a virtual environment with the pinned packages; returns its Python."""
     folder = CACHE / "venv"
     wanted = FASTAPI / "requirements.txt"
     digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
@@ -122,7 +122,7 @@ def _venv() -> str:
 
 
 def build(names: list[str], ours: str) -> list[Candidate]:
-    """The candidates of these names, built; `ours` is the service's program."""
+    """Builds the candidates of these names; `ours` is the service's program."""
     axum = None
     if any(name.startswith("axum") for name in names):
         axum = _cargo(AXUM, "--target-dir", str(CACHE / "target"))
@@ -142,7 +142,7 @@ def build(names: list[str], ours: str) -> list[Candidate]:
                 quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
                 found.append(Candidate(name, command, quiet, cwd=FASTAPI))
             case other:
-                # NAME=PATH: another build of the service, for before and after.
+                # NAME=PATH: another build of the service, to compare two versions.
                 label, equals, path = other.partition("=")
                 if not equals or not Path(path).is_file():
                     raise Failure(f"unknown candidate {other!r}: {', '.join(LABELS)} or NAME=PATH")

@@ -1,14 +1,14 @@
 """Users, their tasks, and their tokens.
 
-Three kinds of user, each with a token of its own:
+Three kinds of user, each with a separate token:
 
 - busy: 100 tasks each; one of them is read or completed. 80 % of the rows.
 - twenty: 20 tasks each, never written, so that a list stays a list of 20.
-- new: without a task at first; creations go to them, and are taken back after
-  each measurement.
+- new: without tasks. Workloads create tasks for them, which are deleted after each
+  measurement.
 
-The rows are laid down as they would come in real life, one task of each user
-after another, so that a user's tasks do not lie side by side on one page.
+Rows are inserted in a realistic order, one task of each user in turn, so that a user's
+tasks are spread over many pages.
 """
 
 import base64
@@ -36,7 +36,7 @@ def _encode(data: bytes) -> str:
 
 
 def token(secret: str, sub: str, lifetime: int = 6 * 3600) -> str:
-    """As Better Auth's custom `jwt.sign` makes them: HS256 with the raw secret."""
+    """A token like those of Better Auth's custom `jwt.sign`: HS256 with the raw secret."""
     now = int(time.time())
     header = {"alg": "HS256", "typ": "JWT"}
     claims = {"sub": sub, "iat": min(now, now + lifetime), "exp": now + lifetime}
@@ -60,7 +60,7 @@ def write_tokens(folder: Path, secret: str, users: Users) -> None:
 
 
 def fill(cluster: Cluster, users: Users) -> None:
-    """Empties the tables and fills them, counters included."""
+    """Empties and fills the tables, including the counters."""
     columns = "id, user_id, title, description, completed, created_at, updated_at"
 
     def rows(base: int, count: int, each: int, after: int) -> str:
@@ -90,8 +90,7 @@ def fill(cluster: Cluster, users: Users) -> None:
 
 
 def tidy(cluster: Cluster) -> int:
-    """Takes the new users' tasks back and cleans up after the writers; says how
-    many tasks there were."""
+    """Deletes the new users' tasks and vacuums; returns the number of deleted tasks."""
     new = f"user_id >= '{NEW}' AND user_id < '{NEW + 10**18}'"
     created = cluster.run(
         f"WITH gone AS (DELETE FROM tasks WHERE {new} RETURNING 1) SELECT count(*) FROM gone;"
@@ -104,7 +103,7 @@ def tidy(cluster: Cluster) -> int:
 
 
 def miscounted(cluster: Cluster) -> int:
-    """How many users' counters differ from the tasks they hold."""
+    """The number of users whose counter differs from their tasks."""
     return int(
         cluster.run(
             "SELECT count(*) FROM (SELECT user_id, count(*) AS n FROM tasks GROUP BY 1) AS t"

@@ -1,4 +1,4 @@
-"""Drives one candidate with one workload, and the database with the same SQL."""
+"""Runs a workload against one candidate, and the same SQL against the database."""
 
 import json
 import re
@@ -18,8 +18,8 @@ WRITES = {"create", "complete", "mixed"}
 MIX = {"get": 50, "list": 30, "create": 10, "complete": 10}
 
 _COLUMNS = "id, user_id, title, description, completed, created_at, updated_at"
-# What each endpoint cannot do without, as pgbench's prepared statements. The
-# users' names are numbers, so that pgbench makes them without the server's help.
+# The SQL that each endpoint needs, as pgbench's prepared statements. User names are
+# numbers, so that pgbench can generate them.
 _OWNED = f"\\set u random(1, :busy)\n\\set id :u + :busy * random(0, {PER_BUSY - 1})\n\\set u :u + {BUSY}\n"
 SQL = {
     "get": _OWNED + f"SELECT {_COLUMNS} FROM tasks WHERE id = :id AND user_id = :u;\n",
@@ -42,7 +42,7 @@ SQL = {
 
 @dataclass
 class Sample:
-    """One candidate's turn."""
+    """The result of one turn of a candidate."""
 
     rate: float
     p50: float | None
@@ -58,7 +58,7 @@ class Sample:
 
 
 class Highest:
-    """The highest resident set while it runs."""
+    """The largest resident set during the measurement."""
 
     def __init__(self, candidate: Candidate):
         self.candidate = candidate
@@ -90,8 +90,8 @@ def drive(
     seed: int,
     database_cpu=lambda: 0.0,
 ) -> Sample:
-    """wrk against one candidate, one for each of its instances. Any answer that is
-    not a success is a `Failure`."""
+    """Runs wrk against one candidate, one process for each instance. An unsuccessful
+    response is a `Failure`."""
     each = max(1, connections // candidate.instances)
     threads = max(1, min(2, connections) // candidate.instances)
     server, database = candidate.cpu_seconds(), database_cpu()
@@ -100,7 +100,7 @@ def drive(
         for number, port in enumerate(candidate.ports):
             command = ["wrk", f"-t{threads}", f"-c{each}", f"-d{seconds}s"]
             command += ["--timeout", "10s", "-s", str(BENCH / "load.lua")]
-            # Each sends requests of its own.
+            # Each process sends different requests.
             command += [f"http://127.0.0.1:{port}", "--", workload]
             command += [str(seed + 32 * number), str(tokens)]
             piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -114,14 +114,14 @@ def drive(
         except (ValueError, IndexError):
             raise Failure(f"wrk failed: {error.strip() or out}") from None
     told = {key: sum(part[key] for part in parts) for key in parts[0]}
-    # Of several, the worst: the requests of all are not known one by one.
+    # The worst of several: single latencies are not known.
     told |= {key: max(part[key] for part in parts) for key in ("seconds", "p50", "p99")}
     what = f"{candidate.label}, {workload}, {connections} connections"
     failed = {key: told[key] for key in ("failed_status", "failed_socket", "timeouts") if told[key]}
     if failed or not told["requests"]:
-        raise Failure(f"{what}: {told['requests']} answers, and of them {failed}")
+        raise Failure(f"{what}: {told['requests']} responses, {failed}")
     if candidate.has_ended():
-        raise Failure(f"{what}: it has stopped")
+        raise Failure(f"{what}: the process ended")
     thousands = told["requests"] / 1000
     return Sample(
         rate=told["requests"] / told["seconds"],
@@ -138,10 +138,10 @@ def drive(
 def limit(
     cluster: Cluster, workload: str, connections: int, seconds: int, users: Users, folder: Path
 ) -> Sample:
-    """pgbench with the endpoints' own SQL: the database without a service."""
+    """Runs pgbench with the endpoints' SQL: the database without a service."""
     command = [str(cluster.bin / "pgbench"), "-n", "-M", "prepared"]
     command += ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "bench"]
-    # Its clock runs while it connects, which for hundreds takes a while.
+    # pgbench's clock includes the time to connect, which matters for hundreds.
     seconds += connections // 128
     command += ["-c", str(connections), "-j", str(min(2, connections)), "-T", str(seconds)]
     for name in ("busy", "twenty", "new"):
@@ -152,7 +152,7 @@ def limit(
         command += ["-f", f"{script}@{weight}"]
     database = cluster.cpu_seconds()
     done = subprocess.run(command + ["bench"], capture_output=True, text=True)
-    # Its backends end with it; what they cost is told once they are reaped.
+    # The CPU time of its backends is counted once they have ended.
     time.sleep(0.2)
     database = cluster.cpu_seconds() - database
     rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)

@@ -11,8 +11,8 @@ from pathlib import Path
 from . import processes
 from .processes import Failure
 
-# What a small production server would set. Nothing here trades safety for speed:
-# a commit that was answered is on the disk.
+# The settings of a small production server. None trades safety for speed: an
+# acknowledged commit is on the disk.
 SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -20,15 +20,15 @@ SETTINGS = {
     "shared_buffers": "512MB",
     "max_connections": "400",
     "max_wal_size": "8GB",
-    # Both are done by hand between measurements, so that neither falls into one
-    # candidate's turn and not into another's.
+    # Both run explicitly between measurements, so that neither affects the turn of one
+    # candidate only.
     "checkpoint_timeout": "1h",
     "autovacuum": "off",
 }
 
 
 def binaries() -> Path:
-    """The folder of initdb: Debian keeps it off the PATH."""
+    """The folder of initdb, which is not on Debian's PATH."""
     found = shutil.which("initdb") or max(
         glob.glob("/usr/lib/postgresql/*/bin/initdb"),
         key=lambda path: int(path.split("/")[4]),
@@ -51,7 +51,7 @@ class Cluster:
             user = pwd.getpwnam("postgres")
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-            # A change of user clears what processes.start() asked the kernel for.
+            # A change of user clears the signal that processes.start() set.
             self.drop += ["--pdeathsig=INT", "--"]
         data = str(self.folder / "data")
         initdb = [str(self.bin / "initdb"), "-D", data, "-U", "bench", "-A", "trust"]
@@ -89,7 +89,7 @@ class Cluster:
         return subprocess.run(command, input=sql, capture_output=True, text=True)
 
     def run(self, sql: str, database: str = "bench") -> str:
-        """Runs statements over the socket, each committed on its own."""
+        """Runs statements over the socket, each in its own transaction."""
         done = self._psql(database, sql)
         if done.returncode:
             raise Failure(f"Postgres: {done.stderr.strip()}\nin: {sql.strip()[:300]}")

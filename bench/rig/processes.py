@@ -1,4 +1,4 @@
-"""Starts programs, reads what they cost from /proc, and stops every one of them."""
+"""Starts programs, reads their resource usage from /proc, and stops them."""
 
 import atexit
 import ctypes
@@ -9,25 +9,25 @@ import subprocess
 import sys
 import time
 
-# A process that ended: before its file was opened, or before it was read.
+# Errors of a process that ended before its file was opened or read.
 GONE = (FileNotFoundError, ProcessLookupError)
 TICKS = os.sysconf("SC_CLK_TCK")
 _running: list[subprocess.Popen] = []
 
 
 class Failure(Exception):
-    """Something that makes the whole run worthless. Its text is for the reader."""
+    """An error that invalidates the run. Its text is shown to the user."""
 
 
 def _die_with_parent() -> None:
-    # Should this process be killed outright, no trap of its own could run.
+    # If this process is killed with SIGKILL, no handler of its own can run.
     PR_SET_PDEATHSIG = 1
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def start(command: list[str], log: str, **options) -> subprocess.Popen:
-    """Starts a program in a group of its own, so that Ctrl-C reaches only us and
-    we stop what we started in order."""
+    """Starts a program in a separate process group. Ctrl-C then reaches this process
+    only, which stops the programs in order."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command,
@@ -48,7 +48,7 @@ def stop(process: subprocess.Popen, how: int = signal.SIGTERM) -> None:
     for send in (how, signal.SIGKILL):
         if process.poll() is not None:
             break
-        # The program itself first: it stops its own children in its own way.
+        # The program first, because it stops its own children.
         process.send_signal(send)
         try:
             process.wait(10)
@@ -61,13 +61,13 @@ def stop(process: subprocess.Popen, how: int = signal.SIGTERM) -> None:
 
 
 def stop_all() -> None:
-    # The newest first: Postgres was started before those who use it.
+    # In reverse order: Postgres was started before its clients.
     for process in reversed(_running[:]):
         stop(process, signal.SIGINT)
 
 
 def guard() -> None:
-    """From here on everything is stopped, whatever ends this process."""
+    """Stops all started programs when this process ends for any reason."""
     atexit.register(stop_all)
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _: sys.exit(128 + number))
@@ -109,8 +109,7 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time of a process, its descendants, and those of them that
-    have ended and been waited for."""
+    """User and system time of a process and its descendants, including reaped ones."""
     ticks = 0
     for pid in tree(root):
         try:

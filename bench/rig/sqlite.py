@@ -1,5 +1,5 @@
-"""Two builds of the service on SQLite, before and after, each on a file of its
-own; on the same disk, in turns."""
+"""Compares two builds of the service on SQLite, in turns, each on its own file on the
+same disk."""
 
 import subprocess
 from pathlib import Path

@@ -25,11 +25,11 @@ TASKS_PER_USER = int(os.environ.get("TASKS_PER_USER", "10000"))
 
 engine = create_async_engine(
     os.environ["DATABASE_URL"].replace("postgres://", "postgresql+asyncpg://"),
-    # For each of the workers.
+    # Per worker.
     pool_size=int(os.environ.get("POOL", "16")),
     max_overflow=0,
     isolation_level="AUTOCOMMIT",
-    # With autocommit there is nothing to roll back when a connection returns.
+    # With autocommit nothing needs a rollback when a connection is returned.
     pool_reset_on_return=None,
 )
 app = FastAPI(openapi_url=None)
@@ -147,7 +147,7 @@ async def signed_in(request: Request) -> str:
 
 
 async def session():
-    # The objects are only read once more, for the answer.
+    # The objects are only read again for the response.
     async with AsyncSession(engine, expire_on_commit=False) as opened:
         yield opened
 
@@ -216,7 +216,7 @@ async def write(user: str, db: AsyncSession, id: int, values: dict) -> Task:
         .where(Task.id == id, Task.user_id == user)
         .values(**values, updated_at=func.greatest(now(), later))
         .returning(Task)
-        # The session holds no other copy that would have to be kept in step.
+        # The session holds no other copy that needs to be synchronised.
         .execution_options(synchronize_session=False)
     )
     task = (await db.exec(change)).scalars().one_or_none()
@@ -237,7 +237,7 @@ async def complete_task(user: User, db: Db, id: Id, change: Complete):
 
 @app.delete("/api/tasks/{id}")
 async def delete_task(user: User, db: Db, id: Id):
-    # Two statements that must hold together: the one place for a transaction.
+    # Two statements that must succeed together: the only explicit transaction.
     await db.connection(execution_options={"isolation_level": "READ COMMITTED"})
     gone = await db.exec(
         delete(Task)

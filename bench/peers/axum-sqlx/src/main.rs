@@ -1,6 +1,5 @@
-//! The yardstick: the same API as its author would write it by hand in an
-//! afternoon, on axum and sqlx. One statement for each request, prepared once on
-//! each connection of the pool; nothing that a request does not need.
+//! The yardstick: the same API, hand-written on axum and sqlx. Each request runs one
+//! statement, prepared once per connection of the pool, and nothing else.
 
 mod auth;
 mod problem;
@@ -31,8 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let setting = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
     let pool = PgPoolOptions::new()
         .max_connections(setting("POOL", "32").parse()?)
-        // The pool's default, and what its author would leave alone. The bench
-        // can turn it off to show what it costs.
+        // The pool's default. The benchmark can turn it off to measure its cost.
         .test_before_acquire(setting("PING", "on") == "on")
         .connect(&env::var("DATABASE_URL")?)
         .await?;
@@ -54,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let port = setting("PORT", "8000");
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
-    // Without it an answer may wait for the client's delayed acknowledgement.
+    // Without it a response may wait for the client's delayed acknowledgement.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

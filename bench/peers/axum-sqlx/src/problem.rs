@@ -1,4 +1,4 @@
-//! The one error body.
+//! The error body (RFC 9457).
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ pub struct Problem {
     kind: &'static str,
     title: &'static str,
     detail: &'static str,
-    /// The field that is wrong, where the input is.
+    /// The invalid field, if any.
     field: Option<&'static str>,
 }
 

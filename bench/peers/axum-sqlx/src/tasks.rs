@@ -51,12 +51,12 @@ pub struct Filter {
     status: Option<String>,
 }
 
-/// Tells a null from nothing.
+/// Distinguishes null from an absent field.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Deserialize::deserialize(value).map(Some)
 }
 
-/// A JSON body; one that does not fit is a problem.
+/// A JSON body; an invalid one is a problem.
 pub struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -75,7 +75,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A task's id; one that is no number names no task.
+/// A task's id; anything but a number matches no task.
 pub struct Id(i64);
 
 impl FromRequestParts<App> for Id {
@@ -145,8 +145,8 @@ pub async fn create(
     State(app): State<App>,
     Body(new): Body<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    // The count and the task are one statement: the quota is exact, and no
-    // round trip is spent on it.
+    // One statement for the count and the task: the quota is exact without another round
+    // trip.
     let task: Option<Task> = sqlx::query_as(
         "WITH granted AS ( \
            INSERT INTO task_counts AS held (user_id, tasks) SELECT $1, 1 WHERE $2 > 0 \
