@@ -1,5 +1,4 @@
-//! The bearer scheme as HTTP shows it. The tokens themselves are judged in the
-//! `auth` test binary.
+//! The bearer scheme in HTTP (RFC 6750). The `auth` suite tests the verification of tokens.
 
 use poem::http::{Method, StatusCode};
 use serde_json::json;
@@ -7,7 +6,7 @@ use serde_json::json;
 use crate::support::{App, token, token_with};
 
 #[tokio::test]
-async fn without_a_token_the_challenge_is_plain() {
+async fn without_a_token_the_challenge_names_no_error() {
     let app = App::start().await;
 
     for header in [
@@ -20,14 +19,14 @@ async fn without_a_token_the_challenge_is_plain() {
         if let Some(value) = header {
             call = call.header("authorization", value);
         }
-        let answer = call.send().await;
-        answer.problem(401, "unauthorized");
-        assert_eq!(answer.header("www-authenticate"), "Bearer", "{header:?}");
+        let response = call.send().await;
+        response.problem(401, "unauthorized");
+        assert_eq!(response.header("www-authenticate"), "Bearer", "{header:?}");
     }
 }
 
 #[tokio::test]
-async fn a_bad_token_is_told_that_it_was_one_and_no_more() {
+async fn an_invalid_token_is_reported_without_details() {
     let app = App::start().await;
     let expired = token_with(&json!({"sub": "ana", "exp": 1_000_000_000}));
     let forged = token("ana") + "x";
@@ -42,11 +41,11 @@ async fn a_bad_token_is_told_that_it_was_one_and_no_more() {
         format!("Bearer {} {}", token("ana"), token("ana")),
     ] {
         let call = app.request(Method::GET, "/api/tasks");
-        let answer = call.header("authorization", &value).send().await;
-        answer.problem(401, "unauthorized");
-        let challenge = answer.header("www-authenticate");
+        let response = call.header("authorization", &value).send().await;
+        response.problem(401, "unauthorized");
+        let challenge = response.header("www-authenticate");
         assert_eq!(challenge, "Bearer error=\"invalid_token\"", "{value}");
-        texts.push(answer.text);
+        texts.push(response.text);
     }
 
     texts.dedup();
@@ -54,7 +53,7 @@ async fn a_bad_token_is_told_that_it_was_one_and_no_more() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_one_too_many() {
+async fn two_authorization_headers_are_rejected() {
     let app = App::start().await;
 
     let call = app
@@ -65,19 +64,19 @@ async fn two_authorization_headers_are_one_too_many() {
 }
 
 #[tokio::test]
-async fn the_schemes_name_is_case_insensitive() {
+async fn the_scheme_name_is_case_insensitive() {
     let app = App::start().await;
 
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let call = app.request(Method::GET, "/api/tasks");
         let value = format!("{scheme} {}", token("ana"));
-        let answer = call.header("authorization", &value).send().await;
-        assert_eq!(answer.status, StatusCode::OK);
+        let response = call.header("authorization", &value).send().await;
+        assert_eq!(response.status, StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn the_token_is_judged_before_anything_else() {
+async fn the_token_is_verified_before_anything_else() {
     let app = App::start().await;
 
     for (method, path, body) in [
@@ -93,14 +92,14 @@ async fn the_token_is_judged_before_anything_else() {
             app.request(method.clone(), path),
             app.request(method.clone(), path).bearer("rubbish"),
         ] {
-            let answer = call.body(body.clone()).send().await;
-            answer.problem(401, "unauthorized");
+            let response = call.body(body.clone()).send().await;
+            response.problem(401, "unauthorized");
         }
     }
 }
 
 #[tokio::test]
-async fn a_token_anywhere_but_in_the_header_is_not_looked_at() {
+async fn a_token_outside_the_header_is_ignored() {
     let app = App::start().await;
     let token = token("ana");
 

@@ -1,12 +1,12 @@
-//! Many requests at once.
+//! Concurrent requests.
 
 use futures_util::future::join_all;
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App};
+use crate::support::{App, Response};
 
-async fn create(app: &App, user: &str, title: &str) -> Answer {
+async fn create(app: &App, user: &str, title: &str) -> Response {
     let call = app.user(user, Method::POST, "/api/tasks");
     call.json(&json!({"title": title})).send().await
 }
@@ -53,13 +53,13 @@ async fn the_quota_stays_exact_through_deletes() {
 
     let users = (0..8).map(async |_| {
         for _ in 0..10 {
-            let answer = create(&app, "ana", "Milk").await;
-            if answer.status == StatusCode::CREATED {
-                let task: Value = serde_json::from_str(&answer.text).unwrap();
+            let response = create(&app, "ana", "Milk").await;
+            if response.status == StatusCode::CREATED {
+                let task: Value = serde_json::from_str(&response.text).unwrap();
                 let path = format!("/api/tasks/{}", task["id"]);
                 app.user("ana", Method::DELETE, &path).send().await;
             } else {
-                answer.problem(403, "quota-exceeded");
+                response.problem(403, "quota-exceeded");
             }
         }
     });
@@ -77,16 +77,16 @@ async fn the_quota_stays_exact_through_deletes() {
 }
 
 #[tokio::test]
-async fn a_quota_of_none_refuses_the_first() {
+async fn a_quota_of_zero_rejects_the_first_task() {
     let app = App::with_quota(0).await;
 
-    let answer = create(&app, "ana", "Milk").await;
+    let response = create(&app, "ana", "Milk").await;
 
-    answer.problem(403, "quota-exceeded");
+    response.problem(403, "quota-exceeded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_deletes_of_a_task_one_succeeds() {
+async fn exactly_one_of_many_deletes_succeeds() {
     let app = App::start().await;
     let task = app.create("ana", "Milk").await;
     let path = format!("/api/tasks/{}", task["id"]);

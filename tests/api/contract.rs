@@ -1,4 +1,4 @@
-//! The emitted document: committed as it is, and complete.
+//! The emitted OpenAPI document equals the committed one, and is complete.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ fn every_problem_is_described_with_its_media_type_and_headers() {
 }
 
 #[test]
-fn the_documents_form_is_plain() {
+fn the_document_has_no_redundant_parts() {
     let text = YAML.as_str();
 
     assert_eq!(DOCUMENT["info"]["version"], API_VERSION);

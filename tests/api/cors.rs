@@ -1,22 +1,22 @@
-//! Cross-origin rules.
+//! Cross-origin requests (CORS).
 
 use poem::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, App, ORIGIN};
+use crate::support::{App, ORIGIN, Response};
 
-fn varies_by_origin(answer: &Answer) -> bool {
-    let values = answer.headers.get_all("vary").iter();
+fn varies_by_origin(response: &Response) -> bool {
+    let values = response.headers.get_all("vary").iter();
     values
         .flat_map(|v| v.to_str().unwrap().split(", "))
         .any(|v| v == "Origin")
 }
 
 #[tokio::test]
-async fn a_preflight_of_an_allowed_origin_allows_what_is_in_use() {
+async fn a_preflight_allows_the_methods_and_headers_in_use() {
     let app = App::start().await;
 
-    let answer = app
+    let response = app
         .request(Method::OPTIONS, "/api/tasks/1/complete")
         .header("origin", ORIGIN)
         .header("access-control-request-method", "PATCH")
@@ -27,29 +27,29 @@ async fn a_preflight_of_an_allowed_origin_allows_what_is_in_use() {
         .send()
         .await;
 
-    assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(answer.header("access-control-allow-credentials"), "true");
-    let methods = answer.header("access-control-allow-methods");
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    assert_eq!(response.header("access-control-allow-origin"), ORIGIN);
+    assert_eq!(response.header("access-control-allow-credentials"), "true");
+    let methods = response.header("access-control-allow-methods");
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         assert!(methods.split(", ").any(|m| m == method), "{methods}");
     }
-    let headers = answer.header("access-control-allow-headers");
+    let headers = response.header("access-control-allow-headers");
     for header in ["authorization", "content-type", "x-later"] {
         assert!(headers.contains(header), "{headers}");
     }
     assert!(
-        answer
+        response
             .header("access-control-max-age")
             .parse::<u32>()
             .unwrap()
             > 0
     );
-    assert!(varies_by_origin(&answer));
+    assert!(varies_by_origin(&response));
 }
 
 #[tokio::test]
-async fn every_answer_to_an_allowed_origin_can_be_read_problems_included() {
+async fn an_allowed_origin_may_read_every_response() {
     let app = App::start().await;
 
     for (call, status) in [
@@ -68,20 +68,20 @@ async fn every_answer_to_an_allowed_origin_can_be_read_problems_included() {
         ),
         (app.user("ana", Method::POST, "/api/tasks").body("x"), 415),
     ] {
-        let answer = call.header("origin", ORIGIN).send().await;
-        assert_eq!(answer.status.as_u16(), status);
-        assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
-        assert_eq!(answer.header("access-control-allow-credentials"), "true");
-        let exposed = answer.header("access-control-expose-headers");
+        let response = call.header("origin", ORIGIN).send().await;
+        assert_eq!(response.status.as_u16(), status);
+        assert_eq!(response.header("access-control-allow-origin"), ORIGIN);
+        assert_eq!(response.header("access-control-allow-credentials"), "true");
+        let exposed = response.header("access-control-expose-headers");
         for header in ["Location", "Retry-After", "X-Request-Id"] {
             assert!(exposed.contains(header), "{exposed}");
         }
-        assert!(varies_by_origin(&answer));
+        assert!(varies_by_origin(&response));
     }
 }
 
 #[tokio::test]
-async fn a_disallowed_origin_is_served_without_permission_to_read() {
+async fn a_disallowed_origin_may_not_read_the_response() {
     let app = App::start().await;
 
     for origin in [
@@ -91,7 +91,7 @@ async fn a_disallowed_origin_is_served_without_permission_to_read() {
         "https://app.example.com:444",
         "null",
     ] {
-        let answer = app
+        let response = app
             .user("ana", Method::POST, "/api/tasks")
             .header("origin", origin)
             .json(&json!({"title": "Buy milk"}))
@@ -104,21 +104,21 @@ async fn a_disallowed_origin_is_served_without_permission_to_read() {
             .send()
             .await;
 
-        assert_eq!(answer.status, StatusCode::CREATED, "{origin}");
-        for answer in [answer, preflight] {
-            let mut names = answer.headers.keys().map(poem::http::HeaderName::as_str);
+        assert_eq!(response.status, StatusCode::CREATED, "{origin}");
+        for response in [response, preflight] {
+            let mut names = response.headers.keys().map(poem::http::HeaderName::as_str);
             assert!(!names.any(|name| name.starts_with("access-control-")));
-            assert!(varies_by_origin(&answer));
+            assert!(varies_by_origin(&response));
         }
     }
 }
 
 #[tokio::test]
-async fn without_an_origin_the_answer_still_varies_by_it() {
+async fn a_response_without_an_origin_still_varies_by_it() {
     let app = App::start().await;
 
-    let answer = app.user("ana", Method::GET, "/api/tasks").send().await;
+    let response = app.user("ana", Method::GET, "/api/tasks").send().await;
 
-    assert!(varies_by_origin(&answer));
-    assert_eq!(answer.header("access-control-allow-origin"), "");
+    assert!(varies_by_origin(&response));
+    assert_eq!(response.header("access-control-allow-origin"), "");
 }

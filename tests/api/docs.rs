@@ -1,4 +1,4 @@
-//! The documents that the service serves.
+//! The OpenAPI document and the documentation pages.
 
 use poem::http::{Method, StatusCode};
 use tasks_api::api::spec;
@@ -42,7 +42,7 @@ async fn the_docs_page_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn an_authorization_survives_a_reload_and_the_document_is_ours() {
+async fn the_docs_page_keeps_the_authorization_and_loads_the_document() {
     let app = App::start().await;
 
     let script = app.request(Method::GET, "/docs/swagger-initializer.js");
@@ -54,7 +54,7 @@ async fn an_authorization_survives_a_reload_and_the_document_is_ours() {
 }
 
 #[tokio::test]
-async fn whoever_opens_the_address_finds_the_way_to_the_docs() {
+async fn the_home_page_links_to_the_docs() {
     let app = App::start().await;
 
     let home = app.request(Method::GET, "/").send().await;
@@ -64,7 +64,7 @@ async fn whoever_opens_the_address_finds_the_way_to_the_docs() {
 }
 
 #[tokio::test]
-async fn a_problems_type_can_be_followed() {
+async fn a_problem_type_resolves_to_its_description() {
     let app = App::start().await;
 
     let page = app

@@ -1,6 +1,5 @@
-//! Input that nobody thought of: requests, tokens, configuration and database
-//! URLs made at random, for `FUZZ_SECONDS` each (2 unless said otherwise), and
-//! made small where one fails.
+//! Random requests, tokens, configurations and database URLs, for `FUZZ_SECONDS` each (2
+//! by default). A failing input is shrunk.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{App, SECRET, token};
 
-/// Tries values of `strategy` until the time is up.
+/// Tests values of `strategy` until the time is over.
 fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let seconds = std::env::var("FUZZ_SECONDS").map_or(2, |text| text.parse().unwrap());
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -41,7 +40,7 @@ fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCase
         }
         tried += cases.cases;
     }
-    println!("{tried} tried");
+    println!("{tried} cases");
 }
 
 fn runtime() -> Runtime {
@@ -51,7 +50,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Any JSON, deep and wide in bounds.
+/// Any JSON value of limited depth and width.
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -69,7 +68,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A body: of the right shape with anything in it, any JSON, or any bytes.
+/// A body: an object with the right fields and any values, any JSON, or any bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let title = prop_oneof![any::<String>().prop_map(Value::from), json_value()];
     let fields = (title, json_value(), json_value());
@@ -84,7 +83,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn any_request_has_an_answer_that_the_document_has() {
+fn every_response_to_random_requests_is_documented() {
     let runtime = runtime();
     let app = runtime.block_on(App::start());
     let bearer = token("ana");
@@ -134,15 +133,18 @@ fn any_request_has_an_answer_that_the_document_has() {
                 call = call.header(name, value);
             }
         }
-        let answer = runtime.block_on(call.send());
-        prop_assert!(answer.status.as_u16() < 500, "{method} {path}: {answer:?}");
-        prop_assert!(answer.status.as_u16() != 200 || signed_in || !path.starts_with("/api"));
+        let response = runtime.block_on(call.send());
+        prop_assert!(
+            response.status.as_u16() < 500,
+            "{method} {path}: {response:?}"
+        );
+        prop_assert!(response.status.as_u16() != 200 || signed_in || !path.starts_with("/api"));
         Ok(())
     });
 }
 
 #[test]
-fn no_token_is_accepted_but_the_one_that_was_signed() {
+fn only_the_signed_token_is_accepted() {
     let runtime = runtime();
     let sources = TokenSources {
         secret: Some(SecretString::from(SECRET)),
@@ -168,7 +170,7 @@ fn no_token_is_accepted_but_the_one_that_was_signed() {
             text.into_iter().collect::<String>()
         }
     });
-    // Letters of the alphabet of tokens: these decode.
+    // Characters of the alphabet of tokens, so that the result can be decoded.
     let alphabet: Vec<_> = ('A'..='Z')
         .chain('a'..='z')
         .chain('0'..='9')
@@ -186,8 +188,8 @@ fn no_token_is_accepted_but_the_one_that_was_signed() {
     });
 
     fuzz(prop_oneof![any::<String>(), mutated, replaced], |text| {
-        let judged = runtime.block_on(verifier.verify(&text));
-        prop_assert!(judged.is_err() || text == good, "{text:?}");
+        let result = runtime.block_on(verifier.verify(&text));
+        prop_assert!(result.is_err() || text == good, "{text:?}");
         Ok(())
     });
 }
@@ -195,7 +197,7 @@ fn no_token_is_accepted_but_the_one_that_was_signed() {
 const MARK: &str = "s3cr3t-m4rk";
 
 #[test]
-fn any_configuration_is_read_or_refused_and_shows_no_secret() {
+fn any_configuration_is_read_or_rejected_without_showing_a_secret() {
     let names: Vec<_> = VARIABLES.iter().map(|variable| variable.name).collect();
     let values = prop_oneof![
         any::<String>(),
@@ -215,13 +217,13 @@ fn any_configuration_is_read_or_refused_and_shows_no_secret() {
             let mut all = variables.iter();
             let found = all.find(|(known, _)| *known == name);
             found.map(|(_, value)| {
-                // A secret is expected, and hidden, in what is a URL or a key by nature.
-                let natures: &[&str] = if value.starts_with("key=") {
+                // URLs and header lists may hold a secret, which must stay hidden.
+                let suffixes: &[&str] = if value.starts_with("key=") {
                     &["_HEADERS"]
                 } else {
                     &["_URL", "_ENDPOINT", "_ORIGINS", "_HEADERS"]
                 };
-                let may_hold_it = natures.iter().any(|nature| name.ends_with(nature));
+                let may_hold_it = suffixes.iter().any(|suffix| name.ends_with(suffix));
                 value.replace(MARK, if may_hold_it { MARK } else { "x" })
             })
         });
@@ -235,7 +237,7 @@ fn any_configuration_is_read_or_refused_and_shows_no_secret() {
 }
 
 #[test]
-fn any_database_url_is_read_or_refused_and_shows_no_password() {
+fn any_database_url_is_read_or_rejected_without_showing_a_password() {
     let schemes = select(vec![
         "postgres://",
         "postgresql://",
@@ -261,7 +263,7 @@ fn any_database_url_is_read_or_refused_and_shows_no_password() {
     fuzz((schemes, hosts, rests), |(scheme, host, rest)| {
         let text = format!("{scheme}user:{MARK}@{host}{rest}");
         let shown = match DatabaseUrl::parse(&text) {
-            // A file may have any name.
+            // A file name is not secret.
             Ok(_) if text.starts_with("sqlite") => return Ok(()),
             Ok(url) => format!("{url} {url:?}"),
             Err(error) => format!("{error} {error:?}"),

@@ -1,13 +1,13 @@
-//! The security headers that every answer carries, whatever kind it is.
+//! The security headers of every response.
 
 use poem::http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, App, Call, ORIGIN};
+use crate::support::{App, Call, ORIGIN, Response};
 
 const STRICT: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// One call of every kind, and the status of its answer.
+/// One request of every kind, and the status of its response.
 fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
     let post = || app.user("ana", Method::POST, "/api/tasks");
     let preflight = app
@@ -37,7 +37,7 @@ fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
     ]
 }
 
-fn check(answer: &Answer, case: &str, transport: &str) {
+fn check(response: &Response, case: &str, transport: &str) {
     for (name, expected) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -47,22 +47,22 @@ fn check(answer: &Answer, case: &str, transport: &str) {
         ("x-powered-by", ""),
         ("via", ""),
     ] {
-        assert_eq!(answer.header(name), expected, "{name} of {case}");
+        assert_eq!(response.header(name), expected, "{name} of {case}");
     }
-    assert!(!answer.header("cache-control").is_empty(), "{case}");
+    assert!(!response.header("cache-control").is_empty(), "{case}");
     let version = env!("CARGO_PKG_VERSION");
-    for (name, value) in &answer.headers {
+    for (name, value) in &response.headers {
         let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
         for leak in [version, "hyper", "poem", "rust"] {
             assert!(!value.contains(leak), "{name}: {value} of {case}");
         }
-        let once = name == "vary" || answer.headers.get_all(name).iter().count() == 1;
+        let once = name == "vary" || response.headers.get_all(name).iter().count() == 1;
         assert!(once, "{name} of {case}");
     }
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_security_headers() {
+async fn every_response_has_the_security_headers() {
     for (environment, transport) in [
         ("development", ""),
         ("staging", "max-age=31536000; includeSubDomains"),
@@ -71,17 +71,17 @@ async fn every_answer_carries_the_security_headers() {
         let app = App::configured(&[("ENVIRONMENT", environment)]).await;
 
         for (index, (call, status)) in calls(&app).into_iter().enumerate() {
-            let answer = call.send().await;
+            let response = call.send().await;
             let case = format!("call {index}: {status}");
-            assert_eq!(answer.status.as_u16(), status, "{case}");
-            check(&answer, &case, transport);
-            assert_eq!(answer.header("content-security-policy"), STRICT, "{case}");
+            assert_eq!(response.status.as_u16(), status, "{case}");
+            check(&response, &case, transport);
+            assert_eq!(response.header("content-security-policy"), STRICT, "{case}");
         }
         for path in ["/docs", "/docs/", "/docs/index.css"] {
-            let answer = app.request(Method::GET, path).send().await;
-            assert_eq!(answer.status.as_u16(), 200);
-            check(&answer, path, transport);
-            let policy = answer.header("content-security-policy");
+            let response = app.request(Method::GET, path).send().await;
+            assert_eq!(response.status.as_u16(), 200);
+            check(&response, path, transport);
+            let policy = response.header("content-security-policy");
             assert!(
                 policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'")
             );

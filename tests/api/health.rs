@@ -15,17 +15,17 @@ use tasks_api_test_support::database::TestDatabase;
 use crate::support::App;
 
 #[tokio::test]
-async fn a_live_process_says_so_to_anyone() {
+async fn liveness_needs_no_token() {
     let app = App::start().await;
 
-    let answer = app.request(Method::GET, "/health/live").send().await;
+    let response = app.request(Method::GET, "/health/live").send().await;
 
-    assert_eq!(answer.expect(StatusCode::OK)["status"], "live");
-    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(response.expect(StatusCode::OK)["status"], "live");
+    assert_eq!(response.header("cache-control"), "no-store");
 }
 
 #[tokio::test]
-async fn readiness_follows_its_checks_and_the_stop() {
+async fn readiness_follows_its_checks_and_the_shutdown() {
     let database = TestDatabase::create().await;
     let url = DatabaseUrl::parse(database.url()).unwrap();
     let store = Store::connect(&url, 10).await.unwrap();

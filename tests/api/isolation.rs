@@ -1,4 +1,4 @@
-//! No user sees or touches another's tasks.
+//! No user can read or change another user's tasks.
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -55,13 +55,13 @@ fn every_operation_with_an_id_is_in_the_table() {
 }
 
 #[tokio::test]
-async fn another_users_task_looks_like_no_task() {
+async fn another_users_task_looks_like_a_missing_task() {
     let app = App::start().await;
     let task = app.create("ana", "private").await;
     let id = task["id"].to_string();
 
     for (method, path, body) in table() {
-        let answer = async |id: &str| {
+        let response = async |id: &str| {
             let path = path.replace("{id}", id);
             let mut call = app.user("eve", method.parse().unwrap(), &path);
             if let Some(body) = &body {
@@ -69,8 +69,8 @@ async fn another_users_task_looks_like_no_task() {
             }
             call.send().await
         };
-        let foreign = answer(&id).await;
-        let missing = answer("987654321").await;
+        let foreign = response(&id).await;
+        let missing = response("987654321").await;
 
         foreign.problem(404, "not-found");
         assert_eq!(foreign.text.replace(&id, "987654321"), missing.text);
@@ -83,9 +83,9 @@ async fn another_users_task_looks_like_no_task() {
 }
 
 #[tokio::test]
-async fn a_list_shows_the_signed_in_users_tasks_alone() {
+async fn a_list_shows_only_the_users_own_tasks() {
     let app = App::start().await;
-    // Subjects that differ in as little as subjects can.
+    // Subjects that differ as little as possible.
     let users = ["ana", "Ana", "ana ", "1", "01", "ána", "an%", "a_a"];
     for user in users {
         app.create(user, &format!("of {user}")).await;
@@ -103,7 +103,7 @@ async fn a_list_shows_the_signed_in_users_tasks_alone() {
 }
 
 #[tokio::test]
-async fn no_user_id_of_body_or_query_is_believed() {
+async fn a_user_id_in_body_or_query_is_ignored() {
     let app = App::start().await;
     app.create("ana", "private").await;
 

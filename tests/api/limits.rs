@@ -1,26 +1,26 @@
-//! Rate limits as a client meets them. Quotas are so low that a test is over
-//! before more is to be had.
+//! Rate limits as clients see them. The quotas are so low that none is refilled during a
+//! test.
 
 use std::{sync::Arc, time::Instant};
 
 use poem::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, App, ORIGIN};
+use crate::support::{App, ORIGIN, Response};
 
-/// The answer says that it is one too many, and when to come back.
+/// Asserts status 429 with the limit's policy and `Retry-After`.
 #[track_caller]
-fn refused(answer: &Answer, policy: &str) {
-    answer.problem(429, "rate-limited");
-    let wait: u64 = answer.header("retry-after").parse().unwrap();
+fn refused(response: &Response, policy: &str) {
+    response.problem(429, "rate-limited");
+    let wait: u64 = response.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    assert_eq!(answer.header("retry-after"), wait.to_string());
+    assert_eq!(response.header("retry-after"), wait.to_string());
     let standing = format!("\"{policy}\";r=0;t={wait}");
-    assert!(answer.header("ratelimit").starts_with(&standing));
+    assert!(response.header("ratelimit").starts_with(&standing));
 }
 
 #[tokio::test]
-async fn a_user_who_sends_too_much_is_told_when_to_come_back() {
+async fn a_user_over_the_limit_is_told_when_to_retry() {
     let app = App::configured(&[("RATE_LIMIT_PER_USER", "2")]).await;
     let create = |user| {
         let call = app.user(user, Method::POST, "/api/tasks");
@@ -32,13 +32,13 @@ async fn a_user_who_sends_too_much_is_told_when_to_come_back() {
     let third = create("ana").send().await;
     let list = app.user("bo", Method::GET, "/api/tasks").send().await;
 
-    for (answer, standing) in [
+    for (response, standing) in [
         (&first, "\"user\";r=1;t=30"),
         (&second, "\"user\";r=0;t=30"),
     ] {
-        assert_eq!(answer.status, StatusCode::CREATED);
-        assert_eq!(answer.header("ratelimit-policy"), "\"user\";q=2;w=60");
-        assert_eq!(answer.header("ratelimit"), standing);
+        assert_eq!(response.status, StatusCode::CREATED);
+        assert_eq!(response.header("ratelimit-policy"), "\"user\";q=2;w=60");
+        assert_eq!(response.header("ratelimit"), standing);
     }
     refused(&third, "user");
     assert_eq!(third.header("ratelimit-policy"), "\"user\";q=2;w=60");
@@ -50,7 +50,7 @@ async fn a_user_who_sends_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_done() {
+async fn a_rate_limited_request_is_not_executed() {
     let app = App::configured(&[("RATE_LIMIT_PER_USER", "3")]).await;
     app.create("ana", "one").await;
     app.create("ana", "two").await;
@@ -64,7 +64,7 @@ async fn what_is_refused_is_not_done() {
 }
 
 #[tokio::test]
-async fn an_address_that_sends_too_much_is_refused_before_anything_is_looked_at() {
+async fn an_address_over_the_limit_is_rejected_before_any_other_check() {
     let app = App::configured(&[("RATE_LIMIT_PER_ADDRESS", "4")]).await;
 
     app.request(Method::GET, "/api/tasks")
@@ -113,9 +113,9 @@ async fn preflights_health_and_documents_are_not_counted() {
         "/",
         "/apis",
     ] {
-        let answer = app.request(Method::GET, path).send().await;
-        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
-        assert_eq!(answer.header("ratelimit-policy"), "", "{path}");
+        let response = app.request(Method::GET, path).send().await;
+        assert_ne!(response.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        assert_eq!(response.header("ratelimit-policy"), "", "{path}");
     }
     let preflight = app
         .request(Method::OPTIONS, "/api/tasks")
@@ -127,7 +127,7 @@ async fn preflights_health_and_documents_are_not_counted() {
 }
 
 #[tokio::test]
-async fn bad_tokens_are_counted_and_do_not_lock_out_the_good_ones_beside_them() {
+async fn invalid_tokens_are_counted_and_do_not_block_valid_ones() {
     let app = App::configured(&[("RATE_LIMIT_FAILED_AUTH", "3")]).await;
     let bad = || {
         app.request(Method::GET, "/api/tasks")
@@ -137,14 +137,14 @@ async fn bad_tokens_are_counted_and_do_not_lock_out_the_good_ones_beside_them() 
     let none = || app.request(Method::GET, "/api/tasks").send();
 
     for left in (0..3).rev() {
-        let answer = bad().await;
-        answer.problem(401, "unauthorized");
+        let response = bad().await;
+        response.problem(401, "unauthorized");
         assert_eq!(
-            answer.header("ratelimit-policy"),
+            response.header("ratelimit-policy"),
             "\"failed-auth\";q=3;w=60"
         );
         let standing = format!("\"failed-auth\";r={left};");
-        assert!(answer.header("ratelimit").starts_with(&standing));
+        assert!(response.header("ratelimit").starts_with(&standing));
     }
 
     for _ in 0..3 {
@@ -155,7 +155,7 @@ async fn bad_tokens_are_counted_and_do_not_lock_out_the_good_ones_beside_them() 
 }
 
 #[tokio::test]
-async fn the_closest_limit_is_told_first_and_a_page_may_read_it() {
+async fn the_closest_limit_comes_first_and_cors_exposes_it() {
     let app = App::configured(&[("ENVIRONMENT", "production")]).await;
     let list = || {
         app.user("ana", Method::GET, "/api/tasks")
@@ -166,8 +166,9 @@ async fn the_closest_limit_is_told_first_and_a_page_may_read_it() {
     let bad = app.request(Method::GET, "/api/tasks").bearer("rubbish");
     let bad = bad.send().await;
 
-    let lists =
-        |answer: &Answer| ["ratelimit-policy", "ratelimit"].map(|n| answer.header(n).to_owned());
+    let lists = |response: &Response| {
+        ["ratelimit-policy", "ratelimit"].map(|n| response.header(n).to_owned())
+    };
     assert_eq!(
         lists(&good),
         [
@@ -183,18 +184,18 @@ async fn the_closest_limit_is_told_first_and_a_page_may_read_it() {
 }
 
 #[tokio::test]
-async fn in_development_nothing_is_limited() {
+async fn development_has_no_rate_limits() {
     let app = App::start().await;
 
     for _ in 0..700 {
-        let answer = app.user("ana", Method::GET, "/api/tasks/1").send().await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
-        assert_eq!(answer.header("ratelimit-policy"), "");
+        let response = app.user("ana", Method::GET, "/api/tasks/1").send().await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND);
+        assert_eq!(response.header("ratelimit-policy"), "");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_clients_at_once_get_the_quota_and_not_one_more() {
+async fn fifty_clients_at_once_get_exactly_the_quota() {
     let app = Arc::new(App::configured(&[("RATE_LIMIT_PER_USER", "10")]).await);
     let started = Instant::now();
 
@@ -203,10 +204,10 @@ async fn fifty_clients_at_once_get_the_quota_and_not_one_more() {
         tokio::spawn(async move {
             let mut passed = 0;
             for _ in 0..10 {
-                let answer = app.user("ana", Method::GET, "/api/tasks").send().await;
-                match answer.status {
+                let response = app.user("ana", Method::GET, "/api/tasks").send().await;
+                match response.status {
                     StatusCode::OK => passed += 1,
-                    _ => refused(&answer, "user"),
+                    _ => refused(&response, "user"),
                 }
             }
             passed
@@ -217,7 +218,7 @@ async fn fifty_clients_at_once_get_the_quota_and_not_one_more() {
         passed += client.await.unwrap();
     }
 
-    // One more comes every 6 seconds, should the machine take so long.
+    // The quota refills by one every 6 seconds, which a slow machine may take.
     let most = 10 + started.elapsed().as_secs() / 6;
     assert!((10..=most).contains(&passed), "{passed} of {most}");
 }

@@ -1,10 +1,10 @@
-//! The API in process: every ruling of the contract, on a database of its own
-//! for each test (`SQLite`, or the server of `TEST_DATABASE_URL`).
+//! The API in process: every rule of the contract. Each test has a separate database:
+//! a `SQLite` file, or one on the server of `TEST_DATABASE_URL`.
 
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test fails where its setting does"
+    reason = "a test stops where its set-up fails"
 )]
 
 mod auth;

@@ -1,17 +1,17 @@
-//! Malformed input of every kind: never a fault of ours, always a problem, and
-//! the same status on every database.
+//! Malformed input of every kind: always a client error with a problem body, and the same
+//! status on every database.
 
 mod addresses;
 mod bodies;
 
 use poem::http::{Method, Uri};
 
-use crate::support::{Answer, App, token};
+use crate::support::{App, Response, token};
 
-/// An answer to malformed input: of this status, and whole.
+/// Asserts the status of a response to malformed input, and its complete body.
 #[track_caller]
-fn check(case: &str, answer: &Answer, expected: u16) {
-    assert_eq!(answer.status.as_u16(), expected, "{case}: {answer:?}");
+fn check(case: &str, response: &Response, expected: u16) {
+    assert_eq!(response.status.as_u16(), expected, "{case}: {response:?}");
     let kind = match expected {
         ..400 => return,
         400 => "invalid-request",
@@ -22,7 +22,7 @@ fn check(case: &str, answer: &Answer, expected: u16) {
         415 => "unsupported-media-type",
         _ => panic!("{case}: no malformed input is a {expected}"),
     };
-    answer.problem(expected, kind);
+    response.problem(expected, kind);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn malformed_headers_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_method_that_nobody_knows_is_405() {
+async fn an_unknown_method_is_405() {
     let app = App::start().await;
 
     for method in [
@@ -112,9 +112,9 @@ async fn a_method_that_nobody_knows_is_405() {
         &"A".repeat(1_000),
     ] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let answer = app.user("ana", method.clone(), "/api/tasks").send().await;
-        check(method.as_str(), &answer, 405);
-        assert!(!answer.text.contains("eyJ"), "the token is not sent back");
+        let response = app.user("ana", method.clone(), "/api/tasks").send().await;
+        check(method.as_str(), &response, 405);
+        assert!(!response.text.contains("eyJ"), "the token is not sent back");
     }
     let asterisk = app.user("ana", Method::OPTIONS, "*").send().await;
     check("OPTIONS *", &asterisk, 404);

@@ -1,4 +1,4 @@
-//! One body for every failure, from every layer.
+//! Every failure, of every layer, has a problem body (RFC 9457).
 
 use poem::{
     Body,
@@ -14,7 +14,7 @@ use tasks_api::{
 use crate::support::App;
 
 #[tokio::test]
-async fn an_unknown_address_is_a_problem() {
+async fn an_unknown_path_is_a_problem() {
     let app = App::start().await;
 
     for path in [
@@ -28,13 +28,13 @@ async fn an_unknown_address_is_a_problem() {
         "/docs/../Cargo.toml",
         "/%FF%FE",
     ] {
-        let answer = app.user("ana", Method::GET, path).send().await;
-        answer.problem(404, "not-found");
+        let response = app.user("ana", Method::GET, path).send().await;
+        response.problem(404, "not-found");
     }
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_names_those_that_are() {
+async fn an_unsupported_method_lists_the_allowed_ones() {
     let app = App::start().await;
 
     for (method, path, allow) in [
@@ -48,8 +48,8 @@ async fn a_method_that_is_not_there_names_those_that_are() {
         (Method::POST, "/docs", "GET, HEAD, OPTIONS"),
         (Method::DELETE, "/health/live/", "GET, HEAD, OPTIONS"),
     ] {
-        let answer = app.user("ana", method, path).send().await;
-        answer.problem(405, "method-not-allowed");
+        let response = app.user("ana", method, path).send().await;
+        response.problem(405, "method-not-allowed");
         let options = app.request(Method::OPTIONS, path).send().await;
 
         let names = |text: &str| {
@@ -57,20 +57,20 @@ async fn a_method_that_is_not_there_names_those_that_are() {
             names.sort();
             names
         };
-        assert_eq!(names(answer.header("allow")), names(allow), "{path}");
+        assert_eq!(names(response.header("allow")), names(allow), "{path}");
         assert_eq!(options.status, StatusCode::NO_CONTENT);
         assert_eq!(names(options.header("allow")), names(allow), "{path}");
     }
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get() {
+async fn head_is_handled_like_get() {
     let app = App::start().await;
 
-    let answer = app.user("ana", Method::HEAD, "/api/tasks").send().await;
+    let response = app.user("ana", Method::HEAD, "/api/tasks").send().await;
 
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.header("content-type"), "application/json");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_trailing_slash_serves_the_same_resource() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_say_it_is_json_is_415() {
+async fn a_body_without_a_json_content_type_is_415() {
     let app = App::start().await;
     let body = json!({"title": "Buy milk"}).to_string();
     let post = || app.user("ana", Method::POST, "/api/tasks");
@@ -111,8 +111,8 @@ async fn a_body_that_does_not_say_it_is_json_is_415() {
         if let Some(content_type) = content_type {
             call = call.header("content-type", content_type);
         }
-        let answer = call.body(body.clone()).send().await;
-        answer.problem(415, "unsupported-media-type");
+        let response = call.body(body.clone()).send().await;
+        response.problem(415, "unsupported-media-type");
     }
     for content_type in [
         "application/json",
@@ -128,12 +128,12 @@ async fn a_body_that_does_not_say_it_is_json_is_415() {
     let compressed = post()
         .header("content-type", "application/json")
         .header("content-encoding", "gzip");
-    let answer = compressed.body(body).send().await;
-    answer.problem(415, "unsupported-media-type");
+    let response = compressed.body(body).send().await;
+    response.problem(415, "unsupported-media-type");
 }
 
 #[tokio::test]
-async fn no_body_where_one_is_needed_names_the_first_missing_field() {
+async fn a_missing_body_names_the_first_missing_field() {
     let app = App::start().await;
 
     for (method, path, field) in [
@@ -143,8 +143,8 @@ async fn no_body_where_one_is_needed_names_the_first_missing_field() {
     ] {
         for content_type in ["application/json", "text/plain"] {
             let call = app.user("ana", method.clone(), path);
-            let answer = call.header("content-type", content_type).send().await;
-            let problem = answer.problem(400, "invalid-request");
+            let response = call.header("content-type", content_type).send().await;
+            let problem = response.problem(400, "invalid-request");
             assert_eq!(problem["detail"], format!("{field} is required"));
         }
     }
@@ -172,8 +172,8 @@ async fn a_body_that_is_not_a_json_object_is_400() {
     for body in bodies {
         let call = app.user("ana", Method::POST, "/api/tasks");
         let call = call.header("content-type", "application/json");
-        let answer = call.body(body.to_vec()).send().await;
-        let problem = answer.problem(400, "invalid-request");
+        let response = call.body(body.to_vec()).send().await;
+        let problem = response.problem(400, "invalid-request");
         assert_eq!(problem["errors"][0]["field"], "body", "{problem}");
     }
     assert!(app.list("ana", "").await.is_empty());
@@ -209,7 +209,7 @@ async fn a_body_over_128_kib_is_413_whatever_its_framing() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_its_request_id() {
+async fn every_response_has_its_request_id() {
     let app = App::start().await;
 
     let first = app.request(Method::GET, "/health/live").send().await;
@@ -225,19 +225,19 @@ async fn every_answer_carries_its_request_id() {
         .send()
         .await;
 
-    let id = |answer: &crate::support::Answer| answer.header("x-request-id").to_owned();
+    let id = |response: &crate::support::Response| response.header("x-request-id").to_owned();
     assert!(id(&first).len() >= 16);
     assert_ne!(id(&first), id(&second));
     assert_eq!(id(&given), "from-the-proxy-42");
     assert!(!id(&unsafe_id).contains(' '));
     let tasks = app.user("ana", Method::GET, "/api/tasks").send().await;
-    for answer in [&first, &second, &tasks] {
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("cache-control"), "no-store");
+    for response in [&first, &second, &tasks] {
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("cache-control"), "no-store");
     }
 }
 
-/// A service that fails in the way a test asks for.
+/// A service in which every operation fails with a given error.
 struct Failing(fn() -> TaskError);
 
 impl TaskService for Failing {
@@ -266,41 +266,41 @@ impl TaskService for Failing {
     }
 }
 
-async fn failure(fail: fn() -> TaskError) -> (crate::support::Answer, Value) {
+async fn failure(fail: fn() -> TaskError) -> (crate::support::Response, Value) {
     let app = App::over(Failing(fail), Readiness::new(vec![]));
-    let answer = app.user("ana", Method::GET, "/api/tasks").send().await;
-    let body = serde_json::from_str(&answer.text).unwrap();
-    (answer, body)
+    let response = app.user("ana", Method::GET, "/api/tasks").send().await;
+    let body = serde_json::from_str(&response.text).unwrap();
+    (response, body)
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_shows_nothing_but_the_request_id() {
+async fn an_internal_error_shows_only_the_request_id() {
     let secret = "SELECT * FROM tasks at /srv/db password=sesame";
 
     for fail in [
         || TaskError::Internal("SELECT * FROM tasks at /srv/db password=sesame".to_owned()),
         || panic!("SELECT * FROM tasks at /srv/db password=sesame"),
     ] {
-        let (answer, _) = failure(fail).await;
-        let problem = answer.problem(500, "internal-error");
-        assert_eq!(problem["request_id"], answer.header("x-request-id"));
+        let (response, _) = failure(fail).await;
+        let problem = response.problem(500, "internal-error");
+        assert_eq!(problem["request_id"], response.header("x-request-id"));
         assert!(
             secret
                 .split(' ')
-                .all(|word| word.len() < 4 || !answer.text.contains(word))
+                .all(|word| word.len() < 4 || !response.text.contains(word))
         );
     }
 }
 
 #[tokio::test]
-async fn a_database_out_of_reach_says_when_to_come_back() {
+async fn an_unreachable_database_sets_retry_after() {
     let (away, _) = failure(|| TaskError::Unavailable("db:5432 refused".to_owned())).await;
     let (unknown, _) = failure(|| TaskError::OutcomeUnknown("db:5432 reset".to_owned())).await;
 
-    for (answer, kind) in [(away, "service-unavailable"), (unknown, "outcome-unknown")] {
-        let problem = answer.problem(503, kind);
-        assert_eq!(problem["request_id"], answer.header("x-request-id"));
-        assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
-        assert!(!answer.text.contains("5432"));
+    for (response, kind) in [(away, "service-unavailable"), (unknown, "outcome-unknown")] {
+        let problem = response.problem(503, kind);
+        assert_eq!(problem["request_id"], response.header("x-request-id"));
+        assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+        assert!(!response.text.contains("5432"));
     }
 }

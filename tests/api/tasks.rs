@@ -1,4 +1,4 @@
-//! Each operation's rulings.
+//! The rules of each operation.
 
 mod create;
 mod id;
@@ -8,14 +8,14 @@ mod write;
 use poem::http::Method;
 use serde_json::Value;
 
-use crate::support::{Answer, App};
+use crate::support::{App, Response};
 
-async fn put(app: &App, id: &Value, body: &Value) -> Answer {
+async fn put(app: &App, id: &Value, body: &Value) -> Response {
     let call = app.user("ana", Method::PUT, &format!("/api/tasks/{id}"));
     call.json(body).send().await
 }
 
-async fn complete(app: &App, id: &Value, body: &Value) -> Answer {
+async fn complete(app: &App, id: &Value, body: &Value) -> Response {
     let path = format!("/api/tasks/{id}/complete");
     app.user("ana", Method::PATCH, &path)
         .json(body)
@@ -23,7 +23,7 @@ async fn complete(app: &App, id: &Value, body: &Value) -> Answer {
         .await
 }
 
-async fn post(app: &App, body: &Value) -> Answer {
+async fn post(app: &App, body: &Value) -> Response {
     let call = app.user("ana", Method::POST, "/api/tasks");
     call.json(body).send().await
 }

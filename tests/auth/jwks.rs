@@ -1,4 +1,4 @@
-//! What may stand in a key set, and what its keys then verify.
+//! What a key set may contain, and which tokens its keys verify.
 
 use serde_json::{Value, json};
 use tasks_api::auth::{AuthError, Reason, TokenSources, Verifier};
@@ -16,8 +16,8 @@ async fn verifier(jwks: &[Value]) -> (KeyServer, Verifier) {
     (server, verifier.unwrap())
 }
 
-/// What becomes of a token of `signer` where these keys are published.
-async fn judge(jwks: &[Value], signer: &Signer) -> Result<(), AuthError> {
+/// The result of a token of `signer` when these keys are published.
+async fn verify(jwks: &[Value], signer: &Signer) -> Result<(), AuthError> {
     let (_server, verifier) = verifier(jwks).await;
     verifier.verify(&signer.token()).await.map(drop)
 }
@@ -32,7 +32,7 @@ async fn a_key_without_alg_gets_it_from_its_kind_and_curve() {
     for kind in Kind::PUBLISHED {
         let signer = Signer::new(kind, "k");
         assert_eq!(
-            judge(&[signer.jwk_without_alg()], &signer).await,
+            verify(&[signer.jwk_without_alg()], &signer).await,
             Ok(()),
             "{kind:?}"
         );
@@ -43,23 +43,23 @@ async fn a_key_without_alg_gets_it_from_its_kind_and_curve() {
 async fn a_key_verifies_its_own_alg_alone() {
     let (rs, ps) = (Signer::new(Kind::Rs256, "k"), Signer::new(Kind::Ps256, "k"));
     let (unknown, good) = (Err(AuthError::Invalid(Reason::UnknownKey)), Ok(()));
-    assert_eq!(judge(&[rs.jwk()], &rs).await, good);
-    assert_eq!(judge(&[rs.jwk()], &ps).await, unknown);
-    assert_eq!(judge(&[ps.jwk()], &ps).await, good);
-    assert_eq!(judge(&[ps.jwk()], &rs).await, unknown);
+    assert_eq!(verify(&[rs.jwk()], &rs).await, good);
+    assert_eq!(verify(&[rs.jwk()], &ps).await, unknown);
+    assert_eq!(verify(&[ps.jwk()], &ps).await, good);
+    assert_eq!(verify(&[ps.jwk()], &rs).await, unknown);
 }
 
 #[tokio::test]
 async fn the_newer_name_of_eddsa_is_understood() {
     let signer = Signer::new(Kind::EdDsa, "k");
     assert_eq!(
-        judge(&[with(signer.jwk(), "alg", "Ed25519")], &signer).await,
+        verify(&[with(signer.jwk(), "alg", "Ed25519")], &signer).await,
         Ok(())
     );
 }
 
 #[tokio::test]
-async fn a_set_without_a_usable_key_is_no_answer_about_a_token() {
+async fn a_key_set_without_a_usable_key_rejects_no_token() {
     let ed = Signer::new(Kind::EdDsa, "k");
     let rsa = Signer::new(Kind::Rs256, "k");
     for (jwks, signer) in [
@@ -75,28 +75,28 @@ async fn a_set_without_a_usable_key_is_no_answer_about_a_token() {
         (vec![Signer::secret().jwk()], &ed),
         (vec![json!("key"), json!(null), json!({})], &ed),
     ] {
-        let judged = judge(&jwks, signer).await;
+        let result = verify(&jwks, signer).await;
         assert!(
-            matches!(judged, Err(AuthError::KeysUnavailable { .. })),
-            "{jwks:?}: {judged:?}"
+            matches!(result, Err(AuthError::KeysUnavailable { .. })),
+            "{jwks:?}: {result:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn one_bad_key_does_not_spoil_the_set() {
+async fn one_invalid_key_does_not_invalidate_the_set() {
     let signer = Signer::new(Kind::Es256, "good");
     let bad = [
         json!({"kty": "EC", "crv": "secp256k1", "kid": "good", "x": "AA", "y": "AA"}),
         json!({"kty": "new", "alg": "ML-DSA-65", "pub": "AA"}),
         json!(17),
         with(signer.jwk(), "x", "%%%"),
-        // Readable, but no point of the curve.
+        // Decodable, but not a point on the curve.
         with(signer.jwk(), "x", encode([1; 32])),
     ];
     let jwks = [&bad[..], &[signer.jwk()]].concat();
 
-    assert_eq!(judge(&jwks, &signer).await, Ok(()));
+    assert_eq!(verify(&jwks, &signer).await, Ok(()));
 }
 
 #[tokio::test]
@@ -124,9 +124,9 @@ async fn a_secret_in_a_key_set_verifies_nothing() {
     let published = Signer::new(Kind::EdDsa, "k");
     let oct = with(Signer::secret().jwk(), "alg", "HS256");
 
-    let judged = judge(&[oct, published.jwk()], &Signer::secret()).await;
+    let result = verify(&[oct, published.jwk()], &Signer::secret()).await;
 
-    assert_eq!(judged, Err(AuthError::Invalid(Reason::Algorithm)));
+    assert_eq!(result, Err(AuthError::Invalid(Reason::Algorithm)));
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn the_keys_of_a_set_are_capped() {
     for (others, expected) in [(63, Ok(())), (64, capped)] {
         let jwks: Vec<_> = fill(others).chain([signer.jwk()]).collect();
         assert_eq!(
-            judge(&jwks, &signer).await,
+            verify(&jwks, &signer).await,
             expected,
             "after {others} others"
         );
@@ -152,7 +152,7 @@ async fn the_keys_tried_on_one_token_are_capped() {
         let mut jwks = vec![other.jwk(); others];
         jwks.push(signer.jwk());
         assert_eq!(
-            judge(&jwks, &signer).await,
+            verify(&jwks, &signer).await,
             expected,
             "after {others} others"
         );

@@ -1,6 +1,5 @@
-//! The life of a key set: an issuer that is late, rotates, resets, disappears,
-//! answers rubbish. (The contract's minutes and hours are tested on a paused clock,
-//! beside the cache.)
+//! Fetching a key set from an issuer that is slow, rotates its keys, disappears or sends
+//! invalid data. Unit tests of the cache cover minutes and hours on a paused clock.
 
 mod outage;
 mod rotation;
@@ -31,7 +30,7 @@ fn usual() -> KeySetTimes {
     KeySetTimes::default()
 }
 
-/// Asks again with each token, and at once after a failure.
+/// Fetches again for each unknown token, and immediately after a failure.
 fn restless() -> KeySetTimes {
     KeySetTimes {
         fresh: Duration::ZERO,
@@ -42,12 +41,12 @@ fn restless() -> KeySetTimes {
     }
 }
 
-async fn judge(verifier: &Verifier, signer: &Signer) -> Result<(), AuthError> {
+async fn verify(verifier: &Verifier, signer: &Signer) -> Result<(), AuthError> {
     verifier.verify(&signer.token()).await.map(drop)
 }
 
-fn is_unavailable(judged: &Result<(), AuthError>) -> bool {
-    matches!(judged, Err(AuthError::KeysUnavailable { .. }))
+fn is_unavailable(result: &Result<(), AuthError>) -> bool {
+    matches!(result, Err(AuthError::KeysUnavailable { .. }))
 }
 
 #[tokio::test]
@@ -65,14 +64,14 @@ async fn a_hundred_first_requests_cause_one_download() {
     server.has_requests(1).await;
     gate.add_permits(1);
 
-    for judged in requests.join_all().await {
-        assert_eq!(judged.unwrap().subject(), "ana");
+    for result in requests.join_all().await {
+        assert_eq!(result.unwrap().subject(), "ana");
     }
     assert_eq!(server.requests(), 1);
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_takes_nobody_with_it() {
+async fn a_disconnected_client_does_not_cancel_the_download() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let gate = Arc::new(Semaphore::new(0));
     let server = KeyServer::start(Reply::of(&[&signer]).held(&gate)).await;
@@ -107,13 +106,13 @@ async fn several_key_sets_are_a_union() {
     .unwrap();
 
     assert_eq!(
-        judge(&verifier, &ana).await,
+        verify(&verifier, &ana).await,
         Ok(()),
         "a slow set delays no other"
     );
     gate.add_permits(1);
-    assert_eq!(judge(&verifier, &ben).await, Ok(()));
-    assert_eq!(judge(&verifier, &stranger).await, Err(UNKNOWN));
+    assert_eq!(verify(&verifier, &ben).await, Ok(()));
+    assert_eq!(verify(&verifier, &stranger).await, Err(UNKNOWN));
     let keys: Vec<_> = verifier
         .check_key_sets()
         .await
@@ -125,7 +124,7 @@ async fn several_key_sets_are_a_union() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_refused_while_a_set_that_may_know_it_is_missing() {
+async fn a_token_is_not_rejected_while_a_key_set_is_missing() {
     let (ana, ben) = (Signer::new(Kind::EdDsa, "a"), Signer::new(Kind::EdDsa, "b"));
     let up = KeyServer::start(Reply::of(&[&ana])).await;
     let down = KeyServer::start(Reply::HangUp).await;
@@ -135,8 +134,8 @@ async fn a_token_is_not_refused_while_a_set_that_may_know_it_is_missing() {
     })
     .unwrap();
 
-    assert_eq!(judge(&verifier, &ana).await, Ok(()));
-    assert!(is_unavailable(&judge(&verifier, &ben).await));
+    assert_eq!(verify(&verifier, &ana).await, Ok(()));
+    assert!(is_unavailable(&verify(&verifier, &ben).await));
     assert!(
         verifier.check_key_sets().await.is_ok(),
         "one set is enough to be ready"

@@ -1,9 +1,6 @@
-//! The auth room as its neighbours use it: real signatures, a real key server, no
-//! double of anything.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot be arranged should stop there"
-)]
+//! The auth module through its public interface: real signatures, a real key server and
+//! no mocks.
+#![allow(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
 
 mod jwks;
 mod key_set;

@@ -1,5 +1,5 @@
-//! Every kind of token against one verifier: for each kind of key the good ones of
-//! every form, and one for each way to be bad.
+//! Every kind of token against one verifier: for each algorithm the valid tokens of every
+//! form, and one token for each reason to be rejected.
 
 mod claims;
 mod forms;
@@ -13,39 +13,39 @@ use tasks_api_test_support::{
     signer::{AUDIENCE, ISSUER, Kind, SECRET, Signer},
 };
 
-/// What is said of it, the token, the subject or the reason of its refusal.
+/// A description, the token, and the subject or the reason of the rejection.
 type Case = (String, String, Result<String, Reason>);
 
-/// Of whatever detail.
+/// With any detail.
 const MALFORMED: Reason = Reason::Malformed("");
 
 #[tokio::test]
-async fn every_hs256_token_is_judged_rightly() {
+async fn every_hs256_token_is_verified_correctly() {
     judge_all(&Signer::secret()).await;
 }
 
 #[tokio::test]
-async fn every_eddsa_token_is_judged_rightly() {
+async fn every_eddsa_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::EdDsa, "ed")).await;
 }
 
 #[tokio::test]
-async fn every_es256_token_is_judged_rightly() {
+async fn every_es256_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::Es256, "ec")).await;
 }
 
 #[tokio::test]
-async fn every_rs256_token_is_judged_rightly() {
+async fn every_rs256_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::Rs256, "rs")).await;
 }
 
 #[tokio::test]
-async fn every_ps256_token_is_judged_rightly() {
+async fn every_ps256_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::Ps256, "ps")).await;
 }
 
 async fn judge_all(signer: &Signer) {
-    // The other kinds' keys are there as well: a token must not slip to one of them.
+    // The keys of other algorithms are published too, and must not verify the token.
     let others: Vec<_> = Kind::PUBLISHED
         .into_iter()
         .filter(|&kind| kind != signer.kind)
@@ -88,14 +88,14 @@ async fn judge_all(signer: &Signer) {
 
     let mut wrong = Vec::new();
     for (name, token, expected) in &table {
-        let judged = match verifier.verify(token).await {
+        let result = match verifier.verify(token).await {
             Ok(user) => Ok(user.subject().to_owned()),
             Err(AuthError::Invalid(Reason::Malformed(_))) => Err(MALFORMED),
             Err(AuthError::Invalid(reason)) => Err(reason),
             Err(AuthError::KeysUnavailable { .. }) => panic!("{name}: the keys are there"),
         };
-        if judged != *expected {
-            wrong.push(format!("{name}: {judged:?} instead of {expected:?}"));
+        if result != *expected {
+            wrong.push(format!("{name}: {result:?} instead of {expected:?}"));
         }
     }
 
@@ -120,8 +120,8 @@ fn refused(name: &str, token: String, reason: Reason) -> Case {
 /// The longest token within 8 KiB, and the next longer one.
 fn length_around(signer: &Signer) -> (String, String) {
     let of = |length: usize| signer.claim("more", "x".repeat(length));
-    // Found by halves: a thousand RSA signatures would take longer than the leeway
-    // of the tokens that were made before.
+    // A binary search: a thousand RSA signatures would take longer than the leeway of the
+    // tokens that were signed before.
     let (mut fits, mut exceeds) = (5000, 6200);
     while exceeds - fits > 1 {
         let middle = usize::midpoint(fits, exceeds);

@@ -1,5 +1,5 @@
-//! How configuration maps onto the verifier: which source judges what, and which
-//! claims it asks for.
+//! How the configuration becomes a verifier: which source verifies which tokens, and which
+//! claims are required.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn an_issuer_derived_from_better_auths_address_binds_the_key_set_alone() {
     })
     .unwrap();
     let bare = json!({"sub": "ana", "exp": now() + 900});
-    // As Better Auth signs it by default: no typ, the user's fields as claims.
+    // Better Auth's default token: no typ, the user's fields as claims.
     let default = json!({
         "iat": now(), "name": "Ana", "email": "ana@example.test", "emailVerified": false,
         "image": null, "createdAt": "2026-11-01T00:00:00.000Z", "id": "not the subject",
@@ -91,7 +91,7 @@ async fn an_issuer_derived_from_better_auths_address_binds_the_key_set_alone() {
 }
 
 #[tokio::test]
-async fn without_a_policy_any_issuer_and_audience_will_do() {
+async fn without_a_policy_any_issuer_and_audience_is_accepted() {
     let verifier = Verifier::new(secret_alone()).unwrap();
     let signer = Signer::secret();
     for token in [
@@ -130,7 +130,7 @@ async fn the_secret_is_its_raw_bytes() {
 }
 
 #[tokio::test]
-async fn a_token_of_our_own_is_accepted() {
+async fn a_token_signed_by_the_service_is_accepted() {
     let secret = SecretString::from(SECRET);
     let policy = ClaimPolicy {
         issuers: vec!["https://a.test".into(), "https://b.test".into()],
@@ -154,7 +154,7 @@ async fn a_token_of_our_own_is_accepted() {
 }
 
 #[test]
-fn a_token_that_would_be_refused_is_not_signed() {
+fn a_token_that_would_be_rejected_is_not_signed() {
     let secret = SecretString::from(SECRET);
     for (secret, subject, lifetime, error) in [
         (&SecretString::from(""), "ana", HOUR, SignError::EmptySecret),
@@ -174,7 +174,7 @@ fn a_token_that_would_be_refused_is_not_signed() {
 }
 
 #[test]
-fn a_configuration_that_cannot_verify_is_refused() {
+fn a_configuration_that_cannot_verify_is_rejected() {
     let at = |url: &str| TokenSources {
         key_set_urls: vec![Url::parse(url).unwrap()],
         ..TokenSources::default()

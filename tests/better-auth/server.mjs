@@ -1,16 +1,15 @@
-// A real Better Auth server for the tests of the service: e-mail and password,
-// the JWT plugin at its default settings, everything in memory.
+// A real Better Auth server for the tests of the service: e-mail and password, the JWT
+// plugin with its default settings, all data in memory.
 //
-// Prints one line of JSON when it listens: {"baseUrl", "secret"}. Beside Better
-// Auth's own routes it has two for the tests:
+// Prints one line of JSON when it listens: {"baseUrl", "secret"}. It adds two routes to
+// those of Better Auth:
 //
 //   POST /test/sign-up      a new user through the real routes: {userId, token,
 //                           sessionDataCookie, emailVerificationToken}
-//   POST /test/rotate-keys  forgets every key: the next token mints a new one
+//   POST /test/rotate-keys  deletes every key: the next token creates a new one
 //
-// SIGN=hs256 makes the JWT plugin sign with the raw secret, as an application
-// does that gives it a `sign` of its own. SESSION_COOKIE says how the session_data
-// cookie is kept:
+// SIGN=hs256 makes the JWT plugin sign with the raw secret, as an application with a
+// custom `sign` does. SESSION_COOKIE sets the format of the session_data cookie:
 //
 //   jwt      (default) a token signed with the raw secret
 //   jwks     a token signed with the JWT plugin's key, and with the right `sub` and
@@ -18,8 +17,7 @@
 //   jwe      an encrypted token
 //   compact  no token (Better Auth's own default)
 //
-// It ends when standard input closes, so that a test that is killed leaves nothing
-// behind.
+// It ends when standard input closes, so that a killed test leaves no process.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
@@ -53,7 +51,7 @@ const signHs256 = async (payload) => {
   const signed = `${base64url({ alg: "HS256" })}.${base64url(payload)}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 };
-// The plugin takes a `sign` only along with the address where the keys would be.
+// The plugin accepts `sign` only together with the URL of a key set.
 const signs = { jwks: { remoteUrl: `${baseUrl}/none`, keyPairConfig: { alg: "EdDSA" } }, jwt: { sign: signHs256 } };
 const defaults = sessionCookie === "jwks" ? { sessionCookieCache: true } : undefined;
 const jwtOptions = sign === "hs256" ? signs : defaults;
@@ -75,21 +73,21 @@ const auth = betterAuth({
   session: { cookieCache: { enabled: true, strategy: sessionCookie === "jwks" ? "jwt" : sessionCookie } },
   plugins: [jwt(jwtOptions)],
 });
-// Of the first requests each can mint a key; one that comes before them leaves one key.
+// Concurrent first requests could each create a key. One earlier request creates it.
 if (sign === "jwks") await auth.api.getJwks();
 
 let users = 0;
 const signUp = async () => {
   users += 1;
-  const answer = await fetch(`${baseUrl}/api/auth/sign-up/email`, {
+  const response = await fetch(`${baseUrl}/api/auth/sign-up/email`, {
     method: "POST",
     headers: { "content-type": "application/json", origin: baseUrl },
     body: JSON.stringify({ name: "Ana", email: `ana${users}@example.com`, password: "open sesame" }),
   });
-  if (!answer.ok) throw new Error(`sign-up: ${answer.status} ${await answer.text()}`);
-  const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(";")[0]);
+  if (!response.ok) throw new Error(`sign-up: ${response.status} ${await response.text()}`);
+  const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]);
   const cookie = cookies.join("; ");
-  const { user } = await answer.json();
+  const { user } = await response.json();
   const issued = await fetch(`${baseUrl}/api/auth/token`, { headers: { cookie } });
   if (!issued.ok) throw new Error(`token: ${issued.status} ${await issued.text()}`);
   const { token } = await issued.json();

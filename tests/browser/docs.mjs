@@ -1,11 +1,11 @@
 // /docs in a real browser: Swagger UI shows the six operations, an authorization
-// survives a reload, "Try it out" works, and nothing is asked of another host.
+// survives a reload, "Try it out" works, and no request goes to another host.
 //
 // BASE_URL: the service; TOKEN: a token it accepts; OUTPUT: a folder for the
 // screenshots; CHROMIUM: the browser, if it is not the one of the system.
 //
-// The first check that fails ends the run: its sentence on standard error, exit
-// code 1, and a screenshot of that moment in docs-failed.png.
+// The first failing check ends the run with its message on standard error, exit code 1,
+// and a screenshot in docs-failed.png.
 
 import assert from "node:assert/strict";
 import { accessSync, constants, mkdirSync } from "node:fs";
@@ -40,7 +40,7 @@ if (!executablePath) {
   process.exit(2);
 }
 
-// What no one may see, wherever it happens.
+// Errors that must not occur at any point.
 const complaints = [];
 const nothingToComplainOf = (step) =>
   assert.deepEqual(complaints, [], `${step}: the browser complains:\n  ${complaints.join("\n  ")}`);
@@ -52,8 +52,8 @@ let page;
 try {
   browser = await chromium.launch({
     executablePath,
-    // Without a sandbox, because tests may run as root; the rest keeps the browser
-    // from calling home.
+    // Without a sandbox, because tests may run as root. The other options prevent
+    // requests of the browser itself.
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -77,7 +77,7 @@ try {
   });
   page.on("requestfailed", (request) => {
     const reason = request.failure()?.errorText;
-    // A reload breaks off what is still on its way.
+    // A reload aborts pending requests.
     if (reason !== "net::ERR_ABORTED") complaints.push(`failed: ${request.url()} ${reason}`);
   });
   await page.exposeFunction("reportPolicyViolation", (text) => complaints.push(`policy: ${text}`));
@@ -87,9 +87,9 @@ try {
     );
   });
 
-  const answer = await page.goto(`${origin}/docs`);
-  assert.equal(answer.status(), 200, "/docs answers 200");
-  const policy = answer.headers()["content-security-policy"];
+  const response = await page.goto(`${origin}/docs`);
+  assert.equal(response.status(), 200, "/docs returns 200");
+  const policy = response.headers()["content-security-policy"];
   assert.ok(policy, "/docs carries a Content-Security-Policy");
   const directives = policy.split(";").map((directive) => directive.trim());
   const scripts = directives.find((directive) => directive.startsWith("script-src "));
@@ -113,8 +113,8 @@ try {
   await seen(page.locator(".auth-wrapper button.authorize.locked"), "the authorization, after a reload");
   nothingToComplainOf("authorize and reload");
 
-  // Runs an operation from the page, as it stands there, and gives what the service
-  // answered; the page must show the same status.
+  // Runs an operation on the page and returns the service's response. The page must
+  // show the same status.
   const tryOut = async (id, status, path) => {
     const block = operation(id);
     await block.locator(".opblock-summary-control").click();
@@ -125,11 +125,11 @@ try {
     const answered = page.waitForResponse((response) => new URL(response.url()).pathname === path);
     await execute.click();
     const response = await answered;
-    assert.equal(response.status(), status, `${id} answers ${status}: ${await response.text()}`);
+    assert.equal(response.status(), status, `${id} returns ${status}: ${await response.text()}`);
     assert.equal(new URL(response.url()).origin, origin, `${id} is asked of the page's own origin`);
     assert.equal(await response.request().headerValue("authorization"), `Bearer ${TOKEN}`, `${id} sends the token`);
     const shown = block.locator(".live-responses-table tbody .response-col_status").first();
-    await seen(shown, `the answer to ${id}`);
+    await seen(shown, `the response to ${id}`);
     assert.match(await shown.innerText(), new RegExp(`^${status}`), `the page shows the status of ${id}`);
     nothingToComplainOf(id);
     return { block, body: await response.json() };

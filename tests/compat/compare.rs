@@ -1,12 +1,10 @@
-//! Two `OpenAPI` 3.0 documents, compared by what a client of the old one may rely
-//! on with a server of the new one.
+//! Comparison of two `OpenAPI` 3.0 documents: can a client of the old one rely on a server
+//! of the new one?
 //!
-//! What requests accept may only grow; what responses may contain may only
-//! shrink. So an additional status is a break (a client that handles every
-//! documented one meets another), and one status less is none. Beyond direction:
-//! a documented field that goes is a break on both sides, since unknown fields are
-//! ignored and open objects may have any, so that nothing else would tell a client
-//! that what it sends is lost, or that what it shows is gone.
+//! Requests may accept more, and responses may contain less. So an additional status is a
+//! break, because a client that handles all documented ones meets another. A removed
+//! status is none. Removing a documented field is a break on both sides. Unknown fields
+//! are ignored, so a client would not notice that its input is lost or its output missing.
 
 use serde_json::Value;
 use tasks_api_test_support::json_schema::resolved;
@@ -17,24 +15,24 @@ use crate::{
     security::{Access, Security},
 };
 
-/// What a change asks of the version, the least first.
+/// The version step that a change requires, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Words alone: a patch.
+    /// Descriptions only: a patch version.
     Documentation,
-    /// More than before, and nothing less: a minor version.
+    /// Additions only: a minor version.
     Compatible,
     /// A client of the old document may fail: a major version.
     Breaking,
 }
 
-/// One difference.
+/// A difference between two documents.
 #[derive(Debug)]
 pub struct Change {
     pub class: Class,
     /// The operation and the part of it.
     pub place: String,
-    /// What happened, with both sides.
+    /// What changed, with both values.
     pub what: String,
 }
 
@@ -60,10 +58,11 @@ fn without_version(document: &Value) -> Value {
     document
 }
 
-/// What a change of a schema asks of the version, if anything, and why.
+/// The version step that a change of a schema requires, and why; `None` if there is no
+/// difference.
 type Verdict = (Option<Class>, String);
 
-/// Who sends what a schema describes.
+/// Which side sends the values of a schema.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Request,
@@ -73,7 +72,7 @@ enum Side {
 #[derive(Default)]
 struct Comparison {
     changes: Vec<Change>,
-    /// Pairs of schemas that were compared already.
+    /// Pairs of schemas that were already compared.
     known: Vec<(Side, Value, Value, Verdict)>,
 }
 
@@ -224,7 +223,7 @@ impl Comparison {
             match sides {
                 (Some(_), None) => self.report(Class::Breaking, &place, "is no longer answered"),
                 (None, Some(_)) => self.report(Class::Breaking, &place, "is answered as well"),
-                (Some(old), Some(new)) => self.answers(&place, &old["schema"], &new["schema"]),
+                (Some(old), Some(new)) => self.responses(&place, &old["schema"], &new["schema"]),
                 (None, None) => {}
             }
         }
@@ -244,21 +243,21 @@ impl Comparison {
                             "might be missing, is always there",
                         );
                     }
-                    self.answers(&place, &old["schema"], &new["schema"]);
+                    self.responses(&place, &old["schema"], &new["schema"]);
                 }
                 (None, None) => {}
             }
         }
     }
 
-    /// The schema of what a client sends.
+    /// Compares schemas of values that clients send.
     fn accepts(&mut self, place: &str, old: &Value, new: &Value) {
         let (class, what) = self.verdict(Side::Request, old, new);
         self.report_verdict(class, place, what);
     }
 
-    /// The schema of what a client receives.
-    fn answers(&mut self, place: &str, old: &Value, new: &Value) {
+    /// Compares schemas of values that clients receive.
+    fn responses(&mut self, place: &str, old: &Value, new: &Value) {
         let (class, what) = self.verdict(Side::Response, old, new);
         self.report_verdict(class, place, what);
     }
@@ -269,8 +268,8 @@ impl Comparison {
         }
     }
 
-    /// What a change of a schema means. The same few schemas stand in many places,
-    /// and the comparison is the slow part: each pair is compared once.
+    /// Compares two schemas. Each pair is compared once: the comparison is slow, and few
+    /// schemas are used in many places.
     fn verdict(&mut self, side: Side, old: &Value, new: &Value) -> Verdict {
         if old == new {
             return (None, String::new());
@@ -289,14 +288,14 @@ impl Comparison {
             Ok(()) => {
                 let what = match side {
                     Side::Request => "takes more than before",
-                    Side::Response => "answers less, or says more of it",
+                    Side::Response => "returns less, or describes it in more detail",
                 };
                 (Some(Class::Compatible), what.to_owned())
             }
             Err(why) => {
                 let what = match side {
                     Side::Request => "no longer takes all it took",
-                    Side::Response => "may answer what it did not",
+                    Side::Response => "may return what it did not before",
                 };
                 let what = format!("{what}; {why}{}", differences(old, new));
                 (Some(Class::Breaking), what)

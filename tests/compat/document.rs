@@ -1,4 +1,4 @@
-//! The parts of an `OpenAPI` document in the form in which they are compared.
+//! Parts of an `OpenAPI` document in a normalised form for the comparison.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 
 use crate::security::Security;
 
-/// The methods that an item of `paths` can have; its other keys are none.
+/// The methods of a path item. Its other keys are no operations.
 const METHODS: [&str; 8] = [
     "delete", "get", "head", "options", "patch", "post", "put", "trace",
 ];
 
-/// The operations of a path by method, each with what it takes over from the path
-/// and from the document: parameters (by place and name), servers, security.
+/// The operations of a path by method. Each has the parameters, servers and security that
+/// it inherits from the path and the document.
 pub fn operations(item: &Value, document: &Value) -> Value {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let named = |parameter: &Value| {
@@ -38,13 +38,13 @@ pub fn operations(item: &Value, document: &Value) -> Value {
     methods.collect()
 }
 
-/// The addresses of a list of servers.
+/// The URLs of a list of servers.
 pub fn urls(servers: &Value) -> Value {
     let servers = servers.as_array().into_iter().flatten();
     servers.map(|server| server["url"].clone()).collect()
 }
 
-/// How a parameter's value is written as text, with the defaults spelled out.
+/// How a parameter is serialised, with the defaults filled in.
 pub fn form(parameter: &Value) -> Value {
     let usual = match parameter["in"].as_str() {
         Some("query" | "cookie") => "form",
@@ -56,7 +56,7 @@ pub fn form(parameter: &Value) -> Value {
     json!({"style": style, "explode": explode, "allowReserved": reserved, "content": parameter["content"]})
 }
 
-/// By name in lower case: a header's name has none of its own (RFC 9110, 5.1).
+/// Keys in lower case: header names are case-insensitive (RFC 9110, section 5.1).
 pub fn lower_case(headers: &Value) -> Value {
     let headers = headers.as_object().into_iter().flatten();
     headers
@@ -64,7 +64,7 @@ pub fn lower_case(headers: &Value) -> Value {
         .collect()
 }
 
-/// The entries of two objects by key, either side possibly missing.
+/// The entries of two objects by key. Either side may be missing.
 pub fn pairs<'a>(
     old: &'a Value,
     new: &'a Value,
@@ -79,13 +79,13 @@ pub fn pairs<'a>(
         .collect()
 }
 
-/// Where two schemas differ, a line each, with both sides.
+/// The differences of two schemas, one line each, with both values.
 pub fn differences(old: &Value, new: &Value) -> String {
     fn walk(place: &str, old: &Value, new: &Value, lines: &mut String) {
         if old.is_object() && new.is_object() {
             for (key, (old, new)) in pairs(old, new) {
                 let nothing = Value::Null;
-                // What is only a consequence, or differs always.
+                // Derived values, and values that always differ.
                 if matches!(key, "example" | "version") {
                     continue;
                 }

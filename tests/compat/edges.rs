@@ -1,5 +1,5 @@
-//! Mutations at the edges of the rules, where a comparison by direction alone
-//! misses a break or cries wolf: each says why it has its class.
+//! Edge cases of the rules, where a simple comparison would miss a break or report a false
+//! one. Each case says why it has its class.
 
 mod fields;
 mod places;
@@ -12,7 +12,7 @@ use crate::{
     mutations::{Edit, apply},
 };
 
-/// What was done, its class, why it has that class, and the edits.
+/// A description, the class, the reason for the class, and the edits.
 type Case = (&'static str, Class, &'static str, Vec<Edit>);
 
 const TITLE: &str = "/components/schemas/CreateTask/properties/title";
@@ -23,7 +23,7 @@ fn below(parent: &str, child: &str) -> &'static str {
 }
 
 #[test]
-fn each_mutation_at_an_edge_is_given_its_class() {
+fn each_edge_case_is_classified() {
     let cases: Vec<_> = [fields::cases(), values::cases(), places::cases()]
         .into_iter()
         .flatten()

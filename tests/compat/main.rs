@@ -1,10 +1,10 @@
-//! The contract is a promise: what a change of the document does to those who
-//! rely on an earlier one, and which version it therefore wants.
+//! The break gate: how a change of the document affects clients of released versions, and
+//! which version number it requires.
 
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test fails where its setting does"
+    reason = "a test stops where its set-up fails"
 )]
 
 mod compare;

@@ -1,5 +1,5 @@
-//! The comparison itself, tried on mutations of the real document: each is
-//! labelled with the class that it must be given.
+//! Tests of the comparison with mutations of the real document. Each has the class that
+//! the comparison must assign.
 
 use serde_json::{Value, json};
 use tasks_api::api::spec::DOCUMENT;
@@ -10,17 +10,17 @@ use Class::{Breaking, Compatible, Documentation};
 
 /// One edit of a document.
 pub enum Edit {
-    /// Puts a value at a JSON pointer (RFC 6901).
+    /// Sets the value at a JSON pointer (RFC 6901).
     Set(&'static str, Value),
-    /// Takes away what is at a JSON pointer.
+    /// Removes the value at a JSON pointer.
     Remove(&'static str),
-    /// Adds a value to the array at a JSON pointer.
+    /// Appends a value to the array at a JSON pointer.
     Push(&'static str, Value),
 }
 
 use Edit::{Push, Remove, Set};
 
-/// Carries out an edit.
+/// Applies an edit.
 pub fn apply(document: &mut Value, edit: Edit) {
     let split = |pointer: &'static str| pointer.rsplit_once('/').expect("a place in something");
     match edit {
@@ -82,7 +82,7 @@ fn table() -> Vec<(&'static str, Class, Edit)> {
         ("an id from 10 on", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/minimum", json!(10))),
         ("an id that is text", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/type", json!("string"))),
         ("an id of 32 bits", Breaking, Set("/paths/~1api~1tasks~1{id}/get/parameters/0/schema/format", json!("int32"))),
-        // What requests may be
+        // Requests
         ("a shorter title", Breaking, Set("/components/schemas/CreateTask/properties/title/maxLength", json!(100))),
         ("a longer title", Compatible, Set("/components/schemas/CreateTask/properties/title/maxLength", json!(300))),
         ("a title of at least two", Breaking, Set("/components/schemas/CreateTask/properties/title/minLength", json!(2))),
@@ -102,7 +102,7 @@ fn table() -> Vec<(&'static str, Class, Edit)> {
         ("a required body more", Breaking, Set("/paths/~1api~1tasks~1{id}/delete/requestBody", json!({"required": true, "content": {}}))),
         ("a media type more to send", Compatible, Set("/paths/~1api~1tasks/post/requestBody/content/text~1plain", json!({"schema": {"type": "string"}}))),
         ("a media type less to send", Breaking, Remove("/paths/~1api~1tasks/post/requestBody/content/application~1json")),
-        // What responses may be
+        // Responses
         ("a status more", Breaking, Set("/paths/~1api~1tasks~1{id}/get/responses/410", response.clone())),
         ("a status less", Compatible, Remove("/paths/~1api~1tasks~1{id}/get/responses/404")),
         ("another success", Breaking, Set("/paths/~1api~1tasks~1{id}/delete/responses/204", response)),
@@ -127,7 +127,7 @@ fn table() -> Vec<(&'static str, Class, Edit)> {
         ("no security", Compatible, Set("/paths/~1api~1tasks/get/security", json!([]))),
         ("another scheme", Breaking, Set("/components/securitySchemes/bearerAuth/scheme", json!("basic"))),
         ("a key in place of a token", Breaking, Set("/components/securitySchemes/bearerAuth", json!({"type": "apiKey", "in": "header", "name": "X-Key"}))),
-        // Words
+        // Descriptions
         ("another description", Documentation, Set("/paths/~1api~1tasks/get/description", json!("Lists."))),
         ("another summary", Documentation, Set("/paths/~1api~1tasks/get/summary", json!("Tasks"))),
         ("another example", Documentation, Set("/components/schemas/Task/example/title", json!("Buy bread"))),
@@ -140,7 +140,7 @@ fn table() -> Vec<(&'static str, Class, Edit)> {
 }
 
 #[test]
-fn each_mutation_is_given_its_class() {
+fn each_mutation_is_classified() {
     let mut wrong = Vec::new();
 
     let table = table();
@@ -167,7 +167,7 @@ fn each_mutation_is_given_its_class() {
 }
 
 #[test]
-fn a_document_is_no_change_of_itself() {
+fn a_document_does_not_differ_from_itself() {
     assert!(compare(&DOCUMENT, &DOCUMENT).is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! The document against every released one.
+//! The current document against every released one.
 
 use std::{fs, path::PathBuf};
 
@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/released"))
 }
 
-/// Every released document, the oldest first.
+/// All released documents, oldest first.
 fn released() -> Vec<(Version, Value)> {
     let names = fs::read_dir(folder())
         .unwrap()
@@ -43,7 +43,7 @@ fn released() -> Vec<(Version, Value)> {
     released
 }
 
-/// The changes, those of one shared schema (a problem's stands in 40 places) as one.
+/// The changes, one entry per shared schema: that of problems is used in 40 places.
 fn list(changes: &[Change], least: Class) -> String {
     let mut places: Vec<((Class, &str), Vec<&str>)> = Vec::new();
     for Change { class, place, what } in changes.iter().filter(|change| change.class >= least) {
@@ -63,7 +63,7 @@ fn list(changes: &[Change], least: Class) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The least version that may follow `last` with a change of this class.
+/// The lowest version that may follow `last` with a change of this class.
 fn least(last: Version, class: Option<Class>) -> Version {
     match class {
         None => last,
@@ -74,7 +74,7 @@ fn least(last: Version, class: Option<Class>) -> Version {
 }
 
 #[test]
-fn version_fits_the_change() {
+fn the_version_matches_the_change() {
     let released = released();
     let (last, old) = released.last().expect("a release");
 

@@ -1,8 +1,7 @@
-//! One schema of each side, compared by what it accepts.
+//! Comparison of two schemas by the values that they accept.
 //!
-//! The containment is decided by the `canonical` module of the `jsonschema`
-//! crate. What it cannot decide counts as breaking: a gate that lets doubt pass
-//! is none.
+//! The `canonical` module of the `jsonschema` crate decides containment. A case that it
+//! cannot decide counts as breaking.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +9,14 @@ use jsonschema::canonical::Containment;
 use serde_json::{Value, json};
 use tasks_api_test_support::json_schema::plain;
 
-/// Whether everything that `inner` describes is described by `outer`. `inner` is
-/// taken at its word: whoever sends such a value sends the documented fields and
-/// no others, so that a new optional field is no break.
+/// Whether `outer` accepts every value that `inner` describes. Senders are assumed to send
+/// the documented fields of `inner` only, so that a new optional field is no break.
 pub fn covers(outer: &Value, inner: &Value) -> Result<(), String> {
     promises(outer, inner)?;
     contains(&plain(outer, false), &plain(inner, true))
 }
 
-/// Whether both describe the same documented values.
+/// Whether both accept the same documented values.
 pub fn same(left: &Value, right: &Value) -> bool {
     let promised = promises(left, right).is_ok() && promises(right, left).is_ok();
     let (left, right) = (plain(left, true), plain(right, true));
@@ -31,8 +29,8 @@ fn contains(outer: &Value, inner: &Value) -> Result<(), String> {
     }
     let patterns = (facts(outer, &["pattern"]), facts(inner, &["pattern"]));
     let canonical = |schema: &Value| {
-        // A pattern that both have in the same place decides nothing, and costs
-        // the comparison its answer. Formats are judged by `promises`.
+        // A pattern that both have in the same place cannot differ, and would make the
+        // comparison undecidable. `promises` compares formats.
         let schema = without_shared(schema, "", &patterns);
         jsonschema::canonicalize(&schema).map_err(|error| format!("undecided: {error}"))
     };
@@ -47,8 +45,8 @@ fn contains(outer: &Value, inner: &Value) -> Result<(), String> {
 
 type Facts = BTreeMap<String, Value>;
 
-/// Whether alternatives stand here: what one of them refuses, another may take, so
-/// that a pattern both sides have does decide. Null as well as text is no such case.
+/// Whether the schema has alternatives. One may accept what another rejects, so that a
+/// pattern of both sides matters. An alternative of null does not count.
 fn chooses(key: &str, value: &Value) -> bool {
     let nullable = || value[1] == json!({"type": "null"});
     match key {
@@ -87,9 +85,8 @@ fn without_shared(schema: &Value, place: &str, patterns: &(Facts, Facts)) -> Val
     }
 }
 
-/// What JSON Schema takes for a remark, or for less than it is, and a client for a
-/// promise: `format`, and objects that are closed. Wherever both sides have a
-/// value, what `outer` promises of it must hold for `inner` too.
+/// Properties that JSON Schema treats as annotations, but clients rely on: `format`, and
+/// closed objects. What `outer` promises of a value that both have must hold for `inner`.
 fn promises(outer: &Value, inner: &Value) -> Result<(), String> {
     let (outer_format, inner_format) = (part(outer, "format"), part(inner, "format"));
     let within = match (outer_format.as_str(), inner_format.as_str()) {
@@ -114,9 +111,8 @@ fn promises(outer: &Value, inner: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the new schema still has each field of the old one and, where clients
-/// may leave something away, means the same by that. Neither is a question of
-/// what is accepted: see the head of `compare.rs`.
+/// Whether the new schema has every field of the old one, and the same defaults for
+/// omitted fields. Containment does not cover either: see the head of `compare.rs`.
 pub fn keeps(old: &Value, new: &Value, with_defaults: bool) -> Result<(), String> {
     let kept = fields(new);
     if let Some(name) = fields(old).keys().find(|name| !kept.contains_key(*name)) {
@@ -132,7 +128,7 @@ pub fn keeps(old: &Value, new: &Value, with_defaults: bool) -> Result<(), String
     Ok(())
 }
 
-/// What a schema says under `key`, itself or in what it is composed of.
+/// The value of `key` in a schema, or in the schemas it is composed of.
 fn part<'a>(schema: &'a Value, key: &str) -> &'a Value {
     let own = &schema[key];
     let mut composed = composed_of(schema).map(|schema| part(schema, key));
@@ -147,7 +143,7 @@ fn composed_of(schema: &Value) -> impl Iterator<Item = &Value> {
     lists.into_iter().flatten().flatten()
 }
 
-/// The fields of an object, its own and those of what it is composed of.
+/// The fields of an object, and of the schemas it is composed of.
 fn fields(schema: &Value) -> BTreeMap<&str, &Value> {
     let mut fields: BTreeMap<_, _> = composed_of(schema).flat_map(fields).collect();
     let own = schema["properties"].as_object().into_iter().flatten();
@@ -169,7 +165,7 @@ fn shared_parts<'a>(left: &'a Value, right: &'a Value) -> Vec<(&'a Value, &'a Va
     shared
 }
 
-/// The values of these keys, each by its place.
+/// The values of these keys, by their place in the schema.
 fn facts(schema: &Value, keys: &[&str]) -> Facts {
     let mut found = BTreeMap::new();
     collect(schema, "", keys, &mut found);

@@ -1,4 +1,4 @@
-//! What an operation asks of a caller, compared by who may still come in.
+//! Comparison of security requirements: which callers still have access.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,15 +7,15 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// What one way in needs: each scheme by what it is (its name is never sent), with
-/// the scopes.
+/// One alternative: its schemes with their scopes. A scheme is compared by its definition,
+/// because its name is never sent.
 type Way = BTreeMap<String, BTreeSet<String>>;
 
-/// The ways in; any one will do.
+/// The alternatives, one of which is enough.
 #[derive(PartialEq)]
 pub struct Security(Vec<Way>);
 
-/// What a change means to callers who had a way in.
+/// What a change means for callers that had access.
 pub enum Access {
     Same,
     AsksLess,
@@ -23,8 +23,8 @@ pub enum Access {
 }
 
 impl Security {
-    /// The `security` of an operation, or else of the document, each scheme's name
-    /// replaced by what it is.
+    /// The `security` of an operation, or else of the document. Each scheme's name is
+    /// replaced by its definition.
     pub fn resolved(operation: &Value, document: &Value) -> Value {
         let own = operation.get("security");
         let asked = own.unwrap_or(&document["security"]);
@@ -44,7 +44,7 @@ impl Security {
         ways.collect()
     }
 
-    /// Of an operation whose `security` is resolved.
+    /// From an operation with resolved `security`.
     pub fn of(operation: &Value) -> Self {
         let ways = operation["security"].as_array().into_iter().flatten();
         let ways = ways.map(|way| {
@@ -59,13 +59,13 @@ impl Security {
         });
         let mut ways: Vec<Way> = ways.collect();
         if ways.is_empty() {
-            // Nothing asked for: the way in that needs nothing.
+            // No requirement is one alternative without schemes.
             ways.push(Way::new());
         }
         Self(ways)
     }
 
-    /// Whether each way in of `old` is one still.
+    /// Whether every alternative of `old` still gives access.
     pub fn access_after(&self, old: &Self) -> Access {
         let admits = |new: &Way, old: &Way| {
             let mut needs = new.iter();

@@ -1,8 +1,7 @@
-"""What can be known of deploy/ and the Dockerfile without deploying them.
+"""Checks deploy/ and the Dockerfile without deploying them.
 
-`just deploy-check` runs it. A tool that judges a file says so here; what no tool
-knows, that the numbers of different files agree, is checked by hand. A tool that
-this machine lacks is skipped, and the line says so.
+`just deploy-check` runs it. Linters check single files, and code here checks that the
+numbers of different files agree. A missing tool is skipped, and the output says so.
 """
 
 import fnmatch
@@ -32,19 +31,19 @@ from files import (
 )
 
 TOOLS = Path(sys.executable).parent
-# Between the end of the drain and the kill, in seconds: the last writes, the
-# connections' farewell, and the last traces.
+# Seconds between the end of the drain and the kill: the last writes, closing the
+# connections, and flushing the traces.
 MARGIN = 5
-# The older Kubernetes that the manifest is for, and the newest that the tool knows.
+# The oldest supported Kubernetes, and the newest that the tool knows.
 KUBERNETES = ["1.30", "1.37"]
 
 
 class Skip(Exception):
-    """Why a check could not be made here."""
+    """The reason why a check cannot run here."""
 
 
 def tool(*command, **options):
-    """A tool's exit code, and what it said."""
+    """Runs a tool; returns its exit code and output."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
     said = (done.stdout + done.stderr).strip()
     return done.returncode, said
@@ -96,12 +95,12 @@ def compose_config(environment):
     if shutil.which("docker") and tool("docker", "compose", "version")[0] == 0:
         command, text = ["docker", "compose"], read("deploy/compose.yaml")
     elif shutil.which("docker-compose"):
-        # Version 1 does not know the project's name.
+        # Version 1 does not support the project's name.
         text = re.sub(r"^name:.*$", "", read("deploy/compose.yaml"), flags=re.MULTILINE)
         command = ["docker-compose"]
     else:
         raise Skip("neither docker compose nor docker-compose is installed")
-    # No .env of this folder takes part.
+    # No .env of this folder may take effect.
     with tempfile.TemporaryDirectory() as folder:
         command += ["--project-directory", folder, "-f", "-", "config"]
         return tool(*command, input=text, env={"PATH": os.environ["PATH"], **environment})
@@ -142,7 +141,7 @@ def the_manifest_follows_its_schema():
 
 
 def the_manifest_is_restricted():
-    """The Pod Security Standard of that name, by its list."""
+    """The Pod Security Standard "restricted"."""
     pod_context, (container,) = pod()["securityContext"], pod()["containers"]
     context = container["securityContext"]
     for says, rule in [
@@ -166,7 +165,7 @@ def the_unit_is_sound():
     if not shutil.which("systemd-analyze"):
         raise Skip("systemd-analyze is not installed")
     with tempfile.TemporaryDirectory() as folder:
-        # It wants the program to be there.
+        # systemd-analyze requires that the program exists.
         unit = Path(folder) / "tasks-api.service"
         text = read("deploy/tasks-api.service")
         unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
@@ -233,8 +232,8 @@ def the_image_runs_as_one_user():
         yield f"Dockerfile: {user}; kubernetes.yaml: {wanted}"
 
 
-def nobody_gives_up_before_the_service_does():
-    """A time-out outside that is shorter would hide the reason."""
+def outer_timeouts_are_longer_than_the_services():
+    """A shorter outer timeout would hide the reason of a failure."""
     (health,) = dockerfile("HEALTHCHECK")
     outside = int(re.search(r"--timeout=(\d+)s", health)[1])
     asks = constant("src/cli/health.rs", "TIMEOUT")
@@ -281,7 +280,7 @@ CHECKS = [
     the_ports_agree,
     there_are_descriptors_for_every_connection,
     the_image_runs_as_one_user,
-    nobody_gives_up_before_the_service_does,
+    outer_timeouts_are_longer_than_the_services,
     the_table_of_the_readme_is_true,
     citations.what_is_linked_is_there,
     citations.every_test_that_is_named_is_there,

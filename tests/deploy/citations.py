@@ -1,4 +1,4 @@
-"""The files and tests that SECURITY.md and deploy/README.md call as witnesses."""
+"""The files and tests that SECURITY.md and deploy/README.md cite."""
 
 import re
 
@@ -8,7 +8,7 @@ DOCUMENTS = ["SECURITY.md", "deploy/README.md"]
 
 
 def anchors(text):
-    """What a heading is called in an address."""
+    """The anchors of the headings."""
     titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -28,10 +28,10 @@ def every_test_that_is_named_is_there():
     sources = [path for folder in ["src", "tests"] for path in (ROOT / folder).rglob("*.rs")]
     text = "".join(path.read_text() for path in sources)
     tests = set(re.findall(r"fn (\w+)\(", text))
-    # What the program itself says or reads: a setting of the database's, a value.
+    # Strings of the program: settings of the database, values.
     words = set(re.findall(r'"(\w+)"', text))
     for document in DOCUMENTS:
-        # A name of three words or more, and neither a metric nor a setting of others.
+        # A name of three parts or more that is neither a metric nor a foreign setting.
         for name in re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){2,})`", read(document)):
             if name not in tests | words and not name.startswith(("tasks_api_", "stop_grace_", "max_prepared_")):
                 yield f"{document}: there is no test {name}"

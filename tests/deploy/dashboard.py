@@ -1,4 +1,4 @@
-"""deploy/grafana.json: every query asks for what the service measures, and fits."""
+"""deploy/grafana.json: every query uses existing metrics and labels."""
 
 import json
 import re
@@ -7,8 +7,7 @@ import promql_parser
 
 from files import read
 
-# What the service measures, with the labels of each. `instance` and `job` are of
-# the one who scrapes.
+# The service's metrics with their labels. The scraper adds `instance` and `job`.
 METRICS = {
     "tasks_api_requests_total": {"operation", "status"},
     "tasks_api_request_duration_seconds": {"operation", "le"},

@@ -1,4 +1,4 @@
-"""What the files of deploy/ and the Dockerfile say, for check.py."""
+"""Reads the files of deploy/ and the Dockerfile for check.py."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ def read(path):
 
 
 def constant(path, name):
-    """A number of the service's own, from its source: seconds, or a count."""
+    """A constant of the service's source: seconds, or a count."""
     pattern = rf"const {name}: \w+ = (?:Duration::from_secs\()?([\d_]+)"
     found = re.search(pattern, read(path))
     if not found:
@@ -22,12 +22,12 @@ def constant(path, name):
 
 
 def drain():
-    """How long requests in flight may take once the service stops."""
+    """The time limit for requests in flight when the service stops, in seconds."""
     return constant("src/server.rs", "SHUTDOWN_TIMEOUT")
 
 
 def connections():
-    """The most connections of clients at once."""
+    """The limit of concurrent client connections."""
     return constant("src/server.rs", "MAX_CONNECTIONS")
 
 

@@ -1,5 +1,5 @@
-//! Tokens of a real Better Auth server (`tests/better-auth`), JWT plugin at its
-//! default settings, and nothing set but `BETTER_AUTH_URL`.
+//! Tokens of a real Better Auth server (`tests/better-auth`) with the default settings of
+//! its JWT plugin. `BETTER_AUTH_URL` is the only variable.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// A Better Auth server that runs. It ends when this is dropped.
+/// A running Better Auth server. It ends when the value is dropped.
 struct BetterAuth {
     url: String,
     secret: String,
@@ -51,7 +51,7 @@ async fn status(service: &Service, token: &Value) -> StatusCode {
 }
 
 #[tokio::test]
-async fn its_tokens_are_accepted_with_nothing_but_better_auth_url() {
+async fn better_auth_url_alone_is_enough_to_accept_its_tokens() {
     let issuer = BetterAuth::start(&[]).await;
     let service = Service::start(&[("BETTER_AUTH_URL", &issuer.url)]).await;
 
@@ -77,7 +77,7 @@ async fn a_new_key_is_found_without_a_restart() {
 }
 
 #[tokio::test]
-async fn its_other_tokens_are_refused_even_by_the_shared_secret() {
+async fn other_better_auth_tokens_are_rejected_with_the_shared_secret() {
     let issuer = BetterAuth::start(&[]).await;
     let service = Service::start(&[
         ("BETTER_AUTH_URL", &issuer.url),
@@ -95,7 +95,7 @@ async fn its_other_tokens_are_refused_even_by_the_shared_secret() {
 }
 
 #[tokio::test]
-async fn tokens_that_it_signs_with_the_secret_are_accepted_by_the_secret() {
+async fn tokens_signed_with_the_secret_are_accepted() {
     let issuer = BetterAuth::start(&[("SIGN", "hs256")]).await;
     let service = Service::start(&[("BETTER_AUTH_SECRET", &issuer.secret)]).await;
 
@@ -105,10 +105,10 @@ async fn tokens_that_it_signs_with_the_secret_are_accepted_by_the_secret() {
 }
 
 #[tokio::test]
-async fn a_session_cookie_that_the_key_set_signs_is_no_access_token() {
+async fn a_session_cookie_signed_by_the_key_set_is_rejected() {
     let issuer = BetterAuth::start(&[("SESSION_COOKIE", "jwks")]).await;
     let key_set = format!("{}/api/auth/jwks", issuer.url);
-    // Without an audience to check, its type alone tells it from a token.
+    // Without an audience, only its type distinguishes it from an access token.
     let service = Service::start(&[("JWKS_URL", &key_set)]).await;
 
     let user = issuer.post("/test/sign-up").await;

@@ -1,5 +1,5 @@
-//! Conformance from outside: schemathesis plays the document against the real
-//! binary, on an empty database, with two users who must not see each other.
+//! Conformance of the real binary: schemathesis tests it against the document, on an empty
+//! database, with two users who must not see each other's tasks.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use tasks_api_test_support::{
 };
 use tokio::process::Command;
 
-/// What schemathesis said of a run that found nothing.
+/// Runs schemathesis; returns its output, and panics if it found a failure.
 async fn run(document: &str, arguments: &[&str]) -> String {
     let database = TestDatabase::create().await;
     let service = Service::start(&[
@@ -56,7 +56,7 @@ async fn write_configuration(folder: &Path) {
 }
 
 #[tokio::test]
-async fn the_document_is_kept_in_a_thousand_cases() {
+async fn a_thousand_random_requests_conform_to_the_document() {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/tasks.yaml");
 
     let text = run(document, &[]).await;

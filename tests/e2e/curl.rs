@@ -1,9 +1,9 @@
-//! The line that the banner prints, pasted into a shell.
+//! The `curl` line of the banner, run in a shell.
 
 use tasks_api_test_support::process::Service;
 
 #[tokio::test]
-async fn the_printed_curl_line_answers_an_empty_list() {
+async fn the_printed_curl_line_returns_an_empty_list() {
     let service = Service::start(&[]).await;
     let line = service
         .banner

@@ -1,10 +1,10 @@
-//! What needs curl, Node, Python or a browser, against the real binary. Not part of a plain
-//! `cargo test`, which needs nothing but Rust: `just e2e` runs it.
+//! Tests of the real binary that need curl, Node, Python or a browser. Not part of `cargo
+//! test`, which needs nothing but Rust: `just e2e` runs them.
 
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test fails where its setting does"
+    reason = "a test stops where its set-up fails"
 )]
 
 mod better_auth;

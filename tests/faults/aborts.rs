@@ -1,5 +1,5 @@
-//! Clients that go away half-way: nobody else pays more for them than for clients
-//! that stay. `ABORTS` of them: 1,000 unless said otherwise.
+//! Aborted requests cost other clients no more than completed ones. `ABORTS` sets their
+//! number (1,000 by default).
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use tokio::{
 
 const HONEST: usize = 16;
 
-/// A client that creates a task and reads it, on and on.
+/// A client that creates and reads tasks until `over`.
 async fn work(client: TasksClient, name: usize, over: Arc<AtomicBool>, done: Arc<AtomicUsize>) {
     let mut made = 0;
     while !over.load(Relaxed) {
@@ -38,15 +38,15 @@ async fn work(client: TasksClient, name: usize, over: Arc<AtomicBool>, done: Arc
     }
 }
 
-/// Whether a visitor waits for its answer.
+/// Whether a visitor waits for its response.
 #[derive(Clone, Copy)]
 enum Visitor {
     Stays,
-    /// It sends a request, all of it or a part, and is gone.
-    GoesAway,
+    /// It sends all or a part of a request and aborts the connection.
+    Aborts,
 }
 
-/// One request on a connection of its own.
+/// Sends one request on its own connection.
 async fn visit(visitor: Visitor, address: &str, token: &str, number: usize) {
     let body = "{\"title\": \"Gone\"}";
     let request = format!(
@@ -57,7 +57,7 @@ async fn visit(visitor: Visitor, address: &str, token: &str, number: usize) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = match visitor {
         Visitor::Stays => request.len(),
-        Visitor::GoesAway => [request.len(), request.len() - 5, request.len() / 2][number % 3],
+        Visitor::Aborts => [request.len(), request.len() - 5, request.len() / 2][number % 3],
     };
     let sent = stream.write_all(&request.as_bytes()[..length]).await;
     sent.unwrap();
@@ -67,14 +67,14 @@ async fn visit(visitor: Visitor, address: &str, token: &str, number: usize) {
             stream.read_exact(&mut start).await.unwrap();
             assert_eq!(&start, b"HTTP/1.1 201");
         }
-        Visitor::GoesAway => {
+        Visitor::Aborts => {
             sleep(Duration::from_micros(number as u64 * 37 % 3000)).await;
             stream.set_zero_linger().unwrap();
         }
     }
 }
 
-/// `count` visitors, some 1,500 a second.
+/// `count` visitors, about 1,500 a second.
 async fn visits(visitor: Visitor, count: usize, address: &str, token: &str) {
     for batch in 0..count.div_ceil(50) {
         let all = (0..50).map(|n| visit(visitor, address, token, batch * 50 + n));
@@ -83,16 +83,16 @@ async fn visits(visitor: Visitor, count: usize, address: &str, token: &str) {
     }
 }
 
-/// How many answers come in a second, while something goes on.
+/// The responses per second while `meanwhile` runs.
 async fn rate(done: &AtomicUsize, meanwhile: impl Future<Output = ()>) -> f64 {
     let (before, began) = (done.load(Relaxed), Instant::now());
     meanwhile.await;
-    let answers = u32::try_from(done.load(Relaxed) - before).unwrap();
-    f64::from(answers) / began.elapsed().as_secs_f64()
+    let responses = u32::try_from(done.load(Relaxed) - before).unwrap();
+    f64::from(responses) / began.elapsed().as_secs_f64()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_go_away_cost_the_others_nothing() {
+async fn aborted_requests_cost_other_clients_nothing() {
     let aborts: usize = std::env::var("ABORTS").map_or(1000, |n| n.parse().unwrap());
     let database = TestDatabase::create().await;
     let service = Service::start(&[
@@ -115,21 +115,21 @@ async fn clients_that_go_away_cost_the_others_nothing() {
     sleep(Duration::from_millis(500)).await;
     let usual = rate(&done, sleep(Duration::from_secs(2))).await;
     let address = service.url.strip_prefix("http://").unwrap();
-    // They take a part of this machine however they behave.
+    // The baseline: visitors take CPU time even if they stay.
     let stay = visits(Visitor::Stays, aborts, address, &bob);
     let among_stayers = rate(&done, stay).await;
-    let go = visits(Visitor::GoesAway, aborts, address, &bob);
+    let go = visits(Visitor::Aborts, aborts, address, &bob);
     let among_goers = rate(&done, go).await;
     over.store(true, Relaxed);
     for one in honest {
-        one.await.expect("right answers alone");
+        one.await.expect("no wrong response");
     }
 
     println!(
-        "{usual:.0} answers a second, {among_stayers:.0} among {aborts} visitors that stay, \
-         {among_goers:.0} among as many that go away"
+        "{usual:.0} responses a second, {among_stayers:.0} among {aborts} visitors that stay, \
+         {among_goers:.0} among as many that abort"
     );
-    // A long run is worth a closer look than a short one.
+    // A long run allows a tighter bound than a short one.
     let least = if aborts < 10_000 { 0.5 } else { 0.8 };
     assert!(
         among_goers > least * among_stayers,

@@ -1,5 +1,5 @@
-//! What needs a quiet machine or minutes of time: ratios of times and rates, and timeouts
-//! at full length. Not part of `cargo test`, where other tests run beside them: `just
+//! Tests that need a quiet machine or minutes of time: ratios of times and rates, and
+//! timeouts at full length. Not part of `cargo test`, which runs tests in parallel: `just
 //! faults` runs them one at a time.
 
 #![allow(

@@ -8,17 +8,17 @@ use tasks_api_test_support::{
     process::{Service, token},
 };
 
-/// How many requests of each kind.
+/// The number of requests of each kind.
 const ROUNDS: usize = 1000;
 
-/// The quarter, half and three quarters of the sorted times, in microseconds.
+/// The quartiles of the times in microseconds.
 fn quartiles(mut times: Vec<f64>) -> [f64; 3] {
     times.sort_by(f64::total_cmp);
     [1, 2, 3].map(|quarter| times[times.len() * quarter / 4])
 }
 
 #[tokio::test]
-async fn a_foreign_task_takes_as_long_as_none() {
+async fn another_users_task_takes_as_long_as_a_missing_one() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
@@ -33,9 +33,9 @@ async fn a_foreign_task_takes_as_long_as_none() {
         let which = round % 2;
         let get = ana.request(Method::GET, &format!("/{}", ids[which]));
         let began = Instant::now();
-        let answer = get.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-        let text = answer.text().await.unwrap();
+        let response = get.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        let text = response.text().await.unwrap();
         times[which].push(began.elapsed().as_secs_f64() * 1e6);
         let like = text.replace(&ids[which].to_string(), "{id}");
         assert!(like.contains("No task has the id {id}."), "{text}");
@@ -46,6 +46,6 @@ async fn a_foreign_task_takes_as_long_as_none() {
     println!("foreign {foreign:.0?} µs, none {none:.0?} µs");
     assert!(
         difference < noise,
-        "{foreign:?} and {none:?} can be told apart"
+        "{foreign:?} and {none:?} can be distinguished"
     );
 }

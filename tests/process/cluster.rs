@@ -1,8 +1,8 @@
-//! A `PostgreSQL` cluster of a test's own, which may be stopped, killed and frozen.
+//! A separate `PostgreSQL` cluster, which a test may stop, kill and freeze.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "asks the server about itself, which is no business of the store's"
+    reason = "queries the server's own tables, not the store's"
 )]
 
 use std::{
@@ -14,18 +14,18 @@ use std::{
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
 
-/// The settings: what was answered is on the disk, and few connections.
+/// Settings: durable commits, and few connections.
 const SETTINGS: &str = "fsync=on\nlisten_addresses='127.0.0.1'\nmax_connections=30\n\
                         superuser_reserved_connections=3\nunix_socket_directories=''\n";
 
-/// The cluster. It is gone when this is dropped.
+/// A running cluster. It is killed and deleted when the value is dropped.
 pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
 }
 
-/// The folder of `initdb`, which Debian keeps off the path.
+/// The folder of `initdb`, which is not on Debian's path.
 fn programs() -> PathBuf {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let debian = debian.map(|version| version.unwrap().path().join("bin"));
@@ -41,7 +41,7 @@ fn is_root() -> bool {
 }
 
 impl Cluster {
-    /// A cluster with a role `tasks` that is no superuser, and its database.
+    /// Creates and starts a cluster with a database `tasks` of an ordinary role `tasks`.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -52,7 +52,7 @@ impl Cluster {
         };
         drop(port);
         if is_root() {
-            // It refuses to run as root.
+            // PostgreSQL refuses to run as root.
             let folder = cluster.folder.path().to_str().unwrap();
             let owned = Command::new("chown").args(["postgres", folder]).status();
             assert!(owned.unwrap().success());
@@ -84,12 +84,12 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
-    /// Where the service finds it.
+    /// The service's `DATABASE_URL`.
     pub fn url(&self) -> String {
         format!("postgres://tasks@127.0.0.1:{}/tasks", self.port)
     }
 
-    /// Runs a program of the server's on the cluster, to its end.
+    /// Runs one of the server's programs on the cluster to its end.
     fn program(&self, name: &str, options: &[&str]) {
         let program = self.programs.join(name);
         let mut command = if is_root() {
@@ -119,12 +119,12 @@ impl Cluster {
         self.program("pg_ctl", &["start", "-w", "-l", log.to_str().unwrap()]);
     }
 
-    /// Stops it: `fast` as an administrator does, `immediate` as a power cut does.
+    /// Stops it: `fast` like an administrator, `immediate` like a power cut.
     pub fn down(&self, mode: &str) {
         self.program("pg_ctl", &["stop", "-w", "-m", mode]);
     }
 
-    /// Has it read its settings again, with this one more.
+    /// Changes a setting and reloads the configuration.
     pub async fn set(&self, setting: &str) {
         let admin = self.admin().await;
         let statement = format!("ALTER SYSTEM SET {setting}");
@@ -143,7 +143,7 @@ impl Cluster {
         }
     }
 
-    /// Kills one of the processes that serve a connection of the service's.
+    /// Kills the server process of one of the service's connections.
     pub async fn crash_a_process(&self) {
         let admin = self.admin().await;
         let row = admin.query_one_raw(sea_orm::Statement::from_string(
@@ -165,7 +165,7 @@ impl Cluster {
         (server, children.lines().map(str::to_owned).collect())
     }
 
-    /// A connection of a superuser, who has some connections to himself.
+    /// A connection as superuser, for whom some connections are reserved.
     pub async fn admin(&self) -> DatabaseConnection {
         self.connect("admin", "tasks").await.unwrap_or(
             self.connect("admin", "postgres")
@@ -181,16 +181,16 @@ impl Cluster {
     ) -> Result<DatabaseConnection, sea_orm::DbErr> {
         let url = format!("postgres://{role}@127.0.0.1:{}/{database}", self.port);
         let mut options = ConnectOptions::new(url);
-        // A server that is full is asked again and again until this is over.
-        let patience = std::time::Duration::from_millis(300);
+        // On a full server, the pool retries until this timeout.
+        let acquire = std::time::Duration::from_millis(300);
         options
             .max_connections(1)
-            .acquire_timeout(patience)
+            .acquire_timeout(acquire)
             .sqlx_logging(false);
         Database::connect(options).await
     }
 
-    /// Ends the service's connections and takes all that there are.
+    /// Closes the service's connections and occupies all that the server allows.
     pub async fn crowd(&self) -> Vec<DatabaseConnection> {
         let admin = self.admin().await;
         let mut taken = Vec::new();
@@ -215,7 +215,7 @@ impl Cluster {
 
 fn signal(name: &str, process: &str) {
     let kill = format!("kill {name} {process}");
-    // A process may be gone by itself.
+    // The process may have ended already.
     let _ = Command::new("sh")
         .args(["-c", &kill])
         .stderr(Stdio::null())

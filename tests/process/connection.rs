@@ -1,4 +1,4 @@
-//! What a client's connection meets, on a real socket.
+//! Client connections on a real socket.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Reads one answer: its status line, and past its body.
-async fn answer(stream: &mut BufReader<TcpStream>) -> String {
+/// Reads one response to the end of its body; returns its status line.
+async fn response(stream: &mut BufReader<TcpStream>) -> String {
     let (mut status, mut length) = (String::new(), 0);
     stream.read_line(&mut status).await.unwrap();
     loop {
@@ -28,7 +28,7 @@ async fn answer(stream: &mut BufReader<TcpStream>) -> String {
 }
 
 #[tokio::test]
-async fn a_refused_request_whose_body_comes_late_gets_its_answer() {
+async fn a_rejected_request_with_a_late_body_gets_its_response() {
     let service = Service::start(&[]).await;
     let address = service.url.strip_prefix("http://").unwrap();
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
@@ -37,10 +37,10 @@ async fn a_refused_request_whose_body_comes_late_gets_its_answer() {
 
     for _ in 0..3 {
         stream.write_all(head.as_bytes()).await.unwrap();
-        // Long enough for the answer to be made before the body is there.
+        // The response is ready before the body arrives.
         sleep(Duration::from_millis(100)).await;
         stream.write_all(b"{\"title\": \"a\"}").await.unwrap();
-        let status = timeout(Duration::from_secs(10), answer(&mut stream)).await;
+        let status = timeout(Duration::from_secs(10), response(&mut stream)).await;
         assert_eq!(status.unwrap(), "HTTP/1.1 401 Unauthorized\r\n");
     }
 }

@@ -1,5 +1,5 @@
-//! More connections than the process may have files: it waits for some to go,
-//! and is itself again.
+//! More connections than the process has file descriptors: it waits until some are closed,
+//! and then serves again.
 
 #![cfg(target_os = "linux")]
 
@@ -9,8 +9,7 @@ use reqwest::StatusCode;
 use tasks_api_test_support::process::{SECRET, Service, token};
 use tokio::{net::TcpStream, time::sleep};
 
-/// The processor time that the process has had, in clock ticks: hundredths of a
-/// second everywhere.
+/// The CPU time of the process in clock ticks of 10 ms (proc(5)).
 fn ticks(service: &Service) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", service.child.id().unwrap()));
     let stat = stat.unwrap();
@@ -23,7 +22,7 @@ fn ticks(service: &Service) -> u64 {
 }
 
 #[tokio::test]
-async fn it_outlives_a_lack_of_file_descriptors() {
+async fn the_service_survives_a_lack_of_file_descriptors() {
     let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
     service.wait_until_ready().await;
     let ana = token("ana").await;
@@ -37,7 +36,7 @@ async fn it_outlives_a_lack_of_file_descriptors() {
     let address = service.url.strip_prefix("http://").unwrap();
     let mut crowd = Vec::new();
     for _ in 0..100 {
-        // The system completes them; those that it cannot hand over wait.
+        // The kernel completes the handshake. Those that are not accepted stay queued.
         crowd.push(TcpStream::connect(address).await.unwrap());
     }
     sleep(Duration::from_millis(500)).await;
@@ -47,7 +46,7 @@ async fn it_outlives_a_lack_of_file_descriptors() {
     drop(crowd);
 
     service.client(&ana).list("").await.expect(StatusCode::OK);
-    // A loop that spins has 200 of them.
+    // A busy loop would use 200.
     assert!(spent < 50, "{spent} hundredths of a second in two seconds");
     service.signal("-TERM");
     let (code, log) = service.end().await;

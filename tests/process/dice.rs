@@ -1,6 +1,6 @@
-//! Chance that a run can repeat.
+//! Reproducible random numbers.
 
-/// `SplitMix64`: repeatable, and no dependency.
+/// `SplitMix64`, seeded by its value.
 pub struct Dice(pub u64);
 
 impl Dice {

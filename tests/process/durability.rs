@@ -1,5 +1,4 @@
-//! What was acknowledged is there after kill -9, `KILLS` of them: 20 unless said
-//! otherwise.
+//! Acknowledged tasks survive kill -9. `KILLS` sets the number of kills (20 by default).
 
 use std::{
     collections::BTreeSet,

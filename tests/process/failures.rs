@@ -1,8 +1,6 @@
-//! Everything that can happen to a `PostgreSQL` server happens to one, under load:
-//! clients get their answer or 503, in time; what was acknowledged is there, once;
-//! what was refused is not. `FAULT_ROUNDS` times, once unless said otherwise; it
-//! needs the server's programs, and so a `TEST_DATABASE_URL` to say that they
-//! are there.
+//! Faults of a `PostgreSQL` server under load. Clients get their response or 503 in time.
+//! Acknowledged tasks are stored exactly once, rejected ones never. `FAULT_ROUNDS` sets
+//! how often each fault occurs (once by default).
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +23,12 @@ use tokio::time::sleep;
 use crate::cluster::Cluster;
 
 const CLIENTS: usize = 16;
-/// How long the server is away.
+/// How long the server is unavailable.
 const AWAY: Duration = Duration::from_secs(3);
-/// When good answers must be back, with room for a slow machine.
+/// When requests must succeed again at the latest, with room for a slow machine.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// What happens.
+/// A fault of the server.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Stop,
@@ -53,7 +51,7 @@ const FAULTS: [Fault; 7] = [
 ];
 
 impl Fault {
-    /// Lets it happen, and makes it good again.
+    /// Causes the fault and repairs it.
     async fn happen(self, cluster: &Cluster) {
         match self {
             Self::Stop | Self::PowerCut => {
@@ -71,7 +69,7 @@ impl Fault {
             Self::LockedTable => {
                 let admin = cluster.admin().await;
                 let lock = "BEGIN; LOCK TABLE tasks; SELECT pg_sleep(3); COMMIT";
-                // Who waits for it gives up sooner than who holds it.
+                // The service's timeout is shorter than the lock is held.
                 admin.execute_unprepared(lock).await.unwrap();
             }
             Self::ReadOnly => {
@@ -93,30 +91,30 @@ impl Fault {
     }
 }
 
-/// What a client was told of a creation.
+/// The outcome of a creation, as reported to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+enum Outcome {
     Created,
     NotDone,
     Unknown,
 }
 
-/// One client, which creates tasks with titles of its own, and reads.
+/// A client that creates tasks with unique titles, and reads.
 struct Writer {
     client: TasksClient,
     name: usize,
-    told: BTreeMap<String, Told>,
+    outcomes: BTreeMap<String, Outcome>,
     longest: Duration,
 }
 
 impl Writer {
     async fn work(&mut self, over: &AtomicBool) {
         while !over.load(Relaxed) {
-            let title = format!("{} {}", self.name, self.told.len());
+            let title = format!("{} {}", self.name, self.outcomes.len());
             let began = Instant::now();
-            let told = self.create(&title).await;
+            let outcome = self.create(&title).await;
             self.longest = self.longest.max(began.elapsed());
-            self.told.insert(title, told);
+            self.outcomes.insert(title, outcome);
 
             let began = Instant::now();
             let read = self.client.get(1).await;
@@ -128,15 +126,15 @@ impl Writer {
         }
     }
 
-    async fn create(&self, title: &str) -> Told {
+    async fn create(&self, title: &str) -> Outcome {
         let response = self.client.create(title).await;
         match response.status {
-            StatusCode::CREATED => Told::Created,
+            StatusCode::CREATED => Outcome::Created,
             StatusCode::SERVICE_UNAVAILABLE => {
                 assert!(response.headers.contains_key("retry-after"));
                 match response.body["type"].as_str().unwrap() {
-                    "/problems/service-unavailable" => Told::NotDone,
-                    "/problems/outcome-unknown" => Told::Unknown,
+                    "/problems/service-unavailable" => Outcome::NotDone,
+                    "/problems/outcome-unknown" => Outcome::Unknown,
                     other => panic!("{other}"),
                 }
             }
@@ -145,7 +143,7 @@ impl Writer {
     }
 }
 
-/// How long until a creation and a list go well.
+/// Waits until a creation and a list succeed; returns how long that took.
 async fn back(service: &Service, token: &str) -> Duration {
     let client = service.client(token);
     let began = Instant::now();
@@ -157,12 +155,12 @@ async fn back(service: &Service, token: &str) -> Duration {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("it does not come back");
+    panic!("requests do not succeed again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL's programs"]
-async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
+async fn no_server_fault_loses_or_duplicates_a_task() {
     let rounds: usize = std::env::var("FAULT_ROUNDS").map_or(1, |n| n.parse().unwrap());
     let cluster = Cluster::start().await;
     let metrics = free_port().to_string();
@@ -181,7 +179,7 @@ async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
         let mut writer = Writer {
             client: service.client(&token(&format!("writer {name}")).await),
             name,
-            told: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             longest: Duration::ZERO,
         };
         let over = Arc::clone(&over);
@@ -195,7 +193,7 @@ async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
         sleep(Duration::from_secs(1)).await;
         fault.happen(&cluster).await;
         let back = back(&service, &probe).await;
-        println!("{fault:?}: good answers again after {back:.2?}");
+        println!("{fault:?}: requests succeed again after {back:.2?}");
     }
     over.store(true, Relaxed);
     let numbers = client().get(format!("http://127.0.0.1:{metrics}/metrics"));
@@ -215,19 +213,19 @@ async fn whatever_happens_to_the_server_no_task_is_lost_or_made_twice() {
         for task in &list {
             *stored.entry(task["title"].as_str().unwrap()).or_default() += 1;
         }
-        for (title, told) in &writer.told {
-            *counts.entry(*told).or_default() += 1;
+        for (title, outcome) in &writer.outcomes {
+            *counts.entry(*outcome).or_default() += 1;
             let times = stored.remove(&**title).unwrap_or(0);
-            let right = match told {
-                Told::Created => times == 1,
-                Told::NotDone => times == 0,
-                Told::Unknown => times <= 1,
+            let right = match outcome {
+                Outcome::Created => times == 1,
+                Outcome::NotDone => times == 0,
+                Outcome::Unknown => times <= 1,
             };
-            assert!(right, "{title:?}, {told:?}, is there {times} times");
+            assert!(right, "{title:?}, {outcome:?}, is stored {times} times");
         }
-        assert!(stored.is_empty(), "nobody asked for {stored:?}");
+        assert!(stored.is_empty(), "unknown tasks: {stored:?}");
     }
-    println!("{counts:?}; the longest wait for an answer: {longest:.2?}");
-    assert!(counts[&Told::Created] > 100, "{counts:?}");
+    println!("{counts:?}; the longest response time: {longest:.2?}");
+    assert!(counts[&Outcome::Created] > 100, "{counts:?}");
     assert!(longest < BOUND);
 }

@@ -1,5 +1,4 @@
-//! A flood of tokens that name keys nobody has. `UNKNOWN_KEYS` of them: 1,000
-//! unless said otherwise.
+//! Many tokens with unknown key ids. `UNKNOWN_KEYS` sets their number (1,000 by default).
 
 use std::{
     sync::{
@@ -18,11 +17,11 @@ use tasks_api_test_support::{
     signer::{Kind, Signer},
 };
 
-/// How often an issuer may be asked for keys that it did not have, in seconds.
+/// The shortest interval between fetches for unknown keys, in seconds.
 const REFETCH: usize = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_of_unknown_keys_cost_one_download_and_no_good_user() {
+async fn unknown_key_ids_cause_one_download_and_no_failed_request() {
     let flood: usize = std::env::var("UNKNOWN_KEYS").map_or(1000, |n| n.parse().unwrap());
     let signer = Arc::new(Signer::new(Kind::EdDsa, "known"));
     let issuer = KeyServer::start(Reply::of(&[&signer])).await;
@@ -60,15 +59,15 @@ async fn tokens_of_unknown_keys_cost_one_download_and_no_good_user() {
         })
     });
     for sender in join_all(senders.collect::<Vec<_>>()).await {
-        sender.expect("each token is refused");
+        sender.expect("each token is rejected");
     }
     over.store(true, Relaxed);
-    let served: usize = good.await.expect("the good user is served");
+    let served: usize = good.await.expect("valid tokens are served");
 
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     let downloads = issuer.requests() - 1;
     println!(
-        "{flood} unknown keys in {seconds} s: {downloads} downloads, {served} good requests served"
+        "{flood} unknown keys in {seconds} s: {downloads} downloads, {served} requests with a valid token"
     );
     assert!(
         (1..=1 + seconds / REFETCH).contains(&downloads),

@@ -1,4 +1,4 @@
-//! HTTP/2 without TLS, as balancers speak it: the same service.
+//! HTTP/2 without TLS (h2c), as load balancers use it.
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ async fn service() -> Service {
 }
 
 #[tokio::test]
-async fn requests_that_share_a_connection_each_get_their_own_answer() {
+async fn multiplexed_requests_get_their_own_responses() {
     let service = service().await;
     let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
 
-    let mut answers = JoinSet::new();
+    let mut responses = JoinSet::new();
     for n in 0..300 {
         let task = json!({"title": format!("Task {n}")});
         let post = ana.request(Method::POST, "").json(&task);
-        answers.spawn(async move { (n, post.send().await.unwrap()) });
+        responses.spawn(async move { (n, post.send().await.unwrap()) });
     }
-    while let Some(answer) = answers.join_next().await {
-        let (n, answer) = answer.unwrap();
-        assert_eq!(answer.version(), Version::HTTP_2);
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        let place = answer.headers()["location"].to_str().unwrap().to_owned();
-        let task: Value = answer.json().await.unwrap();
+    while let Some(response) = responses.join_next().await {
+        let (n, response) = response.unwrap();
+        assert_eq!(response.version(), Version::HTTP_2);
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let place = response.headers()["location"].to_str().unwrap().to_owned();
+        let task: Value = response.json().await.unwrap();
         assert_eq!(task["title"], format!("Task {n}"));
         assert_eq!(place, format!("/api/tasks/{}", task["id"]));
     }
@@ -46,7 +46,7 @@ async fn requests_that_share_a_connection_each_get_their_own_answer() {
 }
 
 #[tokio::test]
-async fn its_failures_are_the_same_problems() {
+async fn http2_failures_are_the_same_problems() {
     let service = service().await;
     let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
     let large = json!({"title": "x".repeat(200_000)});
@@ -67,7 +67,7 @@ async fn its_failures_are_the_same_problems() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_is_in_flight() {
+async fn a_stop_completes_requests_in_flight() {
     let service = service().await;
     let ana = TasksClient::new(http2(), &service.url, &token("ana").await);
     let (half, rest) = (&b"{\"title\": "[..], &b"\"Milk\"}"[..]);
@@ -85,11 +85,14 @@ async fn a_stop_answers_what_is_in_flight() {
         }));
     let post = ana.request(Method::POST, "");
     let post = post.header("content-type", "application/json").body(body);
-    let answer = tokio::spawn(post.send());
+    let response = tokio::spawn(post.send());
     sleep(Duration::from_millis(500)).await;
 
     service.signal("-TERM");
 
-    assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    assert_eq!(
+        response.await.unwrap().unwrap().status(),
+        StatusCode::CREATED
+    );
     assert_eq!(service.end().await.0, Some(0));
 }

@@ -14,7 +14,7 @@ use tasks_api_test_support::{
 
 use crate::dice::Dice;
 
-/// A user with ten tasks, whose titles begin with its name.
+/// A user with ten tasks, whose titles begin with the user's name.
 struct Owner {
     name: &'static str,
     client: TasksClient,
@@ -43,7 +43,7 @@ impl Owner {
     }
 }
 
-/// One random request of `me`, every third of them aimed at a task of `other`.
+/// A random request of `me`. One in three is for a task of `other`.
 async fn request(dice: &mut Dice, me: &Owner, other: &Owner) {
     let trespasses = dice.below(3) == 0;
     let whose = if trespasses { other } else { me };
@@ -75,7 +75,7 @@ async fn request(dice: &mut Dice, me: &Owner, other: &Owner) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_of_a_crowd_touches_what_is_anothers() {
+async fn concurrent_requests_never_access_another_users_tasks() {
     let requests: usize = std::env::var("REQUESTS").map_or(2000, |n| n.parse().unwrap());
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;

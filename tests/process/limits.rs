@@ -1,9 +1,9 @@
-//! Rate limits on real sockets: whose address counts.
+//! Rate limits on real sockets: which address is counted.
 
 use reqwest::{Method, StatusCode};
 use tasks_api_test_support::process::{SECRET, Service, token};
 
-/// The statuses of requests that claim, each, to come from an address.
+/// The statuses of requests with these values of `X-Forwarded-For`.
 async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {
     let mut statuses = Vec::new();
     for value in forwarded {
@@ -15,7 +15,7 @@ async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_client_cannot_choose_the_address_it_is_counted_on() {
+async fn a_client_cannot_choose_its_rate_limit_address() {
     let limit = ("RATE_LIMIT_PER_ADDRESS", "2");
     let bare = Service::start(&[limit]).await;
     let proxied = Service::start(&[limit, ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1")]).await;
@@ -38,7 +38,7 @@ async fn a_client_cannot_choose_the_address_it_is_counted_on() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_trusted_is_remarked_on_once() {
+async fn an_untrusted_proxy_is_logged_once() {
     let limit = ("RATE_LIMIT_PER_ADDRESS", "9");
     let (trusted, other) = ("127.0.0.0/8", "10.0.0.0/8");
 
@@ -52,7 +52,7 @@ async fn a_proxy_that_is_not_trusted_is_remarked_on_once() {
 }
 
 #[tokio::test]
-async fn fifty_connections_at_once_get_the_quota_and_not_one_more() {
+async fn fifty_connections_at_once_get_exactly_the_quota() {
     let variables = [
         ("BETTER_AUTH_SECRET", SECRET),
         ("RATE_LIMIT_PER_USER", "10"),
@@ -80,7 +80,7 @@ async fn fifty_connections_at_once_get_the_quota_and_not_one_more() {
         passed += client.await.unwrap();
     }
 
-    // One more comes every 6 seconds, should the machine take so long.
+    // The quota refills by one every 6 seconds, which a slow machine may take.
     let most = 10 + started.elapsed().as_secs() / 6;
     assert!((10..=most).contains(&passed), "{passed} of {most}");
 }

@@ -1,10 +1,10 @@
-//! What needs the real process: a user's whole story, bad starts, signals,
-//! several instances at once, kill -9.
+//! Tests of the real process: start and stop, signals, connections, load, faults of the
+//! database, several instances.
 
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test fails where its setting does"
+    reason = "a test stops where its set-up fails"
 )]
 
 mod cluster;

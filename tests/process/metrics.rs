@@ -1,5 +1,4 @@
-//! The operator's numbers: on a port of their own, right, and without a word that
-//! a client chose.
+//! Metrics: on a separate port, correct, and without any client input.
 
 use std::time::Duration;
 
@@ -38,14 +37,14 @@ impl Measured {
 
     async fn text(&self) -> String {
         let url = format!("http://127.0.0.1:{}/metrics", self.port);
-        let answer = client().get(url).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        let kind = answer.headers()["content-type"].to_str().unwrap();
+        let response = client().get(url).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let kind = response.headers()["content-type"].to_str().unwrap();
         assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
-        answer.text().await.unwrap()
+        response.text().await.unwrap()
     }
 
-    /// The value of a line, by what it begins with.
+    /// The value of the line that begins with `name`.
     async fn value(&self, name: &str) -> Option<f64> {
         let text = self.text().await;
         let mut lines = text.lines();
@@ -105,12 +104,12 @@ async fn requests_are_counted_by_operation_and_status() {
     assert!(text.contains("tasks_api_build_info{version=\""), "{text}");
     assert!(text.ends_with("# EOF\n"));
     for chosen in ["ana", "424242424242424242", "wp-login", "BREW", "Milk"] {
-        assert!(!text.contains(chosen), "{chosen} was the client's word");
+        assert!(!text.contains(chosen), "{chosen} is client input");
     }
 }
 
 #[tokio::test]
-async fn a_request_that_is_broken_off_is_under_way_no_more() {
+async fn an_aborted_request_is_no_longer_in_flight() {
     let measured = Measured::start(&[]).await;
     let ana = token("ana").await;
     let ana = measured.service.client(&ana);
@@ -128,7 +127,7 @@ async fn a_request_that_is_broken_off_is_under_way_no_more() {
 }
 
 #[tokio::test]
-async fn limits_that_are_hit_are_counted() {
+async fn exceeded_limits_are_counted() {
     let measured = Measured::start(&[("RATE_LIMIT_PER_USER", "2")]).await;
     let ana = token("ana").await;
 
@@ -144,7 +143,7 @@ async fn limits_that_are_hit_are_counted() {
 }
 
 #[tokio::test]
-async fn a_database_and_a_key_set_that_are_away_are_seen() {
+async fn an_unreachable_database_and_key_set_are_counted() {
     let port = free_port().to_string();
     let service = Service::start(&[
         ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/tasks"),
@@ -152,12 +151,12 @@ async fn a_database_and_a_key_set_that_are_away_are_seen() {
         ("METRICS_PORT", &port),
     ])
     .await;
-    // Its header and claims could be good; only a key could tell.
+    // Header and claims may be valid; only a key can decide.
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
     for path in ["/health/ready", "/api/tasks"] {
         let call = service.request(Method::GET, path);
-        let answer = call.bearer_auth(token).send().await.unwrap();
-        assert_eq!(answer.status(), 503);
+        let response = call.bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status(), 503);
     }
 
     let url = format!("http://127.0.0.1:{port}/metrics");
@@ -182,15 +181,15 @@ async fn a_database_and_a_key_set_that_are_away_are_seen() {
 }
 
 #[tokio::test]
-async fn they_are_on_a_port_of_their_own_or_nowhere() {
+async fn metrics_are_served_on_a_separate_port_only() {
     let measured = Measured::start(&[]).await;
     let port = free_port().to_string();
 
     assert_eq!(measured.call("GET", "/metrics", "").await, 404);
     for path in ["/", "/api/tasks", "/health/live"] {
         let url = format!("http://127.0.0.1:{}{path}", measured.port);
-        let answer = client().get(url).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        let response = client().get(url).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
     }
     for (value, says) in [
         (

@@ -1,9 +1,8 @@
-//! Correctness under load: many clients at once, each of which knows what its own
-//! tasks must look like and checks every answer against that. A tenth of the
-//! requests is broken off half-way; what became of those may be either way, and
-//! nothing else may.
+//! Correctness under load: many concurrent clients, each with a model of its own tasks
+//! against which it checks every response. One request in ten is cancelled; its effect may
+//! or may not happen.
 //!
-//! `MODEL_SECONDS` sets how long (3 by default; `just model` takes a minute).
+//! `MODEL_SECONDS` sets the duration (3 by default; a minute in `just model`).
 
 mod player;
 
@@ -23,7 +22,7 @@ const USERS: usize = 8;
 const CLIENTS: usize = 64;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_under_load_is_the_one_its_user_expects() {
+async fn every_response_under_load_matches_the_model() {
     let seconds = std::env::var("MODEL_SECONDS").map_or(3, |text| text.parse().unwrap());
     let database = TestDatabase::create().await;
     let service = Service::start(&[
@@ -42,7 +41,7 @@ async fn every_answer_under_load_is_the_one_its_user_expects() {
         let player = Player::start(client, number as u64, format!("user{user}")).await;
         players.push(player);
     }
-    // For others to aim at, whether or not its owner deletes it meanwhile.
+    // Targets for other users, even if the owner deletes them meanwhile.
     let baits: Vec<_> = players
         .iter()
         .step_by(4)
@@ -79,12 +78,14 @@ async fn every_answer_under_load_is_the_one_its_user_expects() {
             let seen = (status == StatusCode::OK).then(|| state(&task)).flatten();
             assert_eq!(seen, expected, "task {id} in the end");
         }
-        totals.0 += player.answers;
-        totals.1 += player.broken_off;
+        totals.0 += player.responses;
+        totals.1 += player.cancelled;
         totals.2 += player.refused;
     }
-    let (answers, broken_off, refused) = totals;
-    println!("{answers} answers checked, {broken_off} broken off, {refused} refused as too busy");
-    assert!(answers > 1000 && broken_off > 10, "{totals:?}");
-    assert!(refused <= answers / 100, "{totals:?}");
+    let (responses, cancelled, refused) = totals;
+    println!(
+        "{responses} responses checked, {cancelled} cancelled, {refused} rejected as too busy"
+    );
+    assert!(responses > 1000 && cancelled > 10, "{totals:?}");
+    assert!(refused <= responses / 100, "{totals:?}");
 }

@@ -1,6 +1,5 @@
-//! The database away: behind a door (a proxy of the test's own) that can be shut
-//! or frozen. Only a server can be away, so these take one of `TEST_DATABASE_URL`;
-//! an address where nobody listens stands for it otherwise.
+//! An unreachable database: a proxy in front of the server that a test can close or freeze,
+//! or an address where nothing listens.
 
 use std::{
     sync::{
@@ -23,20 +22,20 @@ use tokio::{
 use url::Url;
 
 const OPEN: u8 = 0;
-const SHUT: u8 = 1;
+const CLOSED: u8 = 1;
 const FROZEN: u8 = 2;
 
-/// Longer than any answer may take, with room for a slow machine; a request that
-/// hangs would take the client's own 30 s.
+/// Longer than any response may take, with room for a slow machine. A request that hangs
+/// would take the client's 30 s.
 const BOUND: Duration = Duration::from_secs(10);
 
-/// Passes connections on to the server, or not.
-struct Door {
+/// A proxy in front of the server.
+struct Proxy {
     url: String,
     state: Arc<AtomicU8>,
 }
 
-impl Door {
+impl Proxy {
     async fn before(database: &TestDatabase) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut url = Url::parse(database.url()).unwrap();
@@ -54,7 +53,7 @@ impl Door {
                 let (mut inner, _) = listener.accept().await.unwrap();
                 let (server, state) = (server.clone(), seen.clone());
                 tokio::spawn(async move {
-                    let shut = async |states: &[u8]| {
+                    let becomes = async |states: &[u8]| {
                         while !states.contains(&state.load(Ordering::Relaxed)) {
                             sleep(Duration::from_millis(10)).await;
                         }
@@ -63,11 +62,11 @@ impl Door {
                         let mut outer = TcpStream::connect(server).await.unwrap();
                         tokio::select! {
                             _ = copy_bidirectional(&mut inner, &mut outer) => {}
-                            () = shut(&[SHUT, FROZEN]) => {}
+                            () = becomes(&[CLOSED, FROZEN]) => {}
                         }
                     }
-                    // Frozen: the connection stays, and nothing moves.
-                    shut(&[SHUT, OPEN]).await;
+                    // Frozen: the connection stays open, and no data is passed.
+                    becomes(&[CLOSED, OPEN]).await;
                 });
             }
         });
@@ -86,8 +85,8 @@ async fn service(url: &str) -> Service {
     Service::start(&[("DATABASE_URL", url), ("BETTER_AUTH_SECRET", SECRET)]).await
 }
 
-/// One create and one list; their statuses, each in bounded time and, where it is
-/// 503, a problem that says when to come back.
+/// The statuses of one create and one list. Both must come in bounded time; a 503 must
+/// have a problem body and `Retry-After`.
 async fn statuses(service: &Service, token: &str) -> [StatusCode; 2] {
     let client = service.client(token);
     let created = timeout(BOUND, client.create("Milk")).await;
@@ -108,13 +107,13 @@ const BACK: [StatusCode; 2] = [StatusCode::CREATED, StatusCode::OK];
 async fn wait_until_back(service: &Service, token: &str) {
     let started = Instant::now();
     while statuses(service, token).await != BACK {
-        assert!(started.elapsed() < BOUND, "it does not come back");
+        assert!(started.elapsed() < BOUND, "requests do not succeed again");
         sleep(Duration::from_millis(100)).await;
     }
 }
 
 #[tokio::test]
-async fn the_service_starts_without_its_database_and_says_so() {
+async fn the_service_starts_without_its_database_and_is_not_ready() {
     let service = service("postgres://nobody@127.0.0.1:1/tasks").await;
     let ana = token("ana").await;
 
@@ -140,30 +139,34 @@ async fn a_sqlite_file_is_available_at_once() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
-async fn good_answers_return_by_themselves_when_the_database_does() {
+async fn requests_succeed_again_once_the_database_is_back() {
     let database = TestDatabase::postgres().await;
-    let door = Door::before(&database).await;
-    door.set(SHUT);
-    let service = service(&door.url).await;
+    let proxy = Proxy::before(&database).await;
+    proxy.set(CLOSED);
+    let service = service(&proxy.url).await;
     let ana = token("ana").await;
-    assert_eq!(statuses(&service, &ana).await, AWAY, "away at the start");
+    assert_eq!(
+        statuses(&service, &ana).await,
+        AWAY,
+        "unreachable at the start"
+    );
 
-    for away in [SHUT, FROZEN, SHUT] {
-        door.set(OPEN);
+    for away in [CLOSED, FROZEN, CLOSED] {
+        proxy.set(OPEN);
         wait_until_back(&service, &ana).await;
-        door.set(away);
+        proxy.set(away);
         let [_, list] = statuses(&service, &ana).await;
         assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(statuses(&service, &ana).await, AWAY);
     }
-    door.set(OPEN);
+    proxy.set(OPEN);
     wait_until_back(&service, &ana).await;
 }
 
 #[tokio::test]
-async fn the_service_starts_without_its_issuer_and_says_so() {
+async fn the_service_starts_without_its_issuer_and_is_not_ready() {
     let service = Service::start(&[("BETTER_AUTH_URL", "http://127.0.0.1:1")]).await;
-    // Its header and claims could be good; only a key could tell.
+    // Header and claims may be valid; only a key can decide.
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
 
     let call = async |path: &str| {
@@ -179,8 +182,8 @@ async fn the_service_starts_without_its_issuer_and_says_so() {
     }
 }
 
-/// The time until the system asks whether the other side of a server's connection
-/// is still there, for each connection of this process to that server.
+/// The time until the next TCP keep-alive of the server, for each connection of this
+/// process to it.
 #[cfg(target_os = "linux")]
 fn keep_alives(process: u32, server: u16) -> Vec<Duration> {
     let sockets = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
@@ -188,8 +191,8 @@ fn keep_alives(process: u32, server: u16) -> Vec<Duration> {
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
         .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.replace(']', "")))
         .collect();
-    // The table of proc(5): 1 is the local address, 2 the other's, 5 the timer and when
-    // it fires, in hundredths of a second, 9 the inode.
+    // The columns, by proc(5): 1 the local address, 2 the remote address, 5 the timer and
+    // when it fires in units of 10 ms, 9 the inode.
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let rows: Vec<Vec<_>> = table
         .lines()
@@ -211,7 +214,7 @@ fn keep_alives(process: u32, server: u16) -> Vec<Duration> {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs PostgreSQL on 127.0.0.1"]
-async fn the_server_soon_asks_after_an_instance_that_is_silent() {
+async fn the_server_sends_keep_alives_within_a_minute() {
     let database = TestDatabase::postgres().await;
     let server = Url::parse(database.url()).unwrap();
     assert_eq!(
@@ -234,5 +237,5 @@ async fn the_server_soon_asks_after_an_instance_that_is_silent() {
             sleep(Duration::from_millis(50)).await;
         }
     });
-    soon.await.expect("a keep-alive of a minute");
+    soon.await.expect("a keep-alive within a minute");
 }

@@ -1,5 +1,5 @@
-//! Behind a real `PgBouncer`: served where prepared statements are safe, refused
-//! with what to set where they are not, and no password in any output.
+//! Connections through a real `PgBouncer`: accepted where prepared statements are safe,
+//! rejected with a remedy where they are not, and no password in any output.
 
 use std::{process::Output, time::Duration};
 
@@ -25,7 +25,7 @@ fn untracked(program: &Program) -> Vec<&'static str> {
     [TRANSACTION].into_iter().chain(off).collect()
 }
 
-/// What it printed, without a password.
+/// The output of a command; panics if it contains the password.
 fn said(output: &Output) -> String {
     let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     let said = said.concat();
@@ -39,7 +39,7 @@ async fn statuses(service: &Service) -> [StatusCode; 2] {
     [ready.unwrap().status(), list.status]
 }
 
-/// `count` users at once, each with a task of their own, and the right answers.
+/// `count` concurrent clients: each creates, completes and reads a task.
 async fn serve_in_parallel(service: &Service, count: usize) {
     let users = join_all((0..8).map(async |user| token(&format!("user {user}")).await)).await;
     let client = service.client("");
@@ -59,7 +59,7 @@ async fn serve_in_parallel(service: &Service, count: usize) {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn session_mode_serves() {
+async fn session_mode_is_supported() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     for settings in [
@@ -81,10 +81,10 @@ async fn session_mode_serves() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn session_mode_with_few_sessions_is_not_mistaken_for_another() {
+async fn session_mode_with_few_sessions_is_recognised() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
-    // Fewer than are compared: the third connection waits for one of the first's.
+    // Fewer than the probe compares: the third connection waits for one of the first two.
     let pooler = program.start(&database, &[SESSION, "default_pool_size = 2"]);
 
     let output = run(&[("DATABASE_URL", &pooler.url)], &["migrate", "up"]).await;
@@ -94,7 +94,7 @@ async fn session_mode_with_few_sessions_is_not_mistaken_for_another() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
+async fn transaction_mode_without_tracking_is_rejected_with_a_remedy() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     for more in [
@@ -138,7 +138,7 @@ async fn transaction_mode_without_tracking_is_refused_with_what_to_set() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn traffic_of_others_hides_nothing() {
+async fn transaction_mode_is_recognised_under_load_of_other_clients() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     let pooler = program.start(&database, &untracked(&program));
@@ -170,7 +170,7 @@ async fn traffic_of_others_hides_nothing() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn two_poolers_behind_one_address_hide_nothing() {
+async fn transaction_mode_is_recognised_behind_two_poolers() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     let settings = [&untracked(&program), &["so_reuseport = 1"][..]].concat();
@@ -187,7 +187,7 @@ async fn two_poolers_behind_one_address_hide_nothing() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn statement_mode_is_refused() {
+async fn statement_mode_is_rejected() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     let pooler = program.start(&database, &["pool_mode = statement"]);
@@ -201,7 +201,7 @@ async fn statement_mode_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn a_server_that_is_away_behind_its_pooler_is_waited_for() {
+async fn an_unreachable_server_behind_a_pooler_is_retried() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     let port = free_port();
@@ -223,7 +223,7 @@ async fn a_server_that_is_away_behind_its_pooler_is_waited_for() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer"]
-async fn a_pooler_that_comes_late_is_looked_at_before_anything_is_served() {
+async fn a_late_pooler_is_checked_before_any_request() {
     let database = TestDatabase::postgres().await;
     let program = Program::find().await;
     let port = free_port();

@@ -1,6 +1,5 @@
-//! Two instances behind a balancer that asks each whether it is ready, and which
-//! are restarted in turns: nobody notices. `RESTARTS` of them: 4 unless said
-//! otherwise.
+//! A rolling restart of two instances behind a load balancer with readiness checks: no
+//! request fails. `RESTARTS` sets the number of restarts (4 by default).
 
 use std::{
     sync::{
@@ -19,21 +18,21 @@ use tasks_api_test_support::{
 };
 use tokio::time::sleep;
 
-/// How often the balancer asks.
+/// The interval of the readiness checks.
 const PROBE: Duration = Duration::from_millis(200);
 
-/// Where requests may go now.
+/// The URLs of the ready instances.
 type Ready = Arc<Mutex<Vec<String>>>;
 
-/// Asks the instances that there are, on and on.
+/// Checks the instances repeatedly.
 async fn probe(instances: Ready, ready: Ready, over: Arc<AtomicBool>) {
     let client = Client::builder().timeout(PROBE * 5).build().unwrap();
     while !over.load(Relaxed) {
         let all = instances.lock().unwrap().clone();
         let mut found = Vec::new();
         for url in all {
-            let answer = client.get(format!("{url}/health/ready")).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
+            let response = client.get(format!("{url}/health/ready")).send().await;
+            if response.is_ok_and(|response| response.status().is_success()) {
                 found.push(url);
             }
         }
@@ -77,7 +76,7 @@ async fn no_request_fails_when_instances_are_restarted() {
                 }
                 let url = {
                     let ready = ready.lock().unwrap();
-                    assert!(!ready.is_empty(), "one of the two is always there");
+                    assert!(!ready.is_empty(), "one of the two is always ready");
                     ready[n % ready.len()].clone()
                 };
                 let client = TasksClient::new(http.clone(), &url, &ana);
@@ -95,7 +94,10 @@ async fn no_request_fails_when_instances_are_restarted() {
         old.signal("-TERM");
         let url = old.url.clone();
         assert_eq!(old.end().await.0, Some(0));
-        assert!(served.load(Relaxed) > before, "nobody was served meanwhile");
+        assert!(
+            served.load(Relaxed) > before,
+            "no request was served meanwhile"
+        );
         let new = Service::start(&variables).await;
         new.wait_until_ready().await;
         let mut instances = instances.lock().unwrap();

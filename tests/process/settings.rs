@@ -1,4 +1,4 @@
-//! What the operator sets reaches the service.
+//! Configuration variables take effect.
 
 use reqwest::{Method, StatusCode};
 use tasks_api_test_support::process::{SECRET, Service, run, token};
@@ -15,7 +15,7 @@ async fn create(service: &Service, token: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn tasks_per_user_bounds_what_a_user_holds() {
+async fn tasks_per_user_limits_the_number_of_tasks() {
     let service = Service::start(&[SHARED, ("TASKS_PER_USER", "1")]).await;
     let ana = token("ana").await;
 
@@ -24,7 +24,7 @@ async fn tasks_per_user_bounds_what_a_user_holds() {
 }
 
 #[tokio::test]
-async fn cors_origins_may_read_and_no_others() {
+async fn only_cors_origins_may_read_responses() {
     let origins = (
         "CORS_ORIGINS",
         "https://a.example.com, https://b.example.com/",
@@ -48,7 +48,7 @@ async fn cors_origins_may_read_and_no_others() {
 }
 
 #[tokio::test]
-async fn jwt_issuer_and_audience_are_asked_of_every_token() {
+async fn jwt_issuer_and_audience_are_required_of_every_token() {
     let service = Service::start(&[SHARED, ISSUER, AUDIENCE]).await;
     let with = async |variables: &[(&str, &str)]| {
         let output = run(variables, &["token", "--sub", "ana"]).await;
@@ -74,7 +74,7 @@ async fn jwt_issuer_and_audience_are_asked_of_every_token() {
 }
 
 #[tokio::test]
-async fn a_secret_that_production_would_refuse_is_remarked_on_in_development() {
+async fn a_short_secret_causes_a_warning_in_development() {
     let short = Service::start(&[("BETTER_AUTH_SECRET", "short")]).await;
     let long = Service::start(&[SHARED]).await;
 

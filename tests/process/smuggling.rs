@@ -1,6 +1,5 @@
-//! Bytes that are no proper HTTP, on a real socket: refused or closed, never a
-//! fault of ours; and what comes behind them in the same bytes is not carried
-//! out.
+//! Malformed HTTP on a real socket: rejected or closed, never a server error. A request
+//! that follows in the same bytes is not executed.
 
 mod cases;
 
@@ -20,40 +19,40 @@ use self::cases::{
     chunks, framing, headers, starts,
 };
 
-/// Everything that comes back until the connection ends.
+/// Sends bytes; returns everything received until the connection is closed.
 async fn exchange(service: &Service, bytes: &[u8]) -> String {
     let address = service.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // It may be closed before all is written: that is one way to refuse.
+    // The service may close the connection before all is written.
     let _ = stream.write_all(bytes).await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let read = timeout(Duration::from_secs(20), stream.read(&mut buffer)).await;
         match read.expect("the connection ends") {
             Ok(0) | Err(_) => break,
-            Ok(length) => answers.extend_from_slice(&buffer[..length]),
+            Ok(length) => responses.extend_from_slice(&buffer[..length]),
         }
     }
-    String::from_utf8(answers).unwrap()
+    String::from_utf8(responses).unwrap()
 }
 
-/// The statuses of the answers, each of which is whole: a problem where it is
-/// ours, nothing where the HTTP library refused the bytes.
+/// The statuses of the responses. Each must be complete: a problem from the service, or an
+/// empty body from the HTTP library.
 #[track_caller]
-fn statuses(name: &str, answers: &str) -> Vec<u16> {
-    let answers = answers.split("HTTP/1.1 ").skip(1);
-    let statuses = answers.map(|answer| {
-        let status: u16 = answer[..3].parse().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(status < 500, "{name}: {answer}");
+fn statuses(name: &str, responses: &str) -> Vec<u16> {
+    let responses = responses.split("HTTP/1.1 ").skip(1);
+    let statuses = responses.map(|response| {
+        let status: u16 = response[..3].parse().unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(status < 500, "{name}: {response}");
         if status >= 400 && head.contains("application/problem+json") {
             let problem: Value = serde_json::from_str(body).unwrap();
             assert_eq!(problem["status"], status, "{name}");
         } else if status >= 400 {
             assert!(
                 head.contains("content-length: 0") && body.is_empty(),
-                "{name}: {answer}"
+                "{name}: {response}"
             );
         }
         status
@@ -62,7 +61,7 @@ fn statuses(name: &str, answers: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn what_is_no_proper_request_smuggles_none() {
+async fn malformed_requests_smuggle_no_second_request() {
     let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
     service.wait_until_ready().await;
     let ana = token("ana").await;
@@ -82,13 +81,13 @@ async fn what_is_no_proper_request_smuggles_none() {
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answers = exchange(&service, &[bytes, second.into_bytes()].concat()).await;
+        let responses = exchange(&service, &[bytes, second.into_bytes()].concat()).await;
 
         let expected = match ending {
             Closed(status) => vec![status],
             Goes(status) => vec![status, 201],
         };
-        let statuses = statuses(name, &answers);
+        let statuses = statuses(name, &responses);
         if statuses != expected {
             wrong.push(format!("{name}: {statuses:?}, not {expected:?}"));
         }

@@ -1,5 +1,5 @@
-//! Bad input at the start: one clear message that names the variable, exit code
-//! 2 for configuration and 1 for a failure, no backtrace, no password.
+//! Failing starts: one message that names the variable, exit code 2 for configuration and
+//! 1 for other failures, no backtrace, no password.
 
 use std::net::TcpListener;
 
@@ -74,7 +74,7 @@ async fn a_bad_configuration_names_every_variable_and_exits_with_2() {
 }
 
 #[tokio::test]
-async fn a_database_file_that_cannot_be_opened_is_a_failure() {
+async fn a_database_file_that_cannot_be_opened_fails_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let rubbish = folder.path().join("rubbish.db");
     std::fs::write(
@@ -97,7 +97,7 @@ async fn a_database_file_that_cannot_be_opened_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_a_failure_that_names_port() {
+async fn a_port_in_use_fails_the_start_and_names_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
 
@@ -109,7 +109,7 @@ async fn a_port_in_use_is_a_failure_that_names_port() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_none_of_ours_is_a_failure_that_names_host() {
+async fn a_foreign_host_address_fails_the_start_and_names_host() {
     let output = run(&[("HOST", "192.0.2.1"), ("PORT", "0")], &[]).await;
 
     let text = String::from_utf8_lossy(&output.stderr);
@@ -118,7 +118,7 @@ async fn a_host_that_is_none_of_ours_is_a_failure_that_names_host() {
 }
 
 #[tokio::test]
-async fn the_environment_wins_over_the_env_file() {
+async fn the_environment_overrides_the_env_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("BETTER_AUTH_SECRET=\"{SECRET}\"\nENVIRONMENT=nonsense\n");
     std::fs::write(folder.path().join(".env"), file).unwrap();

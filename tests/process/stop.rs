@@ -1,5 +1,5 @@
-//! The three steps of a stop: readiness turns, requests are still taken, those in
-//! flight are finished.
+//! The three steps of a stop: readiness fails, requests are still accepted, requests in
+//! flight are completed.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn service(stop_delay: &str) -> Service {
     service
 }
 
-/// Waits until readiness says no.
+/// Waits until the readiness check fails.
 async fn wait_until_not_ready(service: &Service) {
     for _ in 0..300 {
         let ready = service.request(Method::GET, "/health/ready").send().await;
@@ -30,24 +30,24 @@ async fn wait_until_not_ready(service: &Service) {
         }
         sleep(Duration::from_millis(10)).await;
     }
-    panic!("readiness did not turn");
+    panic!("the readiness check does not fail");
 }
 
 #[tokio::test]
-async fn requests_are_taken_until_a_balancer_has_looked_elsewhere() {
+async fn requests_are_served_until_the_load_balancer_stops() {
     let service = service("2").await;
     let ana = token("ana").await;
 
     service.signal("-TERM");
     wait_until_not_ready(&service).await;
 
-    // On a new connection, as from a balancer that has not asked yet.
+    // On a new connection, as from a load balancer that has not checked yet.
     service.client(&ana).list("").await.expect(StatusCode::OK);
     assert_eq!(service.end().await.0, Some(0));
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_wait() {
+async fn a_second_signal_ends_the_stop_delay() {
     let service = service("300").await;
 
     service.signal("-TERM");
@@ -58,7 +58,7 @@ async fn a_second_signal_ends_the_wait() {
 }
 
 #[tokio::test]
-async fn clients_that_never_finish_cannot_hold_the_exit() {
+async fn slow_clients_cannot_delay_the_exit() {
     let service = service("0").await;
     let mut held = Vec::new();
     for kind in Kind::ALL {
@@ -72,7 +72,7 @@ async fn clients_that_never_finish_cannot_hold_the_exit() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered() {
+async fn a_request_in_flight_is_completed() {
     let service = service("0").await;
     let ana = token("ana").await;
     let address = service.url.strip_prefix("http://").unwrap().to_owned();
@@ -89,8 +89,8 @@ async fn a_request_in_flight_is_answered() {
     sleep(Duration::from_millis(300)).await;
     stream.write_all(b"\"Milk\"}").await.unwrap();
 
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 201 "), "{response}");
     assert_eq!(service.end().await.0, Some(0));
 }

@@ -1,4 +1,4 @@
-//! From the banner to the last task, as a newcomer goes.
+//! The first steps of a new user: banner, token, tasks, logs.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -9,21 +9,21 @@ use tasks_api_test_support::{
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test]
-async fn the_printed_token_and_address_answer_an_empty_list() {
+async fn the_printed_token_and_address_return_an_empty_list() {
     let service = Service::start(&[]).await;
     let mut lines = service.banner.lines();
     let line = lines.find(|line| line.starts_with("curl ")).unwrap();
     let (header, url) = line.rsplit_once("' ").unwrap();
     let token = header.rsplit_once(' ').unwrap().1;
 
-    let answer = client().get(url).bearer_auth(token).send().await.unwrap();
+    let response = client().get(url).bearer_auth(token).send().await.unwrap();
 
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.text().await.unwrap(), "[]");
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.text().await.unwrap(), "[]");
 }
 
 #[tokio::test]
-async fn a_user_goes_through_the_whole_story() {
+async fn a_user_creates_changes_and_deletes_tasks() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     let ana = service.client(&token("ana").await);
@@ -47,7 +47,7 @@ async fn a_user_goes_through_the_whole_story() {
 }
 
 #[tokio::test]
-async fn tasks_outlive_the_process() {
+async fn tasks_survive_a_restart() {
     let database = TestDatabase::create().await;
     let ana = token("ana").await;
 
@@ -64,7 +64,7 @@ async fn tasks_outlive_the_process() {
 }
 
 #[tokio::test]
-async fn logs_name_the_request_and_never_the_token() {
+async fn logs_contain_the_request_and_never_the_token() {
     let service = Service::start(&[
         ("BETTER_AUTH_SECRET", SECRET),
         ("RUST_LOG", "info,tasks_api::access=debug"),
@@ -92,7 +92,7 @@ async fn logs_name_the_request_and_never_the_token() {
 }
 
 #[tokio::test]
-async fn production_logs_one_json_object_a_line() {
+async fn production_logs_one_json_object_per_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = command(
         folder.path(),

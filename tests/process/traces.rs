@@ -1,6 +1,5 @@
-//! Traces: sent over OTLP to a collector that reads what the standard's own
-//! messages say. They go out at the latest when the service stops, so each test
-//! stops it and looks.
+//! Traces, sent over OTLP to a collector that decodes the standard's messages. They are
+//! flushed when the service stops, so each test stops it first.
 
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ use tokio::{net::TcpListener, sync::Mutex, time::Instant};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// What a collector was sent.
+/// The requests that a collector received.
 #[derive(Clone, Default)]
 struct Sent(Arc<Mutex<Vec<(HeaderMap, ExportTraceServiceRequest)>>>);
 
@@ -41,7 +40,7 @@ async fn take(sent: Data<&Sent>, headers: &HeaderMap, body: Vec<u8>) -> StatusCo
     StatusCode::OK
 }
 
-/// A service that sends its traces here.
+/// A service with a collector.
 struct Traced {
     service: Service,
     sent: Sent,
@@ -72,7 +71,7 @@ impl Traced {
         }
     }
 
-    /// One request, and the id that the user was shown.
+    /// Sends a request; returns the status and the request id.
     async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let mut call = self.service.request(method, path);
         for (name, value) in headers {
@@ -80,12 +79,12 @@ impl Traced {
         }
         let call = call.bearer_auth(token("ana").await);
         let call = call.json(&json!({"title": "a title nobody may see"}));
-        let answer = call.send().await.unwrap();
-        let id = answer.headers()["x-request-id"].to_str().unwrap();
-        (answer.status().as_u16(), id.to_owned())
+        let response = call.send().await.unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap();
+        (response.status().as_u16(), id.to_owned())
     }
 
-    /// Stops the service: what was sent to the collector until then, and the log.
+    /// Stops the service; returns what the collector received, and the log.
     async fn stop(self) -> (Vec<(HeaderMap, ExportTraceServiceRequest)>, String) {
         self.service.signal("-TERM");
         let (code, log) = self.service.end().await;
@@ -120,7 +119,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 }
 
 #[tokio::test]
-async fn a_request_is_a_part_of_the_trace_that_it_names() {
+async fn a_request_joins_the_trace_of_its_traceparent() {
     let traced = Traced::start(&[]).await;
     let sampled = format!("00-{TRACE}-{PARENT}-01");
 
@@ -154,7 +153,7 @@ async fn a_request_is_a_part_of_the_trace_that_it_names() {
 }
 
 #[tokio::test]
-async fn without_a_valid_traceparent_a_trace_begins() {
+async fn without_a_valid_traceparent_a_new_trace_starts() {
     let traced = Traced::start(&[]).await;
     let no_parent = "00-00000000000000000000000000000000-0000000000000000-01";
 
@@ -181,7 +180,7 @@ async fn without_a_valid_traceparent_a_trace_begins() {
 }
 
 #[tokio::test]
-async fn a_trace_holds_nothing_that_a_client_chose_but_its_request_id() {
+async fn a_trace_holds_no_client_input_but_the_request_id() {
     let traced = Traced::start(&[]).await;
     let headers = [("user-agent", "sesame"), ("cookie", "a=sesame")];
 
@@ -211,7 +210,7 @@ async fn a_trace_holds_nothing_that_a_client_chose_but_its_request_id() {
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_is_marked_on_the_request_and_on_the_query() {
+async fn a_server_error_is_marked_on_its_span() {
     let nobody = format!("postgres://ana@127.0.0.1:{}/tasks", free_port());
     let traced = Traced::start(&[("DATABASE_URL", &nobody)]).await;
 
@@ -229,7 +228,7 @@ async fn a_fault_of_ours_is_marked_on_the_request_and_on_the_query() {
 }
 
 #[tokio::test]
-async fn what_is_not_to_be_sampled_is_not_sent() {
+async fn unsampled_traces_are_not_sent() {
     let unsampled = format!("00-{TRACE}-{PARENT}-00");
     let sampled = format!("00-{TRACE}-{PARENT}-01");
     let table = [
@@ -250,7 +249,7 @@ async fn what_is_not_to_be_sampled_is_not_sent() {
 }
 
 #[tokio::test]
-async fn the_collector_learns_who_sends_and_gets_its_key() {
+async fn the_collector_receives_the_resource_and_its_headers() {
     let traced = Traced::start(&[
         ("OTEL_SERVICE_NAME", "tasks of the test"),
         ("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=the third"),
@@ -278,8 +277,8 @@ async fn the_collector_learns_who_sends_and_gets_its_key() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_costs_one_line_and_no_request() {
-    // It takes connections, and answers none of them.
+async fn an_unreachable_collector_causes_one_log_line_and_no_failed_request() {
+    // It accepts connections and never responds.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
     let nobody = format!("http://127.0.0.1:{}", free_port());
@@ -303,7 +302,7 @@ async fn a_collector_that_is_away_costs_one_line_and_no_request() {
 }
 
 #[tokio::test]
-async fn the_download_of_a_key_set_is_a_part_of_the_request_that_waits_for_it() {
+async fn a_key_set_download_is_a_span_of_the_waiting_request() {
     let signer = Signer::new(Kind::EdDsa, "first");
     let issuer = KeyServer::start(Reply::of(&[&signer])).await;
     let traced = Traced::start(&[("JWKS_URL", issuer.url.as_str())]).await;
@@ -319,7 +318,7 @@ async fn the_download_of_a_key_set_is_a_part_of_the_request_that_waits_for_it() 
 }
 
 #[tokio::test]
-async fn the_questions_of_balancers_leave_no_trace() {
+async fn health_checks_are_not_traced() {
     let traced = Traced::start(&[]).await;
 
     for path in ["/health/live", "/health/ready"] {

@@ -1,6 +1,5 @@
-//! Forms of `DATABASE_URL` in the real process: each does what
-//! `docs/database-urls.md` says, and the password is in no output, whatever is
-//! logged.
+//! Forms of `DATABASE_URL` in the real process: each works as `docs/database-urls.md`
+//! says, and no output contains the password at any log level.
 
 use reqwest::StatusCode;
 use tasks_api_test_support::{
@@ -11,7 +10,7 @@ use url::Url;
 
 const PASSWORD: &str = "s3cr3t-p4ss";
 
-/// The exit codes of `serve`, `migrate status` and `doctor`, and all they said.
+/// The exit codes of `serve`, `migrate status` and `doctor`, and their output.
 async fn try_verbs(url: &str) -> ([Option<i32>; 3], String) {
     let variables = [
         ("DATABASE_URL", url),
@@ -35,7 +34,7 @@ async fn try_verbs(url: &str) -> ([Option<i32>; 3], String) {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_refused_by_every_verb_without_the_password() {
+async fn every_verb_rejects_an_invalid_url_without_the_password() {
     for (url, why) in [
         ("mysql://ana:s3cr3t-p4ss@db/tasks", "mysql is not supported"),
         ("ana:s3cr3t-p4ss@db", "unknown scheme"),
@@ -71,7 +70,7 @@ async fn what_is_refused_is_refused_by_every_verb_without_the_password() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_named_without_the_password() {
+async fn an_unreachable_server_is_reported_without_the_password() {
     for url in [
         "postgres://ana:s3cr3t-p4ss@127.0.0.1:1/tasks",
         "postgresql+asyncpg://ana:s3cr3t-p4ss@localhost:1/tasks?ssl=require",
@@ -106,7 +105,7 @@ async fn a_server_that_is_away_is_named_without_the_password() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
-async fn the_forms_of_other_programs_lead_to_the_same_server() {
+async fn url_forms_of_other_programs_reach_the_same_server() {
     let database = TestDatabase::postgres().await;
     let url = Url::parse(database.url()).unwrap();
     let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -135,7 +134,7 @@ async fn the_forms_of_other_programs_lead_to_the_same_server() {
 }
 
 #[tokio::test]
-async fn a_file_is_where_each_form_says() {
+async fn each_url_form_opens_the_file_it_names() {
     for (url, file) in [
         ("sqlite://a/tasks.db", "a/tasks.db"),
         ("sqlite:b.db", "b.db"),

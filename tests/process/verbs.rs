@@ -25,7 +25,7 @@ async fn openapi_prints_the_committed_document_without_any_configuration() {
 }
 
 #[tokio::test]
-async fn help_and_version_are_everywhere_and_need_nothing() {
+async fn help_and_version_need_no_configuration() {
     let bad = [("ENVIRONMENT", "nonsense")];
 
     for verb in [
@@ -64,7 +64,7 @@ async fn an_unknown_verb_exits_with_2() {
 }
 
 #[tokio::test]
-async fn migrations_go_up_and_down_and_say_where_they_are() {
+async fn migrations_run_up_and_down_and_report_their_status() {
     let database = TestDatabase::create().await;
     let variables = [("DATABASE_URL", database.url())];
     let migrate = async |arguments: &[&str]| {
@@ -96,7 +96,7 @@ async fn migrations_go_up_and_down_and_say_where_they_are() {
 }
 
 #[tokio::test]
-async fn token_wants_the_secret_and_a_usable_subject() {
+async fn token_requires_the_secret_and_a_valid_subject() {
     let without = run(&[], &["token", "--sub", "ana"]).await;
     let blank = run(&[("BETTER_AUTH_SECRET", SECRET)], &["token", "--sub", " "]).await;
 
@@ -107,7 +107,7 @@ async fn token_wants_the_secret_and_a_usable_subject() {
 }
 
 #[tokio::test]
-async fn doctor_says_what_it_found() {
+async fn doctor_reports_every_check() {
     let database = TestDatabase::create().await;
     let variables = [
         ("DATABASE_URL", database.url()),
@@ -137,7 +137,7 @@ async fn doctor_says_what_it_found() {
 }
 
 #[tokio::test]
-async fn doctor_finds_what_is_away() {
+async fn doctor_reports_unreachable_services() {
     let variables = [
         ("DATABASE_URL", "postgres://ana:sesame@127.0.0.1:1/tasks"),
         ("BETTER_AUTH_URL", "http://127.0.0.1:1"),
@@ -156,11 +156,11 @@ async fn doctor_finds_what_is_away() {
     assert!(!text.contains("sesame"));
 }
 
-/// `health` of whatever listens on `port`: the exit code, and the line it says.
+/// Runs `health` for `port`; returns the exit code and the one line of output.
 async fn health(port: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let variables = [
         ("PORT", port),
-        // None of these is its business.
+        // It must ignore these.
         ("ENVIRONMENT", "production"),
         ("DATABASE_URL", "nonsense"),
         ("http_proxy", "http://127.0.0.1:1"),
@@ -176,7 +176,7 @@ fn port(service: &Service) -> &str {
 }
 
 #[tokio::test]
-async fn health_is_good_where_the_service_is_ready() {
+async fn health_succeeds_when_the_service_is_ready() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
@@ -191,7 +191,7 @@ async fn health_is_good_where_the_service_is_ready() {
 }
 
 #[tokio::test]
-async fn health_asks_a_service_on_every_address_at_the_loopback() {
+async fn health_uses_the_loopback_address_for_a_wildcard_host() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
@@ -204,7 +204,7 @@ async fn health_asks_a_service_on_every_address_at_the_loopback() {
 }
 
 #[tokio::test]
-async fn health_says_what_a_service_that_is_not_ready_lacks() {
+async fn health_reports_why_a_service_is_not_ready() {
     let service = Service::on("postgres://ana:sesame@127.0.0.1:1/tasks").await;
 
     let (code, said) = health(port(&service), &[]).await;
@@ -216,7 +216,7 @@ async fn health_says_what_a_service_that_is_not_ready_lacks() {
 }
 
 #[tokio::test]
-async fn health_is_bad_where_nothing_listens_or_nothing_answers() {
+async fn health_fails_when_nothing_listens_or_responds() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
 

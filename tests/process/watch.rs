@@ -1,10 +1,10 @@
-//! What a process uses while it works.
+//! The resources of a running process.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// The resident memory in KiB and the open files of a process.
+/// The resident memory in KiB and the number of open files of a process.
 fn usage(process: u32) -> (u64, usize) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -13,8 +13,8 @@ fn usage(process: u32) -> (u64, usize) {
     (kib.unwrap(), files.count())
 }
 
-/// Looks at the process a hundred times; in a run of ten minutes and more, what it
-/// used at most in the second and in the last quarter must be much the same.
+/// Samples the process a hundred times. In a run of ten minutes or more, the maximum in
+/// the last quarter must be close to that in the second.
 pub async fn watch(process: u32, seconds: u64) {
     let mut quarters = [(0, 0); 4];
     for sample in 0..100 {

@@ -7,7 +7,7 @@ use super::check;
 use crate::support::App;
 
 #[tokio::test]
-async fn an_absurd_path_is_no_task_and_no_resource() {
+async fn a_malformed_path_matches_no_resource() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
     let long = format!("/api/tasks/{}", "9".repeat(60_000));
@@ -72,10 +72,13 @@ async fn an_absurd_path_is_no_task_and_no_resource() {
         &long,
         &deep,
     ] {
-        let answer = app.user("ana", Method::GET, path).send().await;
-        check(&path[..path.len().min(80)], &answer, 404);
-        assert!(answer.text.len() < 500, "{path} is not repeated at length");
-        assert!(!answer.headers.contains_key("x-injected"));
+        let response = app.user("ana", Method::GET, path).send().await;
+        check(&path[..path.len().min(80)], &response, 404);
+        assert!(
+            response.text.len() < 500,
+            "{path} is not repeated at length"
+        );
+        assert!(!response.headers.contains_key("x-injected"));
     }
     for path in [
         "/api/tasks/%00",
@@ -96,7 +99,7 @@ async fn an_absurd_path_is_no_task_and_no_resource() {
 }
 
 #[tokio::test]
-async fn an_absurd_query_names_status_or_is_ignored() {
+async fn a_malformed_query_names_status_or_is_ignored() {
     let app = App::start().await;
     let long = format!("status={}", "a".repeat(60_000));
     let many = "a=1&".repeat(10_000);
@@ -134,12 +137,12 @@ async fn an_absurd_query_names_status_or_is_ignored() {
         (&many, 200),
     ] {
         let path = format!("/api/tasks?{query}");
-        let answer = app.user("ana", Method::GET, &path).send().await;
-        check(&query[..query.len().min(80)], &answer, expected);
+        let response = app.user("ana", Method::GET, &path).send().await;
+        check(&query[..query.len().min(80)], &response, expected);
         if expected == 400 {
-            let problem: Value = serde_json::from_str(&answer.text).unwrap();
+            let problem: Value = serde_json::from_str(&response.text).unwrap();
             assert_eq!(problem["errors"][0]["field"], "status", "{query}");
-            assert!(answer.text.len() < 500);
+            assert!(response.text.len() < 500);
         }
     }
 }

@@ -16,7 +16,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     units.flat_map(bytes).collect()
 }
 
-/// A title of these bytes.
+/// A body whose title is these bytes.
 fn title(bytes: &[u8]) -> Vec<u8> {
     [b"{\"title\": \"", bytes, b"\"}"].concat()
 }
@@ -26,7 +26,7 @@ fn nested(depth: usize, open: &str, inside: &str, close: &str) -> Vec<u8> {
     text(&format!("{{\"title\": \"a\", \"x\": {value}}}"))
 }
 
-/// A body of a task to create, and its status.
+/// A name, a body of `POST /api/tasks`, and the expected status.
 type Body = (&'static str, Vec<u8>, u16);
 
 fn texts() -> Vec<Body> {
@@ -210,14 +210,14 @@ fn bodies() -> Vec<Body> {
 }
 
 #[tokio::test]
-async fn a_malformed_body_is_the_clients_fault() {
+async fn a_malformed_body_is_a_client_error() {
     let app = App::start().await;
     let mut created = 0;
 
     for (case, body, expected) in bodies() {
         let call = app.user("ana", Method::POST, "/api/tasks");
-        let answer = call.header("content-type", JSON).body(body).send().await;
-        check(case, &answer, expected);
+        let response = call.header("content-type", JSON).body(body).send().await;
+        check(case, &response, expected);
         created += usize::from(expected == 201);
     }
 
@@ -270,7 +270,7 @@ async fn a_malformed_body_changes_no_task() {
 }
 
 #[tokio::test]
-async fn malformed_headers_of_a_body_are_the_clients_fault() {
+async fn malformed_body_headers_are_a_client_error() {
     let app = App::start().await;
     let latin = b"{\"title\": \"caf\xe9\"}".to_vec();
     let json = text(r#"{"title": "a"}"#);

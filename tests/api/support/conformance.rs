@@ -1,5 +1,5 @@
-//! Every answer against the document: status, media type, headers, body, and no
-//! header or field that is not documented.
+//! Validates every response against the document: status, media type, headers and body.
+//! An undocumented header or field is an error.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -9,17 +9,17 @@ use serde_json::Value;
 use tasks_api::api::spec;
 use tasks_api_test_support::json_schema::{plain, resolved};
 
-use super::Answer;
+use super::Response;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| resolved(&spec::DOCUMENT));
 
-/// Of each operation, status and media type, or header: the schema, closed.
+/// Schemas, closed to undocumented fields, by operation, status and media type or header.
 static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     let mut schemas = HashMap::new();
     for (path, item) in DOCUMENT["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
-            for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-                let parts = ["content", "headers"].map(|part| response[part].as_object());
+            for (status, documented) in operation["responses"].as_object().into_iter().flatten() {
+                let parts = ["content", "headers"].map(|part| documented[part].as_object());
                 for (name, described) in parts.into_iter().flatten().flatten() {
                     let key = format!("{method} {path} {status} {name}");
                     schemas.insert(key, validator(&described["schema"]));
@@ -30,13 +30,13 @@ static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     schemas
 });
 
-/// Of the problems of what is no operation, and so has no entry of its own.
+/// The schema of problems outside the documented operations.
 static PROBLEM: LazyLock<Validator> =
     LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Problem"]));
 
-/// Headers that any answer may carry: of HTTP itself, of rate limits, of CORS, of
-/// the browser's rules. An API's document does not list them.
-const OF_HTTP: [&str; 12] = [
+/// Headers that any response may have: of HTTP itself, rate limits, CORS and browser
+/// security. An `OpenAPI` document does not list them.
+const COMMON_HEADERS: [&str; 12] = [
     "allow",
     "cache-control",
     "content-length",
@@ -56,7 +56,7 @@ fn validator(schema: &Value) -> Validator {
     options.build(&plain(schema, true)).expect("a schema")
 }
 
-/// The template of the document that `path` is an instance of.
+/// The path template of the document that matches `path`.
 fn template(path: &str) -> Option<&'static str> {
     let segments: Vec<_> = path.trim_end_matches('/').split('/').collect();
     let mut templates = DOCUMENT["paths"].as_object()?.keys();
@@ -68,10 +68,10 @@ fn template(path: &str) -> Option<&'static str> {
     found.map(String::as_str)
 }
 
-/// What about the answer is not documented, if anything. Addresses and methods
-/// that the document does not have answer with problems, or are not its business.
-pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String> {
-    let content_type = answer.header("content-type");
+/// Validates a response; the error says what is undocumented. On undocumented paths and
+/// methods a failure must be a problem, and a success is not validated.
+pub fn check(method: &Method, path: &str, response: &Response) -> Result<(), String> {
+    let content_type = response.header("content-type");
     let media_type = content_type.split(';').next().unwrap_or_default();
     let method = if method == Method::HEAD {
         &Method::GET
@@ -83,31 +83,31 @@ pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String>
         template(path).map(|template| (template, &DOCUMENT["paths"][template][&method]));
     let Some((template, operation)) = operation.filter(|(_, operation)| operation.is_object())
     else {
-        return match answer.status.as_u16() {
+        return match response.status.as_u16() {
             ..400 => Ok(()),
             _ if media_type != "application/problem+json" => {
                 Err("a failure that is no problem".to_owned())
             }
-            _ => body(&PROBLEM, answer),
+            _ => body(&PROBLEM, response),
         };
     };
-    let status = answer.status.as_str();
-    let response = &operation["responses"][status];
-    if response.is_null() {
+    let status = response.status.as_str();
+    let documented = &operation["responses"][status];
+    if documented.is_null() {
         return Err(format!("status {status} is not documented"));
     }
     let place = format!("{method} {template} {status}");
-    headers(&place, response, answer)?;
+    headers(&place, documented, response)?;
     let validator = SCHEMAS.get(&format!("{place} {media_type}"));
     let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
-    body(validator, answer)
+    body(validator, response)
 }
 
-fn headers(place: &str, response: &Value, answer: &Answer) -> Result<(), String> {
-    let documented = response["headers"].as_object();
+fn headers(place: &str, documented: &Value, response: &Response) -> Result<(), String> {
+    let documented = documented["headers"].as_object();
     let documented = || documented.into_iter().flatten();
     for (name, header) in documented() {
-        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        let values: Vec<_> = response.headers.get_all(name).iter().collect();
         let text = match values.as_slice() {
             [] if header["required"] == true => {
                 return Err(format!("the header {name} is missing"));
@@ -125,40 +125,40 @@ fn headers(place: &str, response: &Value, answer: &Answer) -> Result<(), String>
             return Err(format!("the header {name} has another form: {text:?}"));
         }
     }
-    for name in answer.headers.keys().map(poem::http::HeaderName::as_str) {
+    for name in response.headers.keys().map(poem::http::HeaderName::as_str) {
         let ours = documented().any(|(documented, _)| documented.eq_ignore_ascii_case(name));
-        if !ours && !OF_HTTP.contains(&name) && !name.starts_with("access-control-") {
+        if !ours && !COMMON_HEADERS.contains(&name) && !name.starts_with("access-control-") {
             return Err(format!("the header {name} is not documented"));
         }
     }
     Ok(())
 }
 
-fn body(validator: &Validator, answer: &Answer) -> Result<(), String> {
-    let body: Value = serde_json::from_str(&answer.text).map_err(|error| error.to_string())?;
+fn body(validator: &Validator, response: &Response) -> Result<(), String> {
+    let body: Value = serde_json::from_str(&response.text).map_err(|error| error.to_string())?;
     let valid = validator.validate(&body);
     valid.map_err(|error| format!("{}: {error}", error.instance_path()))?;
-    let failed = answer.status.as_u16() >= 400;
-    if failed && body["status"] != answer.status.as_u16() {
+    let failed = response.status.as_u16() >= 400;
+    if failed && body["status"] != response.status.as_u16() {
         return Err(format!("the problem says status {}", body["status"]));
     }
     Ok(())
 }
 
-/// A gate that cannot fail is none.
+/// The validation must be able to fail.
 mod tests {
     use poem::http::{HeaderMap, StatusCode};
 
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], text: &str) -> Answer {
+    fn response(status: u16, headers: &[(&'static str, &str)], text: &str) -> Response {
         let headers = headers.iter().map(|(name, value)| {
             (
                 poem::http::HeaderName::from_static(name),
                 value.parse().unwrap(),
             )
         });
-        Answer {
+        Response {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.collect::<HeaderMap>(),
             text: text.to_owned(),
@@ -173,22 +173,22 @@ mod tests {
     const ID: (&str, &str) = ("x-request-id", "1");
 
     #[test]
-    fn what_is_documented_passes() {
-        let get = |answer: &Answer| check(&Method::GET, "/api/tasks/1/", answer);
+    fn a_documented_response_passes() {
+        let get = |response: &Response| check(&Method::GET, "/api/tasks/1/", response);
 
-        assert_eq!(get(&answer(200, &[JSON, ID], TASK)), Ok(()));
-        let away = answer(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], PROBLEM);
+        assert_eq!(get(&response(200, &[JSON, ID], TASK)), Ok(()));
+        let away = response(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], PROBLEM);
         assert_eq!(get(&away), Ok(()));
     }
 
     #[test]
-    fn an_operation_that_is_not_documented_fails_with_a_whole_problem() {
+    fn an_undocumented_operation_must_return_a_complete_problem() {
         let problem = PROBLEM.replace("503", "405");
         let post = |text| {
             check(
                 &Method::POST,
                 "/api/tasks/1",
-                &answer(405, &[PROBLEM_JSON, ID], text),
+                &response(405, &[PROBLEM_JSON, ID], text),
             )
         };
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_documented_is_found() {
+    fn every_undocumented_part_is_found() {
         let more = TASK.replace("\"id\"", "\"owner\": 1, \"id\"");
         let less = TASK.replace("\"user_id\": \"ana\",", "");
         let wrong = TASK.replace("false", "\"no\"");
@@ -205,39 +205,39 @@ mod tests {
         let trace = ("x-trace", "1");
         let away = PROBLEM.replace("503", "500");
         let table = [
-            (answer(200, &[JSON], TASK), "X-Request-Id is missing"),
-            (answer(202, &[JSON, ID], TASK), "status 202"),
+            (response(200, &[JSON], TASK), "X-Request-Id is missing"),
+            (response(202, &[JSON, ID], TASK), "status 202"),
             (
-                answer(200, &[("content-type", "text/html"), ID], TASK),
+                response(200, &[("content-type", "text/html"), ID], TASK),
                 "text/html",
             ),
-            (answer(200, &[JSON, ID], &more), "owner"),
-            (answer(200, &[JSON, ID], &less), "user_id"),
-            (answer(200, &[JSON, ID], &wrong), "boolean"),
-            (answer(200, &[JSON, ID], &undated), "date-time"),
-            (answer(200, &[JSON, ID, trace], TASK), "header x-trace"),
-            (answer(200, &[JSON, ID, ID], TASK), "more than once"),
+            (response(200, &[JSON, ID], &more), "owner"),
+            (response(200, &[JSON, ID], &less), "user_id"),
+            (response(200, &[JSON, ID], &wrong), "boolean"),
+            (response(200, &[JSON, ID], &undated), "date-time"),
+            (response(200, &[JSON, ID, trace], TASK), "header x-trace"),
+            (response(200, &[JSON, ID, ID], TASK), "more than once"),
             (
-                answer(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], &away),
+                response(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], &away),
                 "says status 500",
             ),
-            (answer(200, &[JSON, ID], "nothing"), "expected"),
+            (response(200, &[JSON, ID], "nothing"), "expected"),
             (
-                answer(503, &[PROBLEM_JSON, ID], PROBLEM),
+                response(503, &[PROBLEM_JSON, ID], PROBLEM),
                 "Retry-After is missing",
             ),
             (
-                answer(503, &[PROBLEM_JSON, ID, ("retry-after", "soon")], PROBLEM),
+                response(503, &[PROBLEM_JSON, ID, ("retry-after", "soon")], PROBLEM),
                 "another form",
             ),
-            (answer(400, &[PROBLEM_JSON, ID], PROBLEM), "status 400"),
+            (response(400, &[PROBLEM_JSON, ID], PROBLEM), "status 400"),
         ];
 
-        for (answer, expected) in table {
-            let found = check(&Method::GET, "/api/tasks/1", &answer).unwrap_err();
+        for (response, expected) in table {
+            let found = check(&Method::GET, "/api/tasks/1", &response).unwrap_err();
             assert!(found.contains(expected), "{expected} in {found}");
         }
-        let elsewhere = check(&Method::GET, "/nothing", &answer(404, &[JSON], "{}"));
+        let elsewhere = check(&Method::GET, "/nothing", &response(404, &[JSON], "{}"));
         assert!(elsewhere.unwrap_err().contains("no problem"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{EncodingKey, Header};
 use poem::{
-    Body, Endpoint, EndpointExt, Request, Response,
+    Body, Endpoint, EndpointExt, Request,
     endpoint::BoxEndpoint,
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
 };
@@ -22,30 +22,30 @@ use tasks_api::{
 };
 use tasks_api_test_support::database::TestDatabase;
 
-/// The secret that the tests' tokens are signed with.
+/// The `BETTER_AUTH_SECRET` of the service, which signs the tests' tokens.
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";
-/// The origin that the tests' pages have.
+/// The allowed origin of the tests.
 pub const ORIGIN: &str = "https://app.example.com";
 
-/// The service with a database of its own.
+/// The service with its own database.
 pub struct App {
-    endpoint: BoxEndpoint<'static, Response>,
-    /// Outlives the endpoint, and takes the database away with it.
+    endpoint: BoxEndpoint<'static, poem::Response>,
+    /// Dropped after the endpoint, which deletes the database.
     _database: Option<TestDatabase>,
 }
 
 impl App {
-    /// The service as it ships.
+    /// The service with its default configuration.
     pub async fn start() -> Self {
         Self::with_quota(10_000).await
     }
 
-    /// With another number of tasks that a user may hold.
+    /// With this number of tasks per user.
     pub async fn with_quota(tasks_per_user: u32) -> Self {
         Self::build(tasks_per_user, &[]).await
     }
 
-    /// With these variables for the outermost layer.
+    /// With these variables for the middleware.
     pub async fn configured(variables: &[(&str, &str)]) -> Self {
         Self::build(10_000, variables).await
     }
@@ -62,7 +62,7 @@ impl App {
         }
     }
 
-    /// Over any service, with `readiness`.
+    /// Over a given service and readiness.
     pub fn over(service: impl TaskService, readiness: Readiness) -> Self {
         Self::with(service, readiness, &[])
     }
@@ -85,7 +85,7 @@ impl App {
         }
     }
 
-    /// A request, to be refined and sent.
+    /// A request without a token, not yet sent.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
         let uri: Uri = path.parse().expect("a path");
         let host = uri.authority().map_or("tasks.example.com", |a| a.as_str());
@@ -96,28 +96,28 @@ impl App {
         }
     }
 
-    /// A request of `user`.
+    /// A request with a token of `user`, not yet sent.
     pub fn user(&self, user: &str, method: Method, path: &str) -> Call<'_> {
         self.request(method, path).bearer(&token(user))
     }
 
-    /// A new task of `user`.
+    /// Creates a task of `user`.
     pub async fn create(&self, user: &str, title: &str) -> Value {
         let call = self.user(user, Method::POST, "/api/tasks");
-        let answer = call.json(&json!({"title": title})).send().await;
-        answer.expect(StatusCode::CREATED)
+        let response = call.json(&json!({"title": title})).send().await;
+        response.expect(StatusCode::CREATED)
     }
 
-    /// The tasks of `user`.
+    /// Lists the tasks of `user`.
     pub async fn list(&self, user: &str, query: &str) -> Vec<Value> {
         let path = format!("/api/tasks{query}");
-        let answer = self.user(user, Method::GET, &path).send().await;
-        let list = answer.expect(StatusCode::OK);
+        let response = self.user(user, Method::GET, &path).send().await;
+        let list = response.expect(StatusCode::OK);
         list.as_array().expect("a list").clone()
     }
 }
 
-/// A request on its way.
+/// A request that is not yet sent.
 pub struct Call<'a> {
     app: &'a App,
     request: Request,
@@ -144,56 +144,59 @@ impl Call<'_> {
         self
     }
 
-    /// Sends the request; the body that comes back may be anything.
+    /// Sends the request; returns the body, which need not be text.
     pub async fn send_for_bytes(self) -> Vec<u8> {
         let response = self.app.endpoint.get_response(self.request).await;
         assert_eq!(response.status(), StatusCode::OK);
         response.into_body().into_vec().await.expect("a whole body")
     }
 
-    /// Sends the request; an answer that the document does not have fails the
-    /// test, whatever else it checks.
-    pub async fn send(self) -> Answer {
+    /// Sends the request; panics on a response that the document does not describe.
+    pub async fn send(self) -> Response {
         let method = self.request.method().clone();
         let path = self.request.uri().path().to_owned();
-        let response = self.app.endpoint.get_response(self.request).await;
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self
+            .app
+            .endpoint
+            .get_response(self.request)
+            .await
+            .into_parts();
         let bytes = body.into_bytes().await.expect("a whole body");
-        let answer = Answer {
+        let response = Response {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("text"),
         };
-        conformance::check(&method, &path, &answer).unwrap_or_else(|undocumented| {
-            panic!("{method} {path} answered {answer:?}: {undocumented}")
+        conformance::check(&method, &path, &response).unwrap_or_else(|undocumented| {
+            panic!("{method} {path} answered {response:?}: {undocumented}")
         });
-        answer
+        response
     }
 }
 
-/// What came back.
+/// A response whose body is text.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// The body as JSON, where the answer is of this status.
+    /// The body as JSON; panics unless the status is `status`.
     #[track_caller]
     pub fn expect(&self, status: StatusCode) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         serde_json::from_str(&self.text).expect("JSON")
     }
 
-    /// The body of a problem: whole, of the right media type, and of one story
-    /// with the status.
+    /// The body of a problem (RFC 9457); panics unless it is complete and agrees with the
+    /// status and the media type.
     #[track_caller]
     pub fn problem(&self, status: u16, kind: &str) -> Value {
         let problem = self.expect(StatusCode::from_u16(status).unwrap());
@@ -209,14 +212,14 @@ impl Answer {
     }
 }
 
-/// A good token of `subject`.
+/// A valid token of `subject`.
 pub fn token(subject: &str) -> String {
     let expires = SystemTime::now() + Duration::from_mins(5);
     let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs();
     token_with(&json!({"sub": subject, "exp": expires}))
 }
 
-/// A token of any claims, signed with the tests' secret.
+/// A token with any claims, signed with [`SECRET`].
 pub fn token_with(claims: &Value) -> String {
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&Header::default(), claims, &key).unwrap()

@@ -4,22 +4,22 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{post, put};
-use crate::support::{Answer, App};
+use crate::support::{App, Response};
 
 #[tokio::test]
-async fn a_created_task_has_every_field_and_says_where_it_is() {
+async fn a_created_task_has_every_field_and_a_location() {
     let app = App::start().await;
 
-    let answer = post(
+    let response = post(
         &app,
         &json!({"title": "  Buy milk\n", "description": " blue "}),
     )
     .await;
 
-    let task = answer.expect(StatusCode::CREATED);
-    assert_eq!(answer.header("content-type"), "application/json");
+    let task = response.expect(StatusCode::CREATED);
+    assert_eq!(response.header("content-type"), "application/json");
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         format!("/api/tasks/{}", task["id"])
     );
     assert!(task["id"].as_i64().is_some_and(|id| id > 0));
@@ -50,7 +50,7 @@ async fn times_are_rfc_3339_in_utc_with_microseconds() {
 }
 
 #[tokio::test]
-async fn a_missing_description_is_null_and_its_key_is_there() {
+async fn a_missing_description_is_returned_as_null() {
     let app = App::start().await;
 
     for body in [
@@ -66,7 +66,7 @@ async fn a_missing_description_is_null_and_its_key_is_there() {
 }
 
 #[tokio::test]
-async fn what_the_server_sets_is_never_taken_from_the_body() {
+async fn fields_of_the_server_are_never_taken_from_the_body() {
     let app = App::start().await;
 
     let body = json!({
@@ -82,7 +82,7 @@ async fn what_the_server_sets_is_never_taken_from_the_body() {
 }
 
 #[tokio::test]
-async fn lengths_count_characters_and_the_bounds_are_exact() {
+async fn lengths_count_characters_and_the_limits_are_exact() {
     let app = App::start().await;
     let good = [
         json!({"title": "a"}),
@@ -164,7 +164,7 @@ async fn lengths_count_characters_and_the_bounds_are_exact() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_named_at_once() {
+async fn all_invalid_fields_are_reported_at_once() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
 
@@ -176,8 +176,8 @@ async fn every_wrong_field_is_named_at_once() {
     )
     .await;
 
-    let fields = |answer: Answer| {
-        let problem = answer.problem(400, "invalid-request");
+    let fields = |response: Response| {
+        let problem = response.problem(400, "invalid-request");
         let errors = problem["errors"].as_array().unwrap().clone();
         errors
             .iter()
@@ -189,7 +189,7 @@ async fn every_wrong_field_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn the_quota_bounds_what_a_user_holds() {
+async fn the_quota_limits_the_number_of_tasks() {
     let app = App::with_quota(2).await;
     app.create("ana", "one").await;
     let two = app.create("ana", "two").await;

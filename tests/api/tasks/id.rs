@@ -1,4 +1,4 @@
-//! Deleting a task, and the ids of tasks.
+//! Deletion, and the ids of tasks.
 
 use poem::http::{Method, StatusCode};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::App;
 
 #[tokio::test]
-async fn a_deleted_task_is_gone_and_the_second_delete_says_so() {
+async fn a_second_delete_finds_no_task() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
     let path = format!("/api/tasks/{}", task["id"]);
@@ -23,7 +23,7 @@ async fn a_deleted_task_is_gone_and_the_second_delete_says_so() {
 }
 
 #[tokio::test]
-async fn an_id_is_never_given_twice() {
+async fn an_id_is_never_reused() {
     let app = App::start().await;
     let first = app.create("ana", "one").await;
     let path = format!("/api/tasks/{}", first["id"]);
@@ -35,7 +35,7 @@ async fn an_id_is_never_given_twice() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_positive_integer_names_no_task() {
+async fn an_id_that_is_not_a_positive_integer_matches_no_task() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
     let id = task["id"].to_string();

@@ -16,7 +16,7 @@ async fn a_new_user_has_no_tasks() {
 }
 
 #[tokio::test]
-async fn a_list_is_newest_first_and_whole() {
+async fn a_list_is_complete_and_newest_first() {
     let app = App::start().await;
     for number in 0..120 {
         app.create("ana", &format!("Task {number}")).await;
@@ -50,13 +50,13 @@ async fn a_list_can_be_filtered_by_status() {
 }
 
 #[tokio::test]
-async fn an_unknown_status_names_the_three_there_are() {
+async fn an_unknown_status_lists_the_three_allowed_ones() {
     let app = App::start().await;
 
     for query in ["?status=done", "?status=", "?status=ALL", "?status=%00"] {
         let path = format!("/api/tasks{query}");
-        let answer = app.user("ana", Method::GET, &path).send().await;
-        let problem = answer.problem(400, "invalid-request");
+        let response = app.user("ana", Method::GET, &path).send().await;
+        let problem = response.problem(400, "invalid-request");
         assert_eq!(
             problem["detail"],
             "status must be one of all, pending, completed"

@@ -7,7 +7,7 @@ use super::{complete, post, put};
 use crate::support::App;
 
 #[tokio::test]
-async fn an_update_keeps_what_it_does_not_name() {
+async fn an_update_keeps_omitted_fields() {
     let app = App::start().await;
     let task = post(&app, &json!({"title": "a", "description": "keep me"})).await;
     let id = &task.expect(StatusCode::CREATED)["id"];
@@ -45,7 +45,7 @@ async fn an_update_keeps_what_it_does_not_name() {
 }
 
 #[tokio::test]
-async fn an_update_without_a_title_is_refused_and_changes_nothing() {
+async fn an_update_without_a_title_is_rejected_and_changes_nothing() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
 
@@ -64,20 +64,20 @@ async fn an_update_without_a_title_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn completing_sets_and_never_toggles() {
+async fn completing_sets_the_value_and_never_toggles() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
 
     for completed in [true, true, false, false, true] {
-        let answer = complete(&app, &task["id"], &json!({"completed": completed})).await;
-        let seen = answer.expect(StatusCode::OK);
+        let response = complete(&app, &task["id"], &json!({"completed": completed})).await;
+        let seen = response.expect(StatusCode::OK);
         assert_eq!(seen["completed"], completed);
         assert_eq!(seen["title"], "Buy milk");
     }
 }
 
 #[tokio::test]
-async fn completing_without_saying_so_names_the_field() {
+async fn completing_without_a_value_names_the_field() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
     let path = format!("/api/tasks/{}/complete", task["id"]);
@@ -86,12 +86,12 @@ async fn completing_without_saying_so_names_the_field() {
     let empty = complete(&app, &task["id"], &json!({})).await;
     let text = complete(&app, &task["id"], &json!({"completed": "true"})).await;
 
-    for (answer, message) in [
+    for (response, message) in [
         (nothing, "is required"),
         (empty, "is required"),
         (text, "must be true or false"),
     ] {
-        let problem = answer.problem(400, "invalid-request");
+        let problem = response.problem(400, "invalid-request");
         assert_eq!(
             problem["errors"],
             json!([{"field": "completed", "message": message}])
@@ -100,7 +100,7 @@ async fn completing_without_saying_so_names_the_field() {
 }
 
 #[tokio::test]
-async fn every_write_moves_updated_at_and_leaves_created_at() {
+async fn every_write_advances_updated_at_and_keeps_created_at() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
     let mut last = task["updated_at"].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! An issuer that is late, disappears or answers rubbish.
+//! An issuer that is slow, disappears or sends invalid data.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tasks_api_test_support::{
 };
 use tokio::time::timeout;
 
-use super::{UNKNOWN, is_unavailable, judge, restless, usual, verifier};
+use super::{UNKNOWN, is_unavailable, restless, usual, verifier, verify};
 
 #[tokio::test]
-async fn an_issuer_that_is_down_at_first_is_found_when_it_is_up() {
+async fn the_key_set_is_fetched_once_the_issuer_is_up() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let server = KeyServer::start(Reply::HangUp).await;
     let first_retry = Duration::from_millis(50);
@@ -29,18 +29,18 @@ async fn an_issuer_that_is_down_at_first_is_found_when_it_is_up() {
         "nothing is fetched before it is needed"
     );
 
-    let judged = judge(&verifier, &signer).await;
+    let result = verify(&verifier, &signer).await;
     let retry_after = Duration::from_secs(1);
-    assert_eq!(judged, Err(AuthError::KeysUnavailable { retry_after }));
+    assert_eq!(result, Err(AuthError::KeysUnavailable { retry_after }));
 
     server.set(Reply::of(&[&signer]));
     let recovered = async {
-        while is_unavailable(&judge(&verifier, &signer).await) {
+        while is_unavailable(&verify(&verifier, &signer).await) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     assert!(timeout(TIMEOUT, recovered).await.is_ok());
-    assert_eq!(judge(&verifier, &signer).await, Ok(()));
+    assert_eq!(verify(&verifier, &signer).await, Ok(()));
 }
 
 #[tokio::test]
@@ -56,24 +56,24 @@ async fn a_flood_does_not_reach_an_issuer_that_is_down() {
     let verifier = verifier(&server.url, times);
 
     for _ in 0..200 {
-        assert!(is_unavailable(&judge(&verifier, &signer).await));
+        assert!(is_unavailable(&verify(&verifier, &signer).await));
     }
 
     assert_eq!(server.requests(), 1);
 }
 
 #[tokio::test]
-async fn a_server_that_disappears_leaves_its_last_good_set() {
+async fn the_last_valid_key_set_outlives_its_server() {
     let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
     let mut server = KeyServer::start(Reply::of(&[&known])).await;
     let verifier = verifier(&server.url, restless());
-    assert_eq!(judge(&verifier, &known).await, Ok(()));
+    assert_eq!(verify(&verifier, &known).await, Ok(()));
 
     server.disappear().await;
 
     for _ in 0..20 {
-        assert_eq!(judge(&verifier, &known).await, Ok(()));
-        assert_eq!(judge(&verifier, &unknown).await, Err(UNKNOWN));
+        assert_eq!(verify(&verifier, &known).await, Ok(()));
+        assert_eq!(verify(&verifier, &unknown).await, Err(UNKNOWN));
     }
     let status = verifier.check_key_sets().await.unwrap();
     assert_eq!(status[0].keys, 1);
@@ -84,13 +84,13 @@ async fn a_server_that_disappears_leaves_its_last_good_set() {
 }
 
 #[tokio::test]
-async fn rubbish_is_no_key_set_and_does_not_replace_one() {
+async fn an_invalid_key_set_does_not_replace_a_valid_one() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let elsewhere = KeyServer::start(Reply::of(&[&signer])).await;
     let whole = json!({"keys": [signer.jwk()]}).to_string();
     let long = format!("{whole}{}", " ".repeat(256 * 1024));
     let slow = "timed out";
-    for (name, answer, problem) in [
+    for (name, reply, problem) in [
         (
             "HTML",
             Reply::json("<!doctype html><h1>Welcome</h1>"),
@@ -127,17 +127,17 @@ async fn rubbish_is_no_key_set_and_does_not_replace_one() {
         ("silence", Reply::Silence, slow),
         ("a hang-up", Reply::HangUp, "error sending request"),
     ] {
-        // A slow answer is awaited to the end, any other is there long before.
-        let patience = if problem == slow { 150 } else { 5000 };
+        // A slow response takes the whole timeout, any other far less.
+        let timeout = if problem == slow { 150 } else { 5000 };
         let times = KeySetTimes {
-            timeout: Duration::from_millis(patience),
+            timeout: Duration::from_millis(timeout),
             ..restless()
         };
-        let server = KeyServer::start(answer.clone()).await;
+        let server = KeyServer::start(reply.clone()).await;
 
         let without_keys = verifier(&server.url, times);
         assert!(
-            is_unavailable(&judge(&without_keys, &signer).await),
+            is_unavailable(&verify(&without_keys, &signer).await),
             "{name}"
         );
         let error = without_keys.check_key_sets().await.unwrap_err();
@@ -150,10 +150,10 @@ async fn rubbish_is_no_key_set_and_does_not_replace_one() {
             ..times
         };
         let with_keys = verifier(&server.url, times);
-        assert_eq!(judge(&with_keys, &signer).await, Ok(()), "{name}");
-        server.set(answer);
+        assert_eq!(verify(&with_keys, &signer).await, Ok(()), "{name}");
+        server.set(reply);
         if problem != slow {
-            assert_eq!(judge(&with_keys, &signer).await, Ok(()), "{name}");
+            assert_eq!(verify(&with_keys, &signer).await, Ok(()), "{name}");
             let status = with_keys.check_key_sets().await.unwrap();
             assert!(
                 status[0].problem.as_deref().unwrap().contains(problem),

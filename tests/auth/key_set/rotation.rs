@@ -9,7 +9,7 @@ use tasks_api_test_support::{
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use super::{BAD, UNKNOWN, judge, restless, usual, verifier};
+use super::{BAD, UNKNOWN, restless, usual, verifier, verify};
 
 #[tokio::test]
 async fn a_rotated_key_is_found_by_one_refetch() {
@@ -19,22 +19,22 @@ async fn a_rotated_key_is_found_by_one_refetch() {
     );
     let server = KeyServer::start(Reply::of(&[&old])).await;
     let verifier = verifier(&server.url, usual());
-    assert_eq!(judge(&verifier, &old).await, Ok(()));
+    assert_eq!(verify(&verifier, &old).await, Ok(()));
 
     server.set(Reply::of(&[&old, &new]));
-    assert_eq!(judge(&verifier, &new).await, Ok(()));
-    assert_eq!(judge(&verifier, &old).await, Ok(()));
+    assert_eq!(verify(&verifier, &new).await, Ok(()));
+    assert_eq!(verify(&verifier, &old).await, Ok(()));
     assert_eq!(server.requests(), 2);
 
-    // The next rotation is too soon: its tokens wait for the 30 seconds.
+    // The next rotation is within 30 seconds of the refetch, so its tokens must wait.
     let newest = Signer::new(Kind::EdDsa, "newest");
     server.set(Reply::of(&[&newest]));
-    assert_eq!(judge(&verifier, &newest).await, Err(UNKNOWN));
+    assert_eq!(verify(&verifier, &newest).await, Err(UNKNOWN));
     assert_eq!(server.requests(), 2);
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_found_without_ids_too() {
+async fn a_rotated_key_without_an_id_is_found() {
     let (old, new) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "k"));
     let server = KeyServer::start(Reply::of(&[&old])).await;
     let verifier = verifier(&server.url, usual());
@@ -47,18 +47,18 @@ async fn a_rotated_key_is_found_without_ids_too() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_used_again_gets_its_new_key() {
+async fn a_reused_key_id_verifies_with_its_new_key() {
     for kind in Kind::PUBLISHED {
         let (before, after) = (Signer::new(kind, "1"), Signer::another(kind, "1"));
         let server = KeyServer::start(Reply::of(&[&before])).await;
         let verifier = verifier(&server.url, usual());
-        assert_eq!(judge(&verifier, &before).await, Ok(()));
+        assert_eq!(verify(&verifier, &before).await, Ok(()));
 
         server.set(Reply::of(&[&after]));
 
-        assert_eq!(judge(&verifier, &after).await, Ok(()), "{kind:?}");
+        assert_eq!(verify(&verifier, &after).await, Ok(()), "{kind:?}");
         assert_eq!(
-            judge(&verifier, &before).await,
+            verify(&verifier, &before).await,
             Err(BAD),
             "a removed key is gone"
         );
@@ -67,24 +67,24 @@ async fn an_id_that_is_used_again_gets_its_new_key() {
 }
 
 #[tokio::test]
-async fn an_id_may_come_back_with_another_kind_of_key() {
+async fn a_reused_key_id_may_have_another_algorithm() {
     let (before, after) = (Signer::new(Kind::Rs256, "1"), Signer::new(Kind::EdDsa, "1"));
     let server = KeyServer::start(Reply::of(&[&before])).await;
     let verifier = verifier(&server.url, usual());
-    assert_eq!(judge(&verifier, &before).await, Ok(()));
+    assert_eq!(verify(&verifier, &before).await, Ok(()));
 
     server.set(Reply::of(&[&after]));
 
-    assert_eq!(judge(&verifier, &after).await, Ok(()));
+    assert_eq!(verify(&verifier, &after).await, Ok(()));
 }
 
 #[tokio::test]
-async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_nobody_else() {
+async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_no_other() {
     let (known, unknown) = (Signer::new(Kind::EdDsa, "k"), Signer::new(Kind::EdDsa, "?"));
     let gate = Arc::new(Semaphore::new(0));
     let server = KeyServer::start(Reply::of(&[&known])).await;
     let verifier = verifier(&server.url, usual());
-    assert_eq!(judge(&verifier, &known).await, Ok(()));
+    assert_eq!(verify(&verifier, &known).await, Ok(()));
     server.set(Reply::of(&[&known]).held(&gate));
     let mut flood = JoinSet::new();
     for n in 0..1000 {
@@ -94,21 +94,21 @@ async fn a_thousand_unknown_tokens_cause_one_refetch_and_delay_nobody_else() {
     }
     server.has_requests(2).await;
 
-    // The refetch is held, and these come through.
+    // The refetch is pending, and these are verified meanwhile.
     for _ in 0..100 {
-        assert_eq!(judge(&verifier, &known).await, Ok(()));
+        assert_eq!(verify(&verifier, &known).await, Ok(()));
     }
 
     gate.add_permits(1);
-    for judged in flood.join_all().await {
-        assert_eq!(judged, Err(UNKNOWN));
+    for result in flood.join_all().await {
+        assert_eq!(result, Err(UNKNOWN));
     }
-    assert_eq!(judge(&verifier, &unknown).await, Err(UNKNOWN));
+    assert_eq!(verify(&verifier, &unknown).await, Err(UNKNOWN));
     assert_eq!(server.requests(), 2);
 }
 
 #[tokio::test]
-async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
+async fn a_cached_token_is_evicted_with_its_key() {
     let (old, new) = (
         Signer::new(Kind::EdDsa, "old"),
         Signer::another(Kind::EdDsa, "new"),
@@ -120,15 +120,15 @@ async fn a_token_is_forgotten_with_the_key_that_vouched_for_it() {
         verifier.verify(&token).await.unwrap();
     }
 
-    // The issuer takes the key back.
+    // The issuer withdraws the key.
     server.set(Reply::of(&[&new]));
 
     assert_eq!(verifier.verify(&token).await.map(drop), Err(UNKNOWN));
-    judge(&verifier, &new).await.unwrap();
+    verify(&verifier, &new).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_token_seen_before_renews_the_key_set_like_any_other() {
+async fn a_cached_token_refreshes_the_key_set() {
     let signer = Signer::new(Kind::EdDsa, "k");
     let server = KeyServer::start(Reply::of(&[&signer])).await;
     let fresh = Duration::from_millis(500);

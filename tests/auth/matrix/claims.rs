@@ -1,4 +1,4 @@
-//! Well-signed tokens whose claims are wrong.
+//! Correctly signed tokens with invalid claims.
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
@@ -155,8 +155,8 @@ pub fn bad_names(signer: &Signer) -> Vec<Case> {
     cases
 }
 
-/// Whatever else names a user, it is not `sub`. The last two are what Better Auth
-/// itself signs with the raw secret: an e-mail verification, a session cookie.
+/// Tokens that name the user in another claim than `sub`. The last two are tokens that
+/// Better Auth signs with the raw secret: an e-mail verification and a session cookie.
 pub fn stand_ins_for_a_subject(signer: &Signer) -> Vec<Case> {
     let mut cases = Vec::new();
     let now = now();

@@ -1,4 +1,4 @@
-//! Tokens that are none, and headers that ask for too much.
+//! Malformed tokens, and headers with unsupported parameters.
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
@@ -135,7 +135,7 @@ pub fn bad_headers(signer: &Signer) -> Vec<Case> {
     cases
 }
 
-/// The same signature, spelt with a bit that decodes to nothing.
+/// The same signature, with a trailing bit set that decoding ignores.
 fn with_stray_bit(token: &str) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = token.split_at(token.len() - 1);

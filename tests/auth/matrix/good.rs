@@ -1,4 +1,4 @@
-//! The good tokens, of every form.
+//! Valid tokens of every form.
 
 use serde_json::json;
 use tasks_api_test_support::signer::{AUDIENCE, Signer, now, payload};

@@ -1,4 +1,4 @@
-//! Signatures by the wrong key, of the wrong text, under the wrong name.
+//! Signatures with the wrong key, over the wrong text, or with the wrong algorithm.
 
 use serde_json::{Value, json};
 use tasks_api::auth::Reason;
@@ -7,7 +7,7 @@ use tasks_api_test_support::signer::{Kind, SECRET, Signer, encode, payload};
 use super::{Case, accepted, refused};
 
 pub fn bad_signatures(signer: &Signer, attacker: &Signer, attackers_url: &str) -> Vec<Case> {
-    // HS256 has one key, which no kid names.
+    // HS256 has one key, which has no kid.
     let unknown = if signer.kind == Kind::Hs256 {
         Reason::Signature
     } else {
@@ -84,7 +84,7 @@ pub fn bad_signatures(signer: &Signer, attacker: &Signer, attackers_url: &str) -
     ]
 }
 
-/// HS256 signed with what everyone can read.
+/// HS256 signed with public data.
 pub fn confusions_with_keys(published: &[Signer]) -> Vec<Case> {
     let mut cases = vec![
         refused("no secret", Signer::hs256(b"").token(), Reason::Signature),
@@ -110,7 +110,7 @@ pub fn confusions_with_keys(published: &[Signer]) -> Vec<Case> {
     cases
 }
 
-/// Tokens that claim one algorithm and were signed by another.
+/// Tokens that claim one algorithm and are signed with another.
 pub fn confusions_with_secret(signer: &Signer, other: &Signer) -> Vec<Case> {
     let mut cases = vec![
         refused(

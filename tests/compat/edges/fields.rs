@@ -1,4 +1,4 @@
-//! Fields that come, go, or change their name.
+//! Added, removed and renamed fields.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ pub fn cases() -> Vec<Case> {
         (
             "an optional field of a request gone",
             Breaking,
-            "unknown fields are ignored, so what old clients send is lost without a word",
+            "unknown fields are ignored, so what old clients send is lost silently",
             vec![Remove(
                 "/components/schemas/CreateTask/properties/description",
             )],

@@ -1,4 +1,4 @@
-//! What stands around the schemas: paths, servers, headers, security.
+//! Paths, servers, headers and security.
 
 use serde_json::json;
 use tasks_api::api::spec::DOCUMENT;

@@ -1,4 +1,4 @@
-//! What a value may be: formats, patterns, nulls, sets.
+//! Allowed values: formats, patterns, nulls, enumerations.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A client that knows what its own tasks must look like.
+//! A client with a model of its own tasks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,31 +12,31 @@ use tokio::time::{sleep, timeout};
 
 use crate::dice::Dice;
 
-/// The most tasks that a client keeps, so that a long run is like a short one.
+/// The most tasks of a client, so that the load does not grow with the duration.
 const MOST: usize = 40;
 
-/// What a task may be: `None` is gone.
+/// Title, description and completion of a task; `None` is deleted.
 type State = Option<(String, Option<String>, bool)>;
 
-/// One client: it alone writes its tasks; others of its user see them in lists.
+/// A client. It alone writes its tasks; other clients of its user see them in lists.
 pub struct Player {
     client: TasksClient,
     pub user: String,
     name: String,
     pub dice: Dice,
-    /// What each task is.
+    /// The state of each task.
     pub sure: BTreeMap<i64, State>,
-    /// What each task may be whose last write was broken off. It may still happen
-    /// at any time, so such a task is written no more.
+    /// The possible states of tasks whose last write was cancelled. The write may still
+    /// happen at any time, so these tasks are not written again.
     doubtful: BTreeMap<i64, Vec<State>>,
-    /// Titles of creations that were broken off.
+    /// Titles of cancelled creations.
     ghosts: BTreeSet<String>,
     /// Ids of other users' tasks.
     pub foreign: Vec<i64>,
     made: usize,
-    pub answers: usize,
-    pub broken_off: usize,
-    /// Answers that the service was too busy.
+    pub responses: usize,
+    pub cancelled: usize,
+    /// Responses that the service was too busy.
     pub refused: usize,
 }
 
@@ -53,7 +53,7 @@ pub fn state(task: &Value) -> State {
 }
 
 impl Player {
-    /// One of the clients of `user`, the `number`th of all, with a task to begin with.
+    /// The `number`th client, for `user`, with one task.
     pub async fn start(client: TasksClient, number: u64, user: String) -> Self {
         let mut player = Self {
             client,
@@ -65,8 +65,8 @@ impl Player {
             ghosts: BTreeSet::new(),
             foreign: Vec::new(),
             made: 0,
-            answers: 0,
-            broken_off: 0,
+            responses: 0,
+            cancelled: 0,
             refused: 0,
         };
         while player.sure.is_empty() {
@@ -75,21 +75,21 @@ impl Player {
         player
     }
 
-    /// Sends a request; `None` where it was broken off half-way.
+    /// Sends a request; `None` if it was cancelled.
     pub async fn send(
         &mut self,
         method: Method,
         path: &str,
         body: Option<Value>,
-        may_break: bool,
+        may_cancel: bool,
     ) -> Option<(StatusCode, Value)> {
-        let breaks = may_break && self.dice.below(10) == 0;
+        let cancels = may_cancel && self.dice.below(10) == 0;
         let soon = Duration::from_micros(self.dice.below(3000) as u64);
         loop {
             let sending = self.client.send(method.clone(), path, body.as_ref());
-            let response = if breaks {
+            let response = if cancels {
                 let Ok(response) = timeout(soon, sending).await else {
-                    self.broken_off += 1;
+                    self.cancelled += 1;
                     return None;
                 };
                 response
@@ -97,9 +97,9 @@ impl Player {
                 sending.await
             };
             let (status, body) = (response.status, response.body);
-            self.answers += 1;
+            self.responses += 1;
             match body["type"].as_str() {
-                // Nothing was done, on a machine that is too busy: once more.
+                // Not executed, because the machine is too busy: a retry is safe.
                 Some("/problems/service-unavailable") => {
                     self.refused += 1;
                     sleep(Duration::from_millis(50)).await;
@@ -116,7 +116,7 @@ impl Player {
         }
     }
 
-    /// A task of its own that is there for sure.
+    /// One of its own tasks that certainly exists.
     fn some_task(&mut self) -> Option<(i64, State)> {
         let there = self.sure.iter().filter(|(_, state)| state.is_some());
         let there: Vec<_> = there.collect();
@@ -137,12 +137,12 @@ impl Player {
         }
     }
 
-    /// How many tasks of its own are there for sure.
+    /// How many of its own tasks certainly exist.
     fn holds(&self) -> usize {
         self.sure.values().filter(|state| state.is_some()).count()
     }
 
-    /// Forgets the oldest of its deleted tasks, where it knows many.
+    /// Removes the oldest deleted task from the model, if there are many.
     fn forget(&mut self) {
         let gone = |(_, state): &(&i64, &State)| state.is_none();
         if self.sure.iter().filter(gone).count() > MOST {
@@ -161,10 +161,10 @@ impl Player {
             }
             Some((status, task)) => {
                 assert_eq!(status, StatusCode::CREATED, "{task}");
-                assert_eq!(task["user_id"], self.user, "a foreign task");
+                assert_eq!(task["user_id"], self.user, "another user's task");
                 assert_eq!(state(&task), Some((title, None, false)));
                 let known = self.sure.insert(task["id"].as_i64().unwrap(), state(&task));
-                assert_eq!(known, None, "an id was given twice");
+                assert_eq!(known, None, "an id was reused");
             }
         }
     }
@@ -175,8 +175,10 @@ impl Player {
             return;
         }
         let id = *ids[self.dice.below(ids.len())];
-        let answer = self.send(Method::GET, &format!("/{id}"), None, true).await;
-        let Some((status, task)) = answer else { return };
+        let response = self.send(Method::GET, &format!("/{id}"), None, true).await;
+        let Some((status, task)) = response else {
+            return;
+        };
         let seen = match status {
             StatusCode::OK => state(&task),
             StatusCode::NOT_FOUND => None,
@@ -200,8 +202,8 @@ impl Player {
             ("?status=completed", Some(true)),
         ];
         let (query, completed) = filters[self.dice.below(3)];
-        let answer = self.send(Method::GET, query, None, true).await;
-        let Some((status, tasks)) = answer else {
+        let response = self.send(Method::GET, query, None, true).await;
+        let Some((status, tasks)) = response else {
             return;
         };
         assert_eq!(status, StatusCode::OK, "{tasks}");
@@ -212,14 +214,17 @@ impl Player {
             .collect();
         assert!(ids.is_sorted_by(|a, b| a > b), "newest first, none twice");
         for task in tasks {
-            assert_eq!(task["user_id"], self.user, "a foreign task");
+            assert_eq!(task["user_id"], self.user, "another user's task");
             assert!(completed.is_none_or(|completed| task["completed"] == completed));
             let id = task["id"].as_i64().unwrap();
             let title = task["title"].as_str().unwrap();
             let mine = title
                 .strip_prefix(&self.name)
                 .is_some_and(|t| t.starts_with(' '));
-            assert!(title.starts_with(&self.user), "{title} is a foreign task");
+            assert!(
+                title.starts_with(&self.user),
+                "{title} is another user's task"
+            );
             if self.sure.contains_key(&id) || self.doubtful.contains_key(&id) {
                 self.check(id, &state(task));
             } else if mine {
@@ -240,7 +245,7 @@ impl Player {
         }
     }
 
-    /// A write of a task of its own, and what the task is after it.
+    /// Writes one of its own tasks; `after` is its state if the write succeeds.
     async fn write(
         &mut self,
         method: Method,
@@ -249,8 +254,8 @@ impl Player {
         body: Option<Value>,
         after: State,
     ) {
-        let answer = self.send(method, &format!("/{id}{path}"), body, true).await;
-        match answer {
+        let response = self.send(method, &format!("/{id}{path}"), body, true).await;
+        match response {
             None => {
                 let before = self.sure.remove(&id).unwrap();
                 self.doubtful.insert(id, vec![before, after]);
@@ -307,7 +312,7 @@ impl Player {
         }
     }
 
-    /// Another user's task answers like an id that names none.
+    /// Another user's task must look like a missing one.
     async fn trespass(&mut self) {
         if self.foreign.is_empty() {
             return;
@@ -319,8 +324,8 @@ impl Player {
             2 => (Method::PUT, "", Some(json!({"title": "stolen"}))),
             _ => (Method::PATCH, "/complete", Some(json!({"completed": true}))),
         };
-        let answer = self.send(method, &format!("/{id}{path}"), body, true).await;
-        if let Some((status, body)) = answer {
+        let response = self.send(method, &format!("/{id}{path}"), body, true).await;
+        if let Some((status, body)) = response {
             assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
             assert_eq!(body["detail"], format!("No task has the id {id}."));
         }

@@ -1,4 +1,4 @@
-//! Behind a `PgBouncer` that tracks prepared statements, which 1.21 and later do.
+//! A `PgBouncer` that tracks prepared statements (1.21 and later).
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{NO_TRACKING, TRACKING, TRANSACTION, said, serve_in_parallel, statuse
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer 1.21"]
-async fn transaction_mode_with_tracking_serves() {
+async fn transaction_mode_with_tracking_is_supported() {
     let database = TestDatabase::postgres().await;
     let program = Program::find_tracking().await;
     for more in [&[][..], &["default_pool_size = 2"]] {
@@ -35,7 +35,7 @@ async fn transaction_mode_with_tracking_serves() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer 1.21"]
-async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
+async fn a_pooler_restarted_without_tracking_gets_no_requests() {
     let database = TestDatabase::postgres().await;
     let program = Program::find_tracking().await;
     let port = free_port();
@@ -47,12 +47,12 @@ async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
     drop(pooler);
     let pooler = program.start_on(port, &database, &[TRANSACTION, NO_TRACKING]);
     let refused = [StatusCode::SERVICE_UNAVAILABLE; 2];
-    // The first readiness asks on the control connection alone.
+    // The first readiness check uses the control connection only.
     let [_, list] = statuses(&service).await;
     assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
     for _ in 0..5 {
         assert_eq!(statuses(&service).await, refused);
-        // Long enough that the writers test their connections before they use them.
+        // After this pause the workers test their connections before they use them.
         sleep(Duration::from_millis(250)).await;
     }
 
@@ -64,7 +64,7 @@ async fn a_pooler_that_comes_back_without_tracking_is_not_served_through() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL and PgBouncer 1.21"]
-async fn tracking_that_is_turned_off_under_way_is_noticed() {
+async fn disabled_tracking_is_detected_at_run_time() {
     let database = TestDatabase::postgres().await;
     let program = Program::find_tracking().await;
     let pooler = program.start(&database, &[TRANSACTION, TRACKING]);

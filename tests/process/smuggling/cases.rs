@@ -1,14 +1,14 @@
-//! The bytes, and how it ends with their connections.
+//! The bytes, and what happens to their connections.
 
 use self::Ending::{Closed, Goes};
 
-/// How it ends with a connection.
+/// What happens to a connection.
 #[derive(Clone, Copy)]
 pub enum Ending {
-    /// After an answer of this status; nothing behind it is read.
+    /// It is closed after a response with this status. Nothing further is read.
     Closed(u16),
-    /// It goes on after an answer of this status: the request was whole, and
-    /// the next one is the next one.
+    /// It stays open after a response with this status. The request was complete, and the
+    /// next one is executed.
     Goes(u16),
 }
 
@@ -27,7 +27,7 @@ fn case(name: &'static str, bytes: impl Into<Vec<u8>>, ending: Ending) -> Case {
     }
 }
 
-/// A GET with these lines after the first.
+/// A GET request with these header lines.
 fn get(lines: &str) -> String {
     format!("GET /health/live HTTP/1.1\r\n{lines}\r\n")
 }
@@ -143,7 +143,7 @@ pub fn headers() -> Vec<Case> {
         ),
         case("NUL in a value", get("Host: x\r\nX-A: \0\r\n"), Closed(400)),
         case("a bare CR", get("Host: x\rX-A: b\r\n"), Closed(400)),
-        // RFC 9112, section 2.2, allows a server to read it as a line's end.
+        // RFC 9112, section 2.2, allows a server to accept it as a line terminator.
         case(
             "a bare LF",
             "GET /health/live HTTP/1.1\nHost: x\n\n",
@@ -152,7 +152,7 @@ pub fn headers() -> Vec<Case> {
     ]
 }
 
-/// A POST with these lines after the first, and this body.
+/// A POST request with these header lines and this body.
 fn post(token: &str, lines: &str, body: &str) -> String {
     format!(
         "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
@@ -166,8 +166,8 @@ pub fn framing(token: &str) -> Vec<Case> {
     let length = |value: &str| post(&format!("Content-Length: {value}\r\n"), "");
     let coding = |value: &str| post(&format!("Transfer-Encoding: {value}\r\n"), empty);
     vec![
-        // Read by its coding alone, and the last request of its connection
-        // (RFC 9112, section 6.1).
+        // Framed by its transfer coding, and the last request of its connection (RFC 9112,
+        // section 6.1).
         case(
             "length and coding",
             post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", empty),
