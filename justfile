@@ -136,7 +136,7 @@ spec-lint:
 # A Rust tool at a pinned version, in target/tools.
 [private]
 rust-tool name version:
-    target/tools/bin/{{ name }} --version 2>/dev/null | grep -qF '{{ version }}' || \
+    grep -qs '^"{{ name }} {{ version }} ' target/tools/.crates.toml || \
         cargo install --quiet --locked --debug --root target/tools {{ name }}@{{ version }}
 
 # Licences, banned and duplicate dependencies, and their sources: deny.toml.
@@ -167,6 +167,20 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --test e2e --test faults -- -D warnings
+
+# Mutation tests of what the branch changed against main, or of a folder:
+# `just mutants src/auth`. Settings: .cargo/mutants.toml. The result: target/mutants.out.
+mutants folder="": (rust-tool "cargo-mutants" "27.1.0")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    git diff "$(git merge-base main HEAD)" > target/mutants.diff
+    of=(--in-diff target/mutants.diff)
+    if [ -n "{{ folder }}" ]; then
+        of=(--file '{{ folder }}.rs' --file '{{ folder }}/**')
+    fi
+    # A target folder of its own keeps the dependencies compiled between runs.
+    export CARGO_TARGET_DIR={{ justfile_directory() }}/target/mutants
+    env -u TEST_DATABASE_URL target/tools/bin/cargo-mutants mutants --output target "${of[@]}"
 
 # All checks before a merge, next to `just test`.
 check: lint deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
