@@ -182,6 +182,11 @@ mutants folder="": (rust-tool "cargo-mutants" "27.1.0")
     export CARGO_TARGET_DIR={{ justfile_directory() }}/target/mutants
     env -u TEST_DATABASE_URL target/tools/bin/cargo-mutants mutants --output target "${of[@]}"
 
+# Which file may import which, without cycles, and no long files: tests/structure/check.py.
+structure:
+    python3 -B tests/structure/test_check.py
+    python3 -B tests/structure/check.py
+
 # All checks before a merge, next to `just test`.
-check: lint deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
+check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
     git diff --exit-code -- openapi clients/typescript/src
