@@ -10,21 +10,17 @@
 //! A client that disconnects cannot stop a statement half-way. The queue's capacity
 //! is the back-pressure: a request that does not fit is refused at once.
 
+mod pending;
 mod worker;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
-
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{Duration, Instant, timeout_at},
 };
 use tracing::Span;
 
-use self::worker::Worker;
+use self::{pending::Pending, worker::Worker};
 use super::{
     connection::{Batchable, Connection},
     engine::Engine,
@@ -49,26 +45,6 @@ pub struct BatchQueue<R: Batchable> {
     name: &'static str,
     database: &'static str,
 }
-
-/// A request that waits for its response.
-struct Pending<R: Batchable> {
-    request: R,
-    reply: Reply<R::Response>,
-    /// The trace records when it was sent.
-    span: Span,
-}
-
-struct Reply<T> {
-    sender: oneshot::Sender<Result<T, TaskError>>,
-    stage: Arc<AtomicU8>,
-}
-
-/// The request may still be cancelled.
-const WAITING: u8 = 0;
-/// It was sent to the database.
-const SENT: u8 = 1;
-/// The client was told that nothing was done, and nothing will be.
-const CANCELLED: u8 = 2;
 
 impl<R: Batchable> BatchQueue<R> {
     /// A queue with so many connections to the database of `engine`, open until
@@ -107,17 +83,7 @@ impl<R: Batchable> BatchQueue<R> {
 
     async fn respond(&self, request: R, span: Span) -> Result<R::Response, TaskError> {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
-        let stage = Arc::new(AtomicU8::new(WAITING));
-        let (sender, response) = oneshot::channel();
-        let reply = Reply {
-            sender,
-            stage: Arc::clone(&stage),
-        };
-        let pending = Pending {
-            request,
-            reply,
-            span,
-        };
+        let (pending, mut response) = Pending::new(request, span);
         self.metrics.enqueued();
         self.sender.try_send(pending).map_err(|refused| {
             self.metrics.dequeued(1);
@@ -127,33 +93,13 @@ impl<R: Batchable> BatchQueue<R> {
             })
         })?;
         let lost = |cause: &str| Err(R::ACCESS.error(Fate::Unknown, &cause));
-        match timeout_at(deadline, response).await {
+        match timeout_at(deadline, &mut response.receiver).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => lost("the batch panicked"),
-            Err(_) if stage.swap(CANCELLED, Ordering::AcqRel) == WAITING => Err(
-                TaskError::Unavailable("no batch took it within the time limit".to_owned()),
-            ),
+            Err(_) if response.cancel() => Err(TaskError::Unavailable(
+                "no batch took it within the time limit".to_owned(),
+            )),
             Err(_) => lost("no response within the time limit"),
         }
-    }
-}
-
-impl<T> Reply<T> {
-    /// Marks the request as sent; false where it was cancelled.
-    fn mark_sent(&self) -> bool {
-        let stage = &self.stage;
-        let sent = stage.compare_exchange(WAITING, SENT, Ordering::AcqRel, Ordering::Acquire);
-        !self.sender.is_closed() && sent.is_ok()
-    }
-
-    /// Removes the mark: the database has rolled back what was sent.
-    fn mark_waiting(&self) {
-        let stage = &self.stage;
-        let _ = stage.compare_exchange(SENT, WAITING, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    fn send(self, response: Result<T, TaskError>) {
-        // A client that disconnected is told nothing.
-        let _ = self.sender.send(response);
     }
 }

@@ -9,17 +9,17 @@ use std::{sync::Arc, time::Duration};
 use chrono::{TimeDelta, Utc};
 use futures_util::{FutureExt, future::join_all};
 use poem_openapi::types::MaybeUndefined;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, sea_query::Expr,
-};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use secrecy::SecretString;
 use tasks_api_test_support::database::TestDatabase;
 
-use super::{entity::task, *};
+use super::*;
 use crate::{
     api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
     auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
+
+mod plain;
 
 pub struct Rig {
     pub store: Store,
@@ -363,53 +363,4 @@ async fn a_migration_waits_for_another_one_a_bounded_time() {
     let error = rig.store.migrate_up().await.unwrap_err();
 
     assert!(error.is_unreachable(), "{error}");
-}
-
-#[tokio::test]
-async fn a_transaction_of_the_plain_path_concerns_one_user_and_is_whole_or_nothing() {
-    let rig = Rig::with_quota(3).await;
-    let (ana, ben) = (user("ana").await, user("ben").await);
-    for owner in [&ana, &ben] {
-        for title in ["a", "b", "c"] {
-            let task = rig.create(owner, title).await.unwrap();
-            let completed = rig.store.complete(owner, task.id, title != "c").await;
-            completed.unwrap();
-        }
-    }
-    let completed = || task::Column::Completed.eq(true);
-
-    let failed = rig.store.transaction(&ana, Access::Write, move |tasks| {
-        Box::pin(async move {
-            tasks.delete(completed()).await?;
-            Err::<(), _>(DbErr::Custom("refused".to_owned()))
-        })
-    });
-    assert!(matches!(failed.await, Err(TaskError::Internal(_))));
-    let listed = rig.store.list(&ana, StatusFilter::All).await.unwrap();
-    assert_eq!(listed.len(), 3, "it was rolled back");
-
-    let cleared = rig.store.transaction(&ana, Access::Write, move |tasks| {
-        Box::pin(async move { tasks.delete(completed()).await })
-    });
-    assert_eq!(cleared.await.unwrap(), 2);
-    let left = rig.store.transaction(&ana, Access::Read, |tasks| {
-        Box::pin(async move { tasks.select().all(tasks.transaction()).await })
-    });
-    let left: Vec<_> = left.await.unwrap().into_iter().map(Task::from).collect();
-    assert_eq!(left, rig.store.list(&ana, StatusFilter::All).await.unwrap());
-    assert_eq!(left.len(), 1);
-    let of_ben = rig.store.list(&ben, StatusFilter::All).await.unwrap();
-    assert_eq!(of_ben.len(), 3);
-
-    let renamed = rig.store.transaction(&ana, Access::Write, |tasks| {
-        Box::pin(async move {
-            let update = tasks.update();
-            let update = update.col_expr(task::Column::Title, Expr::value("d"));
-            Ok(update.exec(tasks.transaction()).await?.rows_affected)
-        })
-    });
-    assert_eq!(renamed.await.unwrap(), 1);
-    // The count followed the deletions: two of three fit again.
-    let created = join_all((0..3).map(|_| rig.create(&ana, "e"))).await;
-    assert_eq!(created.iter().filter(|task| task.is_ok()).count(), 2);
 }

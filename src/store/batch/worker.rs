@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Pending, Reply};
+use super::pending::{Pending, Reply};
 use crate::{
     api::tasks::TaskError,
     store::{
