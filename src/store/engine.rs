@@ -13,17 +13,19 @@ use super::{
     entity,
     error::StoreError,
     owned::Owner,
+    pool,
     postgres::{self, Postgres},
-    sqlite::{self, Sqlite},
+    requests::{ById, Complete, Create, List, Update},
+    sqlite,
     url::{DatabaseUrl, Target},
 };
-use crate::api::tasks::{CreateTask, Task, UpdateTask};
+use crate::api::tasks::Task;
 
 /// Where the tasks are. Clones share its connections.
 #[derive(Clone)]
 pub enum Engine {
     Postgres(Postgres),
-    Sqlite(Sqlite),
+    Sqlite(DatabaseConnection),
 }
 
 /// An open connection that runs batches.
@@ -32,22 +34,12 @@ pub enum Driver {
     Sqlite(PoolConnection<sqlx::Sqlite>),
 }
 
-/// Does the same on whichever engine it is.
-macro_rules! on_each {
-    ($self:expr, $each:ident => $does:expr) => {
-        match $self {
-            Self::Postgres($each) => $does,
-            Self::Sqlite($each) => $does,
-        }
-    };
-}
-
 impl Engine {
     /// Opens the database at `url`.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         match &url.0 {
             Target::Postgres(url) => Postgres::open(url).await.map(Self::Postgres),
-            Target::Sqlite(path) => Sqlite::open(path).await.map(Self::Sqlite),
+            Target::Sqlite(path) => sqlite::open(path).await.map(Self::Sqlite),
         }
     }
 
@@ -69,21 +61,27 @@ impl Engine {
 
     /// The connections for migrations and health checks.
     pub fn control(&self) -> &DatabaseConnection {
-        on_each!(self, engine => engine.control())
+        match self {
+            Self::Postgres(server) => server.control(),
+            Self::Sqlite(file) => file,
+        }
     }
 
     /// A transaction for the plain path, which locks as batches do.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        on_each!(self, engine => engine.begin().await)
+        match self {
+            Self::Postgres(server) => server.begin().await,
+            Self::Sqlite(file) => sqlite::begin(file).await,
+        }
     }
 
     /// A transaction that no other process's migration runs beside. It waits for
     /// another one at most for `wait`.
     pub async fn begin_exclusive(&self, wait: Duration) -> Result<DatabaseTransaction, DbErr> {
         match self {
-            Self::Postgres(engine) => engine.begin_exclusive(wait).await,
+            Self::Postgres(server) => server.begin_exclusive(wait).await,
             // The file's busy time-out bounds the wait.
-            Self::Sqlite(engine) => engine.begin().await,
+            Self::Sqlite(file) => sqlite::begin(file).await,
         }
     }
 
@@ -91,7 +89,7 @@ impl Engine {
     /// where no pooler can be in between.
     pub async fn check_statements(&self) -> Result<Option<&'static str>, StoreError> {
         match self {
-            Self::Postgres(engine) => Ok(Some(engine.statement_safety().await?.reason())),
+            Self::Postgres(server) => Ok(Some(server.statement_safety().await?.reason())),
             Self::Sqlite(_) => Ok(None),
         }
     }
@@ -99,15 +97,18 @@ impl Engine {
     /// A new connection for batches.
     pub async fn connect(&self) -> Result<Driver, sqlx::Error> {
         match self {
-            Self::Postgres(engine) => engine.connect().await.map(Driver::Postgres),
-            Self::Sqlite(engine) => engine.connect().await.map(Driver::Sqlite),
+            Self::Postgres(server) => server.connect().await.map(Driver::Postgres),
+            Self::Sqlite(file) => {
+                let connection = file.get_sqlite_connection_pool().acquire().await;
+                connection.map(Driver::Sqlite)
+            }
         }
     }
 
     /// Whether a connection can be used after a batch failed with `error`.
     pub fn keeps_connection(&self, error: &sqlx::Error) -> bool {
         match self {
-            Self::Postgres(engine) => engine.keeps_connection(error),
+            Self::Postgres(server) => server.keeps_connection(error),
             // Closing it rolls back the transaction that the batch left open.
             Self::Sqlite(_) => false,
         }
@@ -115,75 +116,58 @@ impl Engine {
 
     /// Closes every connection.
     pub async fn close(&self) {
-        on_each!(self, engine => engine.close().await);
+        match self {
+            Self::Postgres(server) => server.close().await,
+            Self::Sqlite(file) => pool::close(file).await,
+        }
     }
 }
 
-/// Runs one statement of whichever engine it is and reads all its tasks. A write
-/// outside of a transaction is committed when this returns.
-macro_rules! fetch {
-    ($self:expr, $statement:ident($($argument:expr),*)) => {{
-        match $self {
-            Self::Postgres(connection) => {
-                let statement = postgres::statements::$statement($($argument),*);
-                entity::tasks(statement.fetch_all(&mut **connection).await?)
-            }
-            Self::Sqlite(connection) => {
-                let statement = sqlite::statements::$statement($($argument),*);
-                entity::tasks(statement.fetch_all(&mut **connection).await?)
+/// The statements of a batch, each by its name in the engines' `statements`. It reads
+/// all their rows: a write outside of a transaction is committed when it returns.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $statement:ident($($argument:ident: $type:ty),*);)*) => {$(
+        $(#[$doc])*
+        pub async fn $statement(
+            &mut self,
+            $($argument: $type),*
+        ) -> Result<Vec<Task>, sqlx::Error> {
+            match self {
+                Self::Postgres(connection) => {
+                    let statement = postgres::statements::$statement($($argument),*);
+                    entity::tasks(statement.fetch_all(&mut **connection).await?)
+                }
+                Self::Sqlite(connection) => {
+                    let statement = sqlite::statements::$statement($($argument),*);
+                    entity::tasks(statement.fetch_all(&mut **connection).await?)
+                }
             }
         }
-    }};
+    )*};
 }
 
-/// The tasks that a statement returns, in no particular order.
-type Tasks = Result<Vec<Task>, sqlx::Error>;
-
-/// Each statement serves a whole batch. No two members of one may name the same id.
+/// Each statement returns tasks in no particular order. No two members of a batch may
+/// name the same id.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ends of a transaction name no task"
+)]
 impl Driver {
-    /// The tasks of these ids, each where it is its owner's.
-    pub async fn get(&mut self, gets: &[(i64, Owner<'_>)]) -> Tasks {
-        fetch!(self, get(gets))
-    }
-
-    /// The lists of these owners: whole, or their tasks that are completed or not.
-    pub async fn list(&mut self, lists: &[(Owner<'_>, Option<bool>)]) -> Tasks {
-        fetch!(self, list(lists))
-    }
-
-    /// Stores the tasks of every owner whose quota has room for all of theirs, and none
-    /// of another's; their ids follow the order of the batch.
-    pub async fn create(
-        &mut self,
-        creates: &[(Owner<'_>, &CreateTask)],
-        quota: u32,
-        now: DateTime<Utc>,
-    ) -> Tasks {
-        fetch!(self, create(creates, quota, now))
-    }
-
-    /// Sets `completed`, and moves `updated_at` even where a clock was set back.
-    pub async fn complete(
-        &mut self,
-        completes: &[(i64, Owner<'_>, bool)],
-        now: DateTime<Utc>,
-    ) -> Tasks {
-        fetch!(self, complete(completes, now))
-    }
-
-    /// Writes the fields that each update names, keeps the others, and moves
-    /// `updated_at` even where a clock was set back.
-    pub async fn update(
-        &mut self,
-        updates: &[(i64, Owner<'_>, &UpdateTask)],
-        now: DateTime<Utc>,
-    ) -> Tasks {
-        fetch!(self, update(updates, now))
-    }
-
-    /// Removes the tasks and returns them as they were.
-    pub async fn delete(&mut self, deletes: &[(i64, Owner<'_>)]) -> Tasks {
-        fetch!(self, delete(deletes))
+    statements! {
+        /// The tasks of these ids, each where it is its owner's.
+        get(gets: &[ById<'_>]);
+        /// The lists of these owners.
+        list(lists: &[List<'_>]);
+        /// Stores the tasks of every owner whose quota has room for all of theirs, and
+        /// none of another's; their ids follow the order of the batch.
+        create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>);
+        /// Sets `completed`, and moves `updated_at` even where a clock was set back.
+        complete(completes: &[Complete<'_>], now: DateTime<Utc>);
+        /// Writes the fields that each update names, keeps the others, and moves
+        /// `updated_at` even where a clock was set back.
+        update(updates: &[Update<'_>], now: DateTime<Utc>);
+        /// Removes the tasks and returns them as they were.
+        delete(deletes: &[ById<'_>]);
     }
 
     /// Whether each statement keeps its owners' counts as well, and so needs no
@@ -193,20 +177,20 @@ impl Driver {
     }
 
     /// Begins a transaction, and locks the counts of `owners` in the order of all
-    /// batches.
+    /// batches; on `SQLite`, the whole file.
     pub async fn begin(&mut self, owners: &[Owner<'_>]) -> Result<(), sqlx::Error> {
         match self {
             Self::Postgres(connection) => {
-                let begin = postgres::statements::begin();
-                begin.execute(&mut **connection).await?;
+                sqlx::query("BEGIN").execute(&mut **connection).await?;
                 if !owners.is_empty() {
                     let lock = postgres::statements::lock_counts(owners);
                     lock.execute(&mut **connection).await?;
                 }
             }
-            // It locks the whole file.
             Self::Sqlite(connection) => {
-                let begin = sqlite::statements::begin();
+                // A lock that is taken later fails at once where another process wrote
+                // in between.
+                let begin = sqlx::query("BEGIN IMMEDIATE");
                 begin.execute(&mut **connection).await?;
             }
         }
@@ -215,25 +199,27 @@ impl Driver {
 
     /// Commits the transaction, in which the owners' counts change by `recounts`.
     pub async fn commit(&mut self, recounts: &[(Owner<'_>, i64)]) -> Result<(), sqlx::Error> {
-        if let Self::Sqlite(connection) = self
-            && !recounts.is_empty()
-        {
-            let recount = sqlite::statements::recount(recounts);
-            recount.execute(&mut **connection).await?;
+        match self {
+            Self::Postgres(connection) => {
+                sqlx::query("COMMIT").execute(&mut **connection).await?;
+            }
+            Self::Sqlite(connection) => {
+                if !recounts.is_empty() {
+                    let recount = sqlite::statements::recount(recounts);
+                    recount.execute(&mut **connection).await?;
+                }
+                sqlx::query("COMMIT").execute(&mut **connection).await?;
+            }
         }
-        self.end("COMMIT").await
+        Ok(())
     }
 
-    /// Undoes everything since [`Driver::begin`].
+    /// Undoes everything since [`Driver::begin`], where the connection is kept; the file
+    /// of `SQLite` is closed after an error.
     pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
-        self.end("ROLLBACK").await
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "no statement about tasks")]
-    async fn end(&mut self, how: &'static str) -> Result<(), sqlx::Error> {
-        on_each!(self, connection => {
-            sqlx::query(how).execute(&mut **connection).await?;
-        });
+        if let Self::Postgres(connection) = self {
+            sqlx::query("ROLLBACK").execute(&mut **connection).await?;
+        }
         Ok(())
     }
 
@@ -249,11 +235,17 @@ impl Driver {
 
     /// Closes the connection in order.
     pub async fn close(self) -> Result<(), sqlx::Error> {
-        on_each!(self, connection => connection.close().await)
+        match self {
+            Self::Postgres(connection) => connection.close().await,
+            Self::Sqlite(connection) => connection.close().await,
+        }
     }
 
     /// Drops the connection, which may be in the middle of a transaction.
     pub fn abandon(self) {
-        on_each!(self, connection => drop(connection.detach()));
+        match self {
+            Self::Postgres(connection) => drop(connection.detach()),
+            Self::Sqlite(connection) => drop(connection.detach()),
+        }
     }
 }

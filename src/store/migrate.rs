@@ -32,7 +32,7 @@ impl Store {
         if !is_up_to_date(self.engine()).await? {
             let transaction = begin_exclusive(self.engine()).await?;
             let applied = applied_migrations(&transaction).await?;
-            if unknown(&applied).is_empty() {
+            if without(&applied, &known()).is_empty() {
                 Migrator::up(&transaction, None).await?;
             }
             transaction.commit().await?;
@@ -57,9 +57,7 @@ impl Store {
         let transaction = begin_exclusive(self.engine()).await?;
         let applied = applied_migrations(&transaction).await?;
         transaction.commit().await?;
-        let known = Migrator::migrations();
-        let known = known.iter().map(|migration| migration.name().to_owned());
-        let names: BTreeSet<_> = known.chain(applied.iter().cloned()).collect();
+        let names: BTreeSet<_> = known().into_iter().chain(applied.clone()).collect();
         let migrations = names.into_iter().map(|name| Migration {
             applied: applied.contains(&name),
             name,
@@ -111,17 +109,13 @@ async fn is_up_to_date(engine: &Engine) -> Result<bool, StoreError> {
     match applied.map_err(|_| StoreError::timed_out())? {
         Ok(applied) => {
             let applied: Vec<_> = applied.into_iter().map(|row| row.version).collect();
-            let unknown = unknown(&applied);
+            let unknown = without(&applied, &known());
             if !unknown.is_empty() {
                 // An older instance beside a newer one, during a deployment: the newer
                 // one has migrated the tables in a way that the older one can live with.
                 tracing::warn!(?unknown, "the tables are newer than this program");
-                return Ok(true);
             }
-            let known = Migrator::migrations();
-            Ok(known
-                .iter()
-                .all(|one| applied.iter().any(|name| name == one.name())))
+            Ok(!unknown.is_empty() || without(&known(), &applied).is_empty())
         }
         Err(error) => match StoreError::from(error) {
             error if error.is_unreachable() => Err(error),
@@ -144,13 +138,13 @@ async fn applied_migrations(transaction: &DatabaseTransaction) -> Result<Vec<Str
     Ok(models.into_iter().map(|model| model.version).collect())
 }
 
-/// Migrations that only a newer program knows.
-fn unknown(applied: &[String]) -> Vec<&String> {
+/// The migrations of this program.
+fn known() -> Vec<String> {
     let known = Migrator::migrations();
-    let is_known = |name: &&String| {
-        known
-            .iter()
-            .any(|migration| migration.name() == name.as_str())
-    };
-    applied.iter().filter(|name| !is_known(name)).collect()
+    known.iter().map(|one| one.name().to_owned()).collect()
+}
+
+/// Those of `names` that are not in `others`.
+fn without<'a>(names: &'a [String], others: &[String]) -> Vec<&'a String> {
+    names.iter().filter(|name| !others.contains(name)).collect()
 }

@@ -74,20 +74,22 @@ impl Postgres {
     /// A connection for batches. Fails where a pooler tracked statements and no longer
     /// does: it may have restarted with other settings, or be another one.
     pub async fn connect(&self) -> Result<PoolConnection<sqlx::Postgres>, sqlx::Error> {
-        let safety = self.statement_safety().await;
-        let safety = safety.map_err(|error| sqlx::Error::Io(io::Error::other(error)))?;
+        let not_safe = |error: StoreError| sqlx::Error::Io(io::Error::other(error));
+        let safety = self.statement_safety().await.map_err(not_safe)?;
         let pool = self.pools.batches.get_postgres_connection_pool();
-        let mut connection = match pool.acquire().await {
+        let mut connection = pool.acquire().await.inspect_err(|error| {
             // Another pooler than before: the next check finds out.
-            Err(error) if refuses_settings(&error) => return Err(self.distrust(error)),
-            acquired => acquired?,
-        };
+            if refuses_settings(error) {
+                self.forget_last_check();
+            }
+        })?;
         if safety == StatementSafety::Tracked
             && let Err(error) = pooler::check_tracked(&mut connection).await
         {
             // It may be in the middle of a transaction: not back into the pool.
             drop(connection.detach());
-            return Err(self.distrust(error));
+            self.forget_last_check();
+            return Err(not_safe(error));
         }
         Ok(connection)
     }
@@ -96,7 +98,7 @@ impl Postgres {
     pub fn keeps_connection(&self, error: &sqlx::Error) -> bool {
         // A name that we gave a statement is not known, or is another client's.
         if matches!(sqlstate(error).as_deref(), Some("26000" | "42P05")) {
-            *self.last_check.lock() = None;
+            self.forget_last_check();
             return false;
         }
         is_rejection(error)
@@ -107,9 +109,7 @@ impl Postgres {
         self.pools.close().await;
     }
 
-    /// The result of the last check does not hold any more.
-    fn distrust(&self, error: sqlx::Error) -> sqlx::Error {
+    fn forget_last_check(&self) {
         *self.last_check.lock() = None;
-        error
     }
 }

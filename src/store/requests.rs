@@ -1,6 +1,7 @@
 //! The requests that share statements, in the types of the contract, and what a
 //! batch tells each of them.
 
+use super::owned::Owner;
 use crate::api::tasks::{CreateTask, StatusFilter, TaskError, UpdateTask};
 
 /// A read.
@@ -31,3 +32,11 @@ pub enum Outcome<T> {
     /// Nothing was written for it; run as a batch of its own it may succeed.
     RetryAlone,
 }
+
+/// The members of one statement: whose tasks it concerns, and what it does with them.
+pub type ById<'a> = (i64, Owner<'a>);
+/// Of a list: the tasks that are completed or not, or all of them.
+pub type List<'a> = (Owner<'a>, Option<bool>);
+pub type Create<'a> = (Owner<'a>, &'a CreateTask);
+pub type Complete<'a> = (i64, Owner<'a>, bool);
+pub type Update<'a> = (i64, Owner<'a>, &'a UpdateTask);

@@ -7,17 +7,17 @@ use super::{
     clock,
     engine::Driver,
     owned::{Owned, Owner},
-    requests::{Outcome, Write},
+    requests::{ById, Complete, Create, Outcome, Update, Write},
 };
-use crate::api::tasks::{CreateTask, Task, TaskError, UpdateTask};
+use crate::api::tasks::{Task, TaskError};
 
 /// The members of a batch by kind.
 #[derive(Default)]
 struct Kinds<'a> {
-    creates: Vec<(Owner<'a>, &'a CreateTask)>,
-    completes: Vec<(i64, Owner<'a>, bool)>,
-    updates: Vec<(i64, Owner<'a>, &'a UpdateTask)>,
-    deletes: Vec<(i64, Owner<'a>)>,
+    creates: Vec<Create<'a>>,
+    completes: Vec<Complete<'a>>,
+    updates: Vec<Update<'a>>,
+    deletes: Vec<ById<'a>>,
 }
 
 /// What a batch wrote.

@@ -15,7 +15,7 @@
 
 mod queries;
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -102,15 +102,11 @@ pub async fn check(pools: &Pools) -> Result<StatementSafety, StoreError> {
 
 /// Fails where a pooler does not track the statements of a connection that was just
 /// opened, as it did at the last check.
-pub async fn check_tracked(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    match probe(connection).await {
-        Ok(probe) if !probe.has_driver_name => Ok(()),
-        Ok(_) | Err(ProbeError::Unsafe(_)) => {
-            Err(sqlx::Error::Io(io::Error::other(SHARED_SESSIONS)))
-        }
-        Err(ProbeError::TimedOut) => Err(sqlx::Error::PoolTimedOut),
-        Err(ProbeError::NotConnected(error) | ProbeError::Failed(error)) => Err(error),
+pub async fn check_tracked(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if probe(connection).await?.has_driver_name {
+        return Err(ProbeError::Unsafe(SHARED_SESSIONS).into());
     }
+    Ok(())
 }
 
 async fn compare(

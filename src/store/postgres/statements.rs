@@ -1,7 +1,5 @@
-//! The statements of `PostgreSQL`. Each takes the owners of a whole batch, one array
-//! element for each member, and matches owner **and** id row by row. Each kind of
-//! write is one statement, which commits by itself; no two members of a batch may
-//! name the same id.
+//! The statements of `PostgreSQL`; `Driver` says what each does. Each takes a whole batch,
+//! one array element for each member, and matches owner **and** id row by row.
 //!
 //! `(t.user_id = a.owner) IS TRUE` means the same without `IS TRUE`, and keeps the
 //! planner from finding a task by its owner and id in `tasks_by_user`, which it does
@@ -15,11 +13,12 @@ use chrono::{DateTime, Utc};
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use crate::{
-    api::{
-        rest::fields::Text,
-        tasks::{CreateTask, UpdateTask},
+    api::rest::fields::Text,
+    store::{
+        entity::columns,
+        owned::Owner,
+        requests::{ById, Complete, Create, List, Update},
     },
-    store::{entity::columns, owned::Owner},
 };
 
 /// A statement with its arguments.
@@ -30,8 +29,7 @@ fn array<T, V>(members: &[T], element: impl Fn(&T) -> V) -> Vec<V> {
     members.iter().map(element).collect()
 }
 
-/// The tasks of these ids, each where it is its owner's.
-pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
+pub fn get(gets: &[ById<'_>]) -> Statement {
     sqlx::query(concat!(
         "SELECT ",
         columns!("t."),
@@ -42,10 +40,9 @@ pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
     .bind(array(gets, |(_, owner)| owner.as_str()))
 }
 
-/// The whole lists of these owners, or their tasks that are completed or not. Each
-/// list is read from an index, whatever the planner believes of the number of
+/// Each list is read from an index, whatever the planner believes of the number of
 /// owners: hence the order inside.
-pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
+pub fn list(lists: &[List<'_>]) -> Statement {
     sqlx::query(concat!(
         "SELECT ",
         columns!("t."),
@@ -57,11 +54,9 @@ pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
     .bind(array(lists, |(_, completed)| *completed))
 }
 
-/// Stores the tasks of every owner whose quota has room for all of theirs, and none
-/// of another's, and returns them; their ids follow the order of the batch. Creations
-/// queue at the owner's row in `task_counts`, on any number of instances, so that the
+/// Creations queue at the owner's row in `task_counts`, on any number of instances, so that the
 /// quota is exact. Batches lock these rows in one order to avoid deadlocks.
-pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Utc>) -> Statement {
+pub fn create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>) -> Statement {
     sqlx::query(concat!(
         "WITH asked AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) \
          WITH ORDINALITY AS a(owner, title, description, place)), \
@@ -84,9 +79,7 @@ pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Ut
     .bind(now)
 }
 
-/// Sets `completed` and returns the tasks. `updated_at` moves in any case:
-/// instances have clocks of their own, and a clock may be set back.
-pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Statement {
+pub fn complete(completes: &[Complete<'_>], now: DateTime<Utc>) -> Statement {
     sqlx::query(concat!(
         "UPDATE tasks AS t SET completed = a.completed, \
          updated_at = GREATEST($4, t.updated_at + interval '1 microsecond') \
@@ -100,9 +93,8 @@ pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Sta
     .bind(now)
 }
 
-/// Writes the fields that each update names, keeps the others, and returns the
-/// tasks. A null description alone would not tell "keep" from "clear".
-pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> Statement {
+/// A null description alone would not tell "keep" from "clear".
+pub fn update(updates: &[Update<'_>], now: DateTime<Utc>) -> Statement {
     sqlx::query(concat!(
         "UPDATE tasks AS t SET title = a.title, \
          description = CASE WHEN a.describes THEN a.description ELSE t.description END, \
@@ -126,10 +118,9 @@ pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> 
     .bind(now)
 }
 
-/// Removes the tasks and returns them. The counts follow what was removed, whether
-/// or not the count is there; they are locked before anything else, in the order of
+/// The counts follow what was removed, whether or not the count is there; they are locked before anything else, in the order of
 /// [`create`].
-pub fn delete(deletes: &[(i64, Owner<'_>)]) -> Statement {
+pub fn delete(deletes: &[ById<'_>]) -> Statement {
     sqlx::query(concat!(
         "WITH locked AS (SELECT user_id FROM task_counts \
          WHERE user_id = ANY($2::text[]) ORDER BY user_id FOR UPDATE), \
@@ -158,9 +149,4 @@ pub fn lock_counts(owners: &[Owner<'_>]) -> Statement {
          ORDER BY user_id FOR UPDATE",
     )
     .bind(array(owners, |owner| owner.as_str()))
-}
-
-/// Opens the transaction of a batch with more than one kind of write.
-pub fn begin() -> Statement {
-    sqlx::query("BEGIN")
 }

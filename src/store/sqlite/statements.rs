@@ -1,6 +1,6 @@
-//! The statements of `SQLite`. Each takes the owners of a whole batch, as one JSON array,
-//! and matches owner **and** id row by row. No two members of a batch may name the same
-//! id. What they change of the owners' counts is written by [`recount`].
+//! The statements of `SQLite`; `Driver` says what each does. Each takes a whole batch as
+//! one JSON array, and matches owner **and** id row by row. What they change of the owners'
+//! counts is written by [`recount`].
 #![expect(
     clippy::disallowed_methods,
     reason = "one of the places for SQL text; each statement names its owners"
@@ -13,11 +13,12 @@ use serde::Serialize;
 use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments, types::Json};
 
 use crate::{
-    api::{
-        rest::fields::Text,
-        tasks::{CreateTask, UpdateTask},
+    api::rest::fields::Text,
+    store::{
+        entity::columns,
+        owned::Owner,
+        requests::{ById, Complete, Create, List, Update},
     },
-    store::{entity::columns, owned::Owner},
 };
 
 /// A statement with its arguments.
@@ -41,14 +42,7 @@ fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 
-/// Takes the write lock at the start: a lock that is taken later fails at once where
-/// another process wrote in between.
-pub fn begin() -> Statement {
-    sqlx::query("BEGIN IMMEDIATE")
-}
-
-/// The tasks of these ids, each where it is its owner's.
-pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
+pub fn get(gets: &[ById<'_>]) -> Statement {
     statement(
         concat!(
             "SELECT ",
@@ -60,8 +54,7 @@ pub fn get(gets: &[(i64, Owner<'_>)]) -> Statement {
     )
 }
 
-/// The whole lists of these owners, or their tasks that are completed or not.
-pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
+pub fn list(lists: &[List<'_>]) -> Statement {
     statement(
         concat!(
             "SELECT ",
@@ -73,9 +66,7 @@ pub fn list(lists: &[(Owner<'_>, Option<bool>)]) -> Statement {
     )
 }
 
-/// Stores the tasks of every owner whose quota has room for all of theirs, and none of
-/// another's, and returns them; their ids follow the order of the batch.
-pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Utc>) -> Statement {
+pub fn create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>) -> Statement {
     let mut together: HashMap<Owner<'_>, usize> = HashMap::new();
     for (owner, _) in creates {
         *together.entry(*owner).or_default() += 1;
@@ -103,8 +94,7 @@ pub fn create(creates: &[(Owner<'_>, &CreateTask)], quota: u32, now: DateTime<Ut
     .bind(quota)
 }
 
-/// Sets `completed` and returns the tasks.
-pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Statement {
+pub fn complete(completes: &[Complete<'_>], now: DateTime<Utc>) -> Statement {
     statement(
         concat!(
             "UPDATE tasks AS t SET completed = a.value ->> 2, updated_at = ",
@@ -120,9 +110,8 @@ pub fn complete(completes: &[(i64, Owner<'_>, bool)], now: DateTime<Utc>) -> Sta
     .bind(text(now))
 }
 
-/// Writes the fields that each update names, keeps the others, and returns the tasks.
 /// A null description alone would not tell "keep" from "clear".
-pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> Statement {
+pub fn update(updates: &[Update<'_>], now: DateTime<Utc>) -> Statement {
     statement(
         concat!(
             "UPDATE tasks AS t SET title = a.value ->> 2, \
@@ -150,8 +139,7 @@ pub fn update(updates: &[(i64, Owner<'_>, &UpdateTask)], now: DateTime<Utc>) -> 
     .bind(text(now))
 }
 
-/// Removes the tasks and returns them.
-pub fn delete(deletes: &[(i64, Owner<'_>)]) -> Statement {
+pub fn delete(deletes: &[ById<'_>]) -> Statement {
     statement(
         concat!(
             "DELETE FROM tasks WHERE (id, user_id) IN \
