@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     engine::{Driver, Engine},
-    error::{Access, Fate, is_rejection},
+    error::{Access, Failure, Fate, is_rejection},
     requests::Outcome,
 };
 use crate::{api::tasks::TaskError, telemetry::metrics};
@@ -43,7 +43,7 @@ pub trait Batchable: Send + Sync + Sized + 'static {
         batch: &[Self],
         quota: u32,
         driver: &mut Driver,
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Response>>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Outcome<Self::Response>>, Failure>> + Send;
 }
 
 /// A connection, opened when it is first needed and again after it broke.
@@ -66,7 +66,7 @@ pub enum BatchError {
     /// There was no connection: nothing was sent.
     NotConnected(sqlx::Error),
     /// It failed as a whole.
-    Failed(sqlx::Error),
+    Failed(Failure),
     /// No response within the time limit.
     TimedOut,
 }
@@ -76,7 +76,7 @@ impl BatchError {
     pub fn explain(&self, access: Access) -> TaskError {
         match self {
             Self::NotConnected(error) => access.error(Fate::of_connecting(error), error),
-            Self::Failed(error) => access.error(Fate::of(error), error),
+            Self::Failed(failure) => access.error(failure.fate(), &failure.error),
             Self::TimedOut => access.error(Fate::Unknown, &"no response within the time limit"),
         }
     }
@@ -112,13 +112,13 @@ impl Connection {
                 open.used = Instant::now();
                 Ok(outcomes)
             }
-            Ok(Err(error)) => {
-                let rejected = is_rejection(&error);
+            Ok(Err(failure)) => {
+                let rejected = is_rejection(&failure.error);
                 metrics::database_error(if rejected { "refused" } else { "lost" });
-                if !self.engine.keeps_connection(&error) {
+                if !self.engine.keeps_connection(&failure.error) {
                     self.abandon();
                 }
-                Err(BatchError::Failed(error))
+                Err(BatchError::Failed(failure))
             }
             Err(_) => {
                 metrics::database_error("too_slow");

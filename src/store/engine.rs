@@ -197,18 +197,26 @@ impl Driver {
         Ok(())
     }
 
-    /// Commits the transaction, in which the owners' counts change by `recounts`.
-    pub async fn commit(&mut self, recounts: &[(Owner<'_>, i64)]) -> Result<(), sqlx::Error> {
+    /// Changes the owners' counts by so much, where the statements do not.
+    pub async fn recount(&mut self, recounts: &[(Owner<'_>, i64)]) -> Result<(), sqlx::Error> {
+        if let Self::Sqlite(connection) = self
+            && !recounts.is_empty()
+        {
+            let recount = sqlite::statements::recount(recounts);
+            recount.execute(&mut **connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits everything since [`Driver::begin`].
+    pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        let commit = "COMMIT";
         match self {
             Self::Postgres(connection) => {
-                sqlx::query("COMMIT").execute(&mut **connection).await?;
+                sqlx::query(commit).execute(&mut **connection).await?;
             }
             Self::Sqlite(connection) => {
-                if !recounts.is_empty() {
-                    let recount = sqlite::statements::recount(recounts);
-                    recount.execute(&mut **connection).await?;
-                }
-                sqlx::query("COMMIT").execute(&mut **connection).await?;
+                sqlx::query(commit).execute(&mut **connection).await?;
             }
         }
         Ok(())

@@ -50,7 +50,7 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        Self::failed(Fate::of_orm(&error), &error)
+        Self::failed(Fate::of_orm(&error, Progress::Sent), &error)
     }
 }
 
@@ -75,9 +75,64 @@ impl Access {
         }
     }
 
-    /// Whether a batch may be sent again after `error`.
-    pub(super) fn may_repeat(self, error: &sqlx::Error) -> bool {
-        self == Self::Read && Fate::of(error) == Fate::Unknown
+    /// Whether a batch may be sent again after it failed.
+    pub(super) fn may_repeat(self, failure: &Failure) -> bool {
+        self == Self::Read && failure.fate() == Fate::Unknown
+    }
+}
+
+/// Why a batch failed, and how far it had come.
+#[derive(Debug)]
+pub struct Failure {
+    pub error: sqlx::Error,
+    progress: Progress,
+}
+
+/// How far a batch had come when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Its transaction was open, and COMMIT was not sent: nothing is kept.
+    Uncommitted,
+    /// A statement outside of a transaction was sent, which commits by itself.
+    Sent,
+    /// COMMIT was sent.
+    Committing,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        let progress = Progress::Sent;
+        Self { error, progress }
+    }
+}
+
+impl Failure {
+    /// Of a transaction before COMMIT was sent.
+    pub fn uncommitted(error: sqlx::Error) -> Self {
+        let progress = Progress::Uncommitted;
+        Self { error, progress }
+    }
+
+    /// Of COMMIT.
+    pub fn committing(error: sqlx::Error) -> Self {
+        let progress = Progress::Committing;
+        Self { error, progress }
+    }
+
+    /// What became of the batch.
+    pub fn fate(&self) -> Fate {
+        Fate::of(&self.error, self.progress)
+    }
+
+    /// Whether the batch may have failed because of one of its members, so that the
+    /// others succeed without it: the database refused it, or a row was locked.
+    pub fn concerns_one_member(&self) -> bool {
+        match self.fate() {
+            Fate::Rejected => true,
+            Fate::Unknown => false,
+            Fate::RolledBack => sqlstate(&self.error)
+                .is_some_and(|code| code.starts_with("40") || matches!(&*code, "55P03" | "57014")),
+        }
     }
 }
 
@@ -93,9 +148,12 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// Of a statement.
-    pub fn of(error: &sqlx::Error) -> Self {
-        match error {
+    /// Of a batch that had come so far.
+    ///
+    /// `PostgreSQL` commits when it executes COMMIT, and may end the session before it
+    /// responds: an error on COMMIT proves a rollback only in the classes 40 and 23.
+    pub fn of(error: &sqlx::Error, progress: Progress) -> Self {
+        let fate = match error {
             sqlx::Error::Database(_) => {
                 sqlstate(error).map_or(Self::Rejected, |code| classify_sqlstate(&code))
             }
@@ -105,6 +163,11 @@ impl Fate {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unknown,
             _ => Self::Rejected,
+        };
+        match (progress, fate) {
+            (Progress::Uncommitted, Self::Unknown) => Self::RolledBack,
+            (Progress::Committing, _) if !proves_rollback(error) => Self::Unknown,
+            (_, fate) => fate,
         }
     }
 
@@ -113,20 +176,28 @@ impl Fate {
     pub fn of_connecting(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Configuration(_) => Self::Rejected,
-            sqlx::Error::Database(_) if Self::of(error) == Self::Rejected => Self::Rejected,
-            _ => Self::RolledBack,
+            _ => Self::of(error, Progress::Uncommitted),
         }
     }
 
     /// Of a query of sea-orm.
-    pub fn of_orm(error: &DbErr) -> Self {
+    pub fn of_orm(error: &DbErr, progress: Progress) -> Self {
         match (error, driver_error(error)) {
             (DbErr::ConnectionAcquire(_), _) => Self::RolledBack,
             (DbErr::Conn(_), Some(error)) => Self::of_connecting(error),
-            (_, Some(error)) => Self::of(error),
+            (_, Some(error)) => Self::of(error, progress),
             _ => Self::Rejected,
         }
     }
+}
+
+/// Whether an error of COMMIT proves that nothing was committed. `SQLite` rolls back what
+/// it could not commit when its connection is closed, as it is then.
+fn proves_rollback(error: &sqlx::Error) -> bool {
+    sqlstate(error).is_some_and(|code| match code.len() {
+        5 => code.starts_with("23") || code.starts_with("40") && code != "40003",
+        _ => classify_sqlstate(&code) == Fate::RolledBack,
+    })
 }
 
 /// The driver's error in one of sea-orm's.
@@ -147,23 +218,12 @@ pub fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
 /// Whether the server itself rejected a statement, on a connection that is as good
 /// as before.
 pub fn is_rejection(error: &sqlx::Error) -> bool {
-    // The classes 08 and 57P end the connection. A read-only server may have been
-    // replaced by another one, which a new connection finds.
+    // The classes 08 and 57P and 25P03 end the connection. A read-only server may have
+    // been replaced by another one, which a new connection finds.
     matches!(error, sqlx::Error::Database(_))
         && !sqlstate(error).is_some_and(|code| {
-            code.starts_with("08") || code.starts_with("57P") || code == "25006"
+            ["08", "57P"].iter().any(|c| code.starts_with(c)) || matches!(&*code, "25006" | "25P03")
         })
-}
-
-/// Whether a batch may have failed because of one of its members, so that the
-/// others succeed without it: the database refused it, or a row was locked.
-pub fn concerns_one_member(error: &sqlx::Error) -> bool {
-    match Fate::of(error) {
-        Fate::Rejected => true,
-        Fate::Unknown => false,
-        Fate::RolledBack => sqlstate(error)
-            .is_some_and(|code| code.starts_with("40") || matches!(&*code, "55P03" | "57014")),
-    }
 }
 
 /// The fate of a statement by the database's own code.
@@ -171,9 +231,9 @@ pub fn concerns_one_member(error: &sqlx::Error) -> bool {
 /// `PostgreSQL` (appendix A of its manual): nothing was kept in the classes 40
 /// (rolled back) and 53 (resources), and with 25006 (read-only after a failover),
 /// 26000 and 42P05 (a prepared statement's name, mixed up by a pooler), 55P03
-/// (locked), 57014 (time limit), 57P01, 57P03 and 57P05 (stopping, starting, idle).
-/// Class 08 (a pooler's connection broke), 40003 and 57P02 (another process
-/// crashed) may follow a commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were
+/// (locked), 57014 (time limit) and 57P03 (starting). Class 08 (a pooler's connection
+/// broke), 40003, and the ends of a session (25P03, and 57P01, 57P02 and 57P05) may
+/// follow a commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were
 /// rolled back; 10 (input or output failed) is in doubt.
 fn classify_sqlstate(code: &str) -> Fate {
     if code.len() < 5 {
@@ -184,10 +244,10 @@ fn classify_sqlstate(code: &str) -> Fate {
         };
     }
     match code {
-        "40003" | "57P02" => Fate::Unknown,
-        "25006" | "26000" | "42P05" | "55P03" | "57014" => Fate::RolledBack,
-        _ if code.starts_with("08") => Fate::Unknown,
-        _ if ["40", "53", "57P"].iter().any(|c| code.starts_with(c)) => Fate::RolledBack,
+        "25006" | "26000" | "42P05" | "55P03" | "57014" | "57P03" => Fate::RolledBack,
+        "25P03" | "40003" => Fate::Unknown,
+        _ if ["08", "57P"].iter().any(|c| code.starts_with(c)) => Fate::Unknown,
+        _ if ["40", "53"].iter().any(|c| code.starts_with(c)) => Fate::RolledBack,
         _ => Fate::Rejected,
     }
 }
@@ -196,3 +256,6 @@ fn classify_sqlstate(code: &str) -> Fate {
 pub fn primary_code(code: &str) -> Option<u32> {
     code.parse().ok().map(|code: u32| code & 0xff)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use super::{
     Store,
     batch::REQUEST_TIMEOUT,
     entity::{count, task},
-    error::{Access, Fate},
+    error::{Access, Fate, Progress},
     owned::{Owned, owned_by},
 };
 use crate::{api::tasks::TaskError, auth::User};
@@ -48,7 +48,10 @@ impl Store {
         // that disconnects must not cost one.
         let transaction = tokio::spawn(async move {
             // Until the commit nothing is kept, whatever fails.
-            let not_committed = |error: DbErr| Access::Read.error(Fate::of_orm(&error), &error);
+            let not_committed = |error: DbErr| {
+                let fate = Fate::of_orm(&error, Progress::Uncommitted);
+                access.error(fate, &error)
+            };
             let transaction = store.engine().begin().await.map_err(not_committed)?;
             let tasks = OwnerTasks { transaction, owned };
             if access == Access::Write {
@@ -56,7 +59,10 @@ impl Store {
             }
             let done = work(&tasks).await.map_err(not_committed)?;
             let committed = tasks.transaction.commit().await;
-            committed.map_err(|error| access.error(Fate::of_orm(&error), &error))?;
+            committed.map_err(|error| {
+                let fate = Fate::of_orm(&error, Progress::Committing);
+                access.error(fate, &error)
+            })?;
             Ok(done)
         });
         match timeout(REQUEST_TIMEOUT, transaction).await {

@@ -7,7 +7,7 @@ use super::{
     Store,
     connection::Batchable,
     engine::Driver,
-    error::Access,
+    error::{Access, Failure},
     owned::{Owned, Owner, owned_by},
     requests::{Outcome, Read, Write},
     write,
@@ -55,7 +55,7 @@ impl Batchable for Owned<Read> {
         batch: &[Self],
         _quota: u32,
         driver: &mut Driver,
-    ) -> Result<Vec<Outcome<Vec<Task>>>, sqlx::Error> {
+    ) -> Result<Vec<Outcome<Vec<Task>>>, Failure> {
         let mut gets = Vec::new();
         let mut lists: HashMap<Owner<'_>, List> = HashMap::new();
         for member in batch {
@@ -169,7 +169,7 @@ impl Batchable for Owned<Write> {
         batch: &[Self],
         quota: u32,
         driver: &mut Driver,
-    ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
+    ) -> Result<Vec<Outcome<Task>>, Failure> {
         write::run(batch, quota, driver).await
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::{
     clock,
     engine::Driver,
+    error::Failure,
     owned::{Owned, Owner},
     requests::{ById, Complete, Create, Outcome, Update, Write},
 };
@@ -35,22 +36,14 @@ pub async fn run(
     batch: &[Owned<Write>],
     quota: u32,
     driver: &mut Driver,
-) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
+) -> Result<Vec<Outcome<Task>>, Failure> {
     let kinds = Kinds::of(batch);
     let written = if kinds.is_one() && driver.statements_are_atomic() {
         kinds.send(quota, driver).await?
     } else {
-        driver.begin(&kinds.counted()).await?;
-        let written = kinds.send(quota, driver).await;
-        let ended = match &written {
-            Ok(written) => driver.commit(&kinds.recounts(written)).await,
-            Err(_) => driver.rollback().await,
-        };
-        let written = written?;
-        ended?;
-        written
+        kinds.transact(quota, driver).await?
     };
-    kinds.outcomes(batch, quota, written)
+    Ok(kinds.outcomes(batch, quota, written)?)
 }
 
 impl<'a> Kinds<'a> {
@@ -76,6 +69,31 @@ impl<'a> Kinds<'a> {
             self.deletes.len(),
         ];
         lengths.into_iter().filter(|length| *length > 0).count() == 1
+    }
+
+    async fn transact(&self, quota: u32, driver: &mut Driver) -> Result<Written, Failure> {
+        match self.send_uncommitted(quota, driver).await {
+            Ok(written) => {
+                let committed = driver.commit().await.map_err(Failure::committing);
+                committed.map(|()| written)
+            }
+            // A connection that cannot roll back must not be kept: its own error says so.
+            Err(error) => {
+                let rolled_back = driver.rollback().await;
+                Err(Failure::uncommitted(rolled_back.err().unwrap_or(error)))
+            }
+        }
+    }
+
+    async fn send_uncommitted(
+        &self,
+        quota: u32,
+        driver: &mut Driver,
+    ) -> Result<Written, sqlx::Error> {
+        driver.begin(&self.counted()).await?;
+        let written = self.send(quota, driver).await?;
+        driver.recount(&self.recounts(&written)).await?;
+        Ok(written)
     }
 
     async fn send(&self, quota: u32, driver: &mut Driver) -> Result<Written, sqlx::Error> {

@@ -18,7 +18,7 @@ use tasks_api_test_support::{
     client::TasksClient,
     process::{SECRET, Service, client, free_port, token},
 };
-use tokio::time::sleep;
+use tokio::{task::JoinError, time::sleep};
 
 use crate::cluster::Cluster;
 
@@ -27,6 +27,9 @@ const CLIENTS: usize = 16;
 const AWAY: Duration = Duration::from_secs(3);
 /// When requests must succeed again at the latest, with room for a slow machine.
 const BOUND: Duration = Duration::from_secs(15);
+
+/// The title of the task that a client completes over and over.
+const TO_COMPLETE: &str = "To complete";
 
 /// A fault of the server.
 #[derive(Debug, Clone, Copy)]
@@ -203,9 +206,18 @@ async fn no_server_fault_loses_or_duplicates_a_task() {
         assert!(numbers.contains(&line), "{kind}: {numbers}");
     }
 
+    let (counts, longest) = tally(join_all(writers).await).await;
+    println!("{counts:?}; the longest response time: {longest:.2?}");
+    assert!(counts[&Outcome::Created] > 100, "{counts:?}");
+    assert!(longest < BOUND);
+}
+
+/// Compares what the clients were told with what is stored. Returns how often each
+/// outcome was told, and the longest response time.
+async fn tally(writers: Vec<Result<Writer, JoinError>>) -> (BTreeMap<Outcome, usize>, Duration) {
     let mut counts = BTreeMap::<_, usize>::new();
     let mut longest = Duration::ZERO;
-    for writer in join_all(writers).await {
+    for writer in writers {
         let writer = writer.expect("nothing but 2xx, 404 and 503");
         longest = longest.max(writer.longest);
         let list = writer.client.list("").await.tasks();
@@ -225,7 +237,67 @@ async fn no_server_fault_loses_or_duplicates_a_task() {
         }
         assert!(stored.is_empty(), "unknown tasks: {stored:?}");
     }
-    println!("{counts:?}; the longest response time: {longest:.2?}");
+    (counts, longest)
+}
+
+/// PostgreSQL executes COMMIT, and may be told to end the session before it responds.
+/// Batches of more than one kind of write end with COMMIT.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL's programs"]
+async fn sessions_that_end_during_a_commit_leave_no_false_response() {
+    let rounds: u32 = std::env::var("FAULT_ROUNDS").map_or(1, |n| n.parse().unwrap());
+    let cluster = Cluster::start().await;
+    let service = Service::start(&[
+        ("DATABASE_URL", &*cluster.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TASKS_PER_USER", "10000000"),
+    ])
+    .await;
+    service.wait_until_ready().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for name in 0..20 {
+        let client = service.client(&token(&format!("writer {name}")).await);
+        let id = client.create(TO_COMPLETE).await.body["id"]
+            .as_i64()
+            .unwrap();
+        let mut writer = Writer {
+            client,
+            name,
+            outcomes: BTreeMap::from([(TO_COMPLETE.to_owned(), Outcome::Created)]),
+            longest: Duration::ZERO,
+        };
+        let completer = service.client(&token(&format!("writer {name}")).await);
+        let (done, until) = (Arc::clone(&over), Arc::clone(&over));
+        writers.push(tokio::spawn(async move {
+            let completing = async {
+                while !done.load(Relaxed) {
+                    let status = completer.complete(id, true).await.status;
+                    assert!(matches!(status.as_u16(), 200 | 503), "{status}");
+                }
+            };
+            let (writer, ()) = tokio::join!(
+                async {
+                    writer.work(&until).await;
+                    writer
+                },
+                completing
+            );
+            writer
+        }));
+    }
+
+    let end_sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                        WHERE application_name = 'tasks-api'";
+    let admin = cluster.admin().await;
+    for _ in 0..40 * rounds {
+        sleep(Duration::from_millis(150)).await;
+        admin.execute_unprepared(end_sessions).await.unwrap();
+    }
+    back(&service, &token("probe").await).await;
+    over.store(true, Relaxed);
+
+    let (counts, _) = tally(join_all(writers).await).await;
+    println!("{counts:?}");
     assert!(counts[&Outcome::Created] > 100, "{counts:?}");
-    assert!(longest < BOUND);
 }

@@ -18,7 +18,6 @@ use crate::{
     api::tasks::TaskError,
     store::{
         connection::{BatchError, Batchable, Connection},
-        error::concerns_one_member,
         requests::Outcome,
     },
     telemetry::{metrics, traces},
@@ -224,7 +223,7 @@ async fn run_once<R: Batchable>(
             }
             alone
         }
-        Err(BatchError::Failed(error)) if members.len() > 1 && concerns_one_member(&error) => {
+        Err(BatchError::Failed(failure)) if members.len() > 1 && failure.concerns_one_member() => {
             members.collect()
         }
         Err(error) => {
@@ -241,7 +240,7 @@ async fn send<R: Batchable>(
     connection: &mut Connection,
 ) -> Result<Vec<Outcome<R::Response>>, BatchError> {
     match connection.run(batch).await {
-        Err(BatchError::Failed(error)) if R::ACCESS.may_repeat(&error) => {
+        Err(BatchError::Failed(failure)) if R::ACCESS.may_repeat(&failure) => {
             connection.run(batch).await
         }
         done => done,

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::open::{LOCK_TIMEOUT, Pools};
-use crate::store::error::{Fate, StoreError, sqlstate};
+use crate::store::error::{Fate, Progress, StoreError, sqlstate};
 
 /// How long opening a connection, a query or closing may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -85,7 +85,7 @@ impl From<ProbeError> for StoreError {
             ProbeError::TimedOut => Self::timed_out(),
             ProbeError::Unsafe(why) => Self::Misconfigured(why.to_owned()),
             ProbeError::NotConnected(error) => Self::failed(Fate::of_connecting(&error), &error),
-            ProbeError::Failed(error) => Self::failed(Fate::of(&error), &error),
+            ProbeError::Failed(error) => Self::failed(Fate::of(&error, Progress::Sent), &error),
         }
     }
 }
