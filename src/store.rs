@@ -94,15 +94,16 @@ impl Store {
         Ok(ping.map_err(|_| StoreError::timed_out())??)
     }
 
-    /// Whether requests can be served: the database responds, and its tables are up to
-    /// date.
+    /// Whether requests can be served: the database responds within a bounded time, its
+    /// tables are up to date, and it takes writes.
     pub async fn ready(&self) -> Result<(), StoreError> {
         if !self.is_migrated() {
             let what = "the tables are not up to date yet";
             return Err(StoreError::Unreachable(what.to_owned()));
         }
         self.check_statements().await?;
-        self.ping().await
+        let tables = timeout(REQUEST_TIMEOUT, self.engine().check_tables()).await;
+        tables.map_err(|_| StoreError::timed_out())?
     }
 
     /// Why prepared statements are safe, or an error that says what to change; nothing

@@ -75,7 +75,7 @@ impl BatchError {
     /// The contract's error for each member of the batch.
     pub fn explain(&self, access: Access) -> TaskError {
         match self {
-            Self::NotConnected(error) => access.error(Fate::of_connecting(error), error),
+            Self::NotConnected(error) => TaskError::Unavailable(error.to_string()),
             Self::Failed(failure) => access.error(failure.fate(), &failure.error),
             Self::TimedOut => access.error(Fate::Unknown, &"no response within the time limit"),
         }

@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
 
 use super::{
-    entity,
+    entity::{self, columns},
     error::StoreError,
     owned::Owner,
     pool,
@@ -33,6 +33,20 @@ pub enum Driver {
     Postgres(PoolConnection<sqlx::Postgres>),
     Sqlite(PoolConnection<sqlx::Sqlite>),
 }
+
+/// Does what the statements do to columns of the right type, and changes nothing.
+const TRY_OUT: &str = concat!(
+    "SELECT ",
+    columns!(""),
+    " FROM tasks WHERE FALSE AND completed IS TRUE; \
+     INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
+     SELECT user_id, title, description, FALSE, created_at, updated_at FROM tasks WHERE FALSE; \
+     UPDATE tasks SET user_id = 'a', title = 'a', description = 'a', completed = FALSE, \
+     created_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP WHERE FALSE; \
+     DELETE FROM tasks WHERE FALSE; \
+     INSERT INTO task_counts (user_id, tasks) SELECT user_id, 1 FROM tasks WHERE FALSE; \
+     UPDATE task_counts SET user_id = 'a', tasks = 1 WHERE FALSE"
+);
 
 impl Engine {
     /// Opens the database at `url`.
@@ -92,6 +106,16 @@ impl Engine {
             Self::Postgres(server) => Ok(Some(server.statement_safety().await?.reason())),
             Self::Sqlite(_) => Ok(None),
         }
+    }
+
+    /// Whether every statement could run now: tables, columns and rights are there, and the
+    /// database takes writes.
+    pub async fn check_tables(&self) -> Result<(), StoreError> {
+        self.control().execute_unprepared(TRY_OUT).await?;
+        if let Self::Sqlite(file) = self {
+            sqlite::check_file(file)?;
+        }
+        Ok(())
     }
 
     /// A new connection for batches.

@@ -30,7 +30,7 @@ impl StoreError {
     /// The database failed, with this fate of what was sent.
     pub(super) fn failed(fate: Fate, cause: &impl Display) -> Self {
         match fate {
-            Fate::Rejected => Self::Broken(cause.to_string()),
+            Fate::Rejected | Fate::Unusable => Self::Broken(cause.to_string()),
             Fate::RolledBack | Fate::Unknown => Self::Unreachable(cause.to_string()),
         }
     }
@@ -69,7 +69,9 @@ impl Access {
     pub(super) fn error(self, fate: Fate, cause: &impl Display) -> TaskError {
         let cause = cause.to_string();
         match (fate, self) {
-            (Fate::RolledBack, _) | (Fate::Unknown, Self::Read) => TaskError::Unavailable(cause),
+            (Fate::RolledBack | Fate::Unusable, _) | (Fate::Unknown, Self::Read) => {
+                TaskError::Unavailable(cause)
+            }
             (Fate::Unknown, Self::Write) => TaskError::OutcomeUnknown(cause),
             (Fate::Rejected, _) => TaskError::Internal(cause),
         }
@@ -129,7 +131,7 @@ impl Failure {
     pub fn concerns_one_member(&self) -> bool {
         match self.fate() {
             Fate::Rejected => true,
-            Fate::Unknown => false,
+            Fate::Unknown | Fate::Unusable => false,
             Fate::RolledBack => sqlstate(&self.error)
                 .is_some_and(|code| code.starts_with("40") || matches!(&*code, "55P03" | "57014")),
         }
@@ -145,6 +147,9 @@ pub enum Fate {
     Unknown,
     /// The database refused it, or it was wrong.
     Rejected,
+    /// Nothing of it was kept, and nothing will be until the operator repairs the
+    /// database: a table, a column, a right or a role is missing.
+    Unusable,
 }
 
 impl Fate {
@@ -162,6 +167,8 @@ impl Fate {
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unknown,
+            // A column of another type than the migrations made.
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Unusable,
             _ => Self::Rejected,
         };
         match (progress, fate) {
@@ -226,6 +233,13 @@ pub fn is_rejection(error: &sqlx::Error) -> bool {
         })
 }
 
+/// A feature that is not supported (a plan whose result type changed), no such role or a
+/// wrong password, no such database or schema, no such right, column, type, operator or
+/// table, a database in the wrong state, a failure of the server's system.
+const UNUSABLE: [&str; 11] = [
+    "0A000", "28", "3D000", "3F000", "42501", "42703", "42804", "42883", "42P01", "55000", "58",
+];
+
 /// The fate of a statement by the database's own code.
 ///
 /// `PostgreSQL` (appendix A of its manual): nothing was kept in the classes 40
@@ -233,13 +247,16 @@ pub fn is_rejection(error: &sqlx::Error) -> bool {
 /// 26000 and 42P05 (a prepared statement's name, mixed up by a pooler), 55P03
 /// (locked), 57014 (time limit) and 57P03 (starting). Class 08 (a pooler's connection
 /// broke), 40003, and the ends of a session (25P03, and 57P01, 57P02 and 57P05) may
-/// follow a commit. `SQLite`: 5 and 6 (locked) and 13 (disk full) were
-/// rolled back; 10 (input or output failed) is in doubt.
+/// follow a commit. [`UNUSABLE`] is the operator's matter. `SQLite`: 5 and 6 (locked) and
+/// 13 (disk full) were rolled back; 10 (input or output failed) is in doubt; 1 (no such
+/// table), 3 (no permission), 8 (read-only), 11 (corrupt), 14 (cannot open) and 26 (no
+/// database) are the operator's matter.
 fn classify_sqlstate(code: &str) -> Fate {
     if code.len() < 5 {
         return match primary_code(code) {
             Some(5 | 6 | 13) => Fate::RolledBack,
             Some(10) => Fate::Unknown,
+            Some(1 | 3 | 8 | 11 | 14 | 26) => Fate::Unusable,
             _ => Fate::Rejected,
         };
     }
@@ -248,6 +265,7 @@ fn classify_sqlstate(code: &str) -> Fate {
         "25P03" | "40003" => Fate::Unknown,
         _ if ["08", "57P"].iter().any(|c| code.starts_with(c)) => Fate::Unknown,
         _ if ["40", "53"].iter().any(|c| code.starts_with(c)) => Fate::RolledBack,
+        _ if UNUSABLE.iter().any(|c| code.starts_with(c)) => Fate::Unusable,
         _ => Fate::Rejected,
     }
 }

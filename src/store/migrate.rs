@@ -3,11 +3,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
 use tasks_api_migration::{Migrator, MigratorTrait, seaql_migrations};
 use tokio::time::{sleep, timeout};
 
-use super::{Store, engine::Engine, error::StoreError};
+use super::{
+    Store,
+    engine::Engine,
+    error::{StoreError, driver_error, sqlstate},
+};
 
 /// How long to wait for another process's migration, and for each lock that one of
 /// ours takes: a table in use is not held up for longer.
@@ -29,7 +33,7 @@ impl Store {
     /// needs no right to create tables.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
         self.check_statements().await?;
-        if !is_up_to_date(self.engine()).await? {
+        if !is_up_to_date(&applied_so_far(self.engine()).await?)? {
             let transaction = begin_exclusive(self.engine()).await?;
             let applied = applied_migrations(&transaction).await?;
             if without(&applied, &known()).is_empty() {
@@ -51,12 +55,11 @@ impl Store {
         Ok(())
     }
 
-    /// Every migration, oldest first, also those that only a newer program knows.
+    /// Every migration, oldest first, also those that only a newer program knows. Changes
+    /// nothing.
     pub async fn migration_status(&self) -> Result<Vec<Migration>, StoreError> {
         self.check_statements().await?;
-        let transaction = begin_exclusive(self.engine()).await?;
-        let applied = applied_migrations(&transaction).await?;
-        transaction.commit().await?;
+        let applied = applied_so_far(self.engine()).await?;
         let names: BTreeSet<_> = known().into_iter().chain(applied.clone()).collect();
         let migrations = names.into_iter().map(|name| Migration {
             applied: applied.contains(&name),
@@ -97,9 +100,9 @@ impl Store {
     }
 }
 
-async fn is_up_to_date(engine: &Engine) -> Result<bool, StoreError> {
-    // The migrator's own query creates its table where it is missing, and needs the
-    // right to create it even where it is not.
+/// The migrations that were applied, as far as the table of migrations is there. Needs
+/// no right to create it, unlike the migrator's own query.
+async fn applied_so_far(engine: &Engine) -> Result<Vec<String>, StoreError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the table of migrations has no owner"
@@ -107,22 +110,34 @@ async fn is_up_to_date(engine: &Engine) -> Result<bool, StoreError> {
     let applied = seaql_migrations::Entity::find().all(engine.control());
     let applied = timeout(LOCK_TIMEOUT, applied).await;
     match applied.map_err(|_| StoreError::timed_out())? {
-        Ok(applied) => {
-            let applied: Vec<_> = applied.into_iter().map(|row| row.version).collect();
-            let unknown = without(&applied, &known());
-            if !unknown.is_empty() {
-                // An older instance beside a newer one, during a deployment: the newer
-                // one has migrated the tables in a way that the older one can live with.
-                tracing::warn!(?unknown, "the tables are newer than this program");
-            }
-            Ok(!unknown.is_empty() || without(&known(), &applied).is_empty())
-        }
-        Err(error) => match StoreError::from(error) {
-            error if error.is_unreachable() => Err(error),
-            // No migration was ever applied here: there is no such table.
-            _ => Ok(false),
-        },
+        Ok(applied) => Ok(applied.into_iter().map(|row| row.version).collect()),
+        Err(error) if is_missing_table(&error) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn is_missing_table(error: &DbErr) -> bool {
+    let code = driver_error(error).and_then(sqlstate);
+    // SQLite has no code of its own for it.
+    matches!(code.as_deref(), Some("42P01" | "1"))
+}
+
+/// Whether none is pending. An older instance may run beside a newer one during a
+/// deployment: the newer one has migrated the tables in a way that the older one can live
+/// with.
+fn is_up_to_date(applied: &[String]) -> Result<bool, StoreError> {
+    let unknown = without(applied, &known());
+    if !applied.is_empty() && unknown.len() == applied.len() {
+        return Err(StoreError::Misconfigured(
+            "the database's table seaql_migrations is another program's; wants a database or a \
+             schema of its own"
+                .to_owned(),
+        ));
+    }
+    if !unknown.is_empty() {
+        tracing::warn!(?unknown, "the tables are newer than this program");
+    }
+    Ok(!unknown.is_empty() || without(&known(), applied).is_empty())
 }
 
 /// A transaction that no other process's migration runs beside. Where another one

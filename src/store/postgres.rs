@@ -101,7 +101,9 @@ impl Postgres {
             self.forget_last_check();
             return false;
         }
-        is_rejection(error)
+        // The plan of a prepared statement is wrong since a column changed: only a new
+        // connection prepares it again.
+        is_rejection(error) && sqlstate(error).as_deref() != Some("0A000")
     }
 
     /// Closes every connection.

@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 pub use self::open::open;
+use super::error::StoreError;
 
 /// A transaction that holds the file's write lock from its start.
 pub async fn begin(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
@@ -19,4 +20,16 @@ pub async fn begin(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbE
         ..TransactionOptions::default()
     };
     pool.begin_with_options(options).await
+}
+
+/// Whether the file is still where it was opened: what is written to one that was deleted
+/// or moved is not found at the next start.
+pub fn check_file(pool: &DatabaseConnection) -> Result<(), StoreError> {
+    let file = pool.get_sqlite_connection_pool().connect_options();
+    let file = file.get_filename();
+    if file.exists() {
+        return Ok(());
+    }
+    let shown = file.display();
+    Err(StoreError::Broken(format!("the file {shown} is gone")))
 }

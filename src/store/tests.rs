@@ -19,6 +19,7 @@ use crate::{
     auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
 
+mod operator;
 mod plain;
 
 pub struct Rig {
@@ -51,6 +52,13 @@ impl Rig {
 
     pub async fn create(&self, user: &User, title: &str) -> Result<Task, TaskError> {
         self.store.create(user, new(title)).await
+    }
+
+    async fn text(&self, sql: &str) -> String {
+        let backend = self.outside.get_database_backend();
+        let ask = Statement::from_string(backend, sql);
+        let row = self.outside.query_one_raw(ask).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
     }
 
     pub async fn number(&self, sql: &str) -> i64 {

@@ -46,7 +46,7 @@ impl DatabaseError for Code {
 
 #[test]
 fn nothing_was_written_is_said_only_where_it_is_certain() {
-    use Fate::{Rejected, RolledBack, Unknown};
+    use Fate::{Rejected, RolledBack, Unknown, Unusable};
     for (code, uncommitted, sent, committing) in [
         // The session was ended, by the operator, a crash, or a time limit of its own.
         ("57P01", RolledBack, Unknown, Unknown),
@@ -66,7 +66,9 @@ fn nothing_was_written_is_said_only_where_it_is_certain() {
         ("57014", RolledBack, RolledBack, Unknown),
         ("53100", RolledBack, RolledBack, Unknown),
         ("25006", RolledBack, RolledBack, Unknown),
-        ("42P01", Rejected, Rejected, Unknown),
+        ("42P01", Unusable, Unusable, Unknown),
+        ("42501", Unusable, Unusable, Unknown),
+        ("22003", Rejected, Rejected, Unknown),
         // SQLite: busy, locked, full; an input or output error; a constraint.
         ("5", RolledBack, RolledBack, RolledBack),
         ("262", RolledBack, RolledBack, RolledBack),

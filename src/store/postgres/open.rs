@@ -18,6 +18,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 /// The settings of a batch connection, sent as it is opened.
 ///
 /// - A plan is made once for each statement, not again for each batch.
+/// - Batches of several users would fail one another at a stricter isolation level, which
+///   a database may have as its default.
 /// - A statement that the service no longer waits for ends, and so do its locks; a
 ///   batch that meets a locked row fails soon, so that its other members can go on
 ///   without it.
@@ -25,8 +27,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 ///   its system's two hours: one that vanished holds its connections until then. (The
 ///   driver sets no keep-alive on this side, where each use of a connection has a
 ///   time limit.)
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("plan_cache_mode", "force_generic_plan"),
+    ("default_transaction_isolation", "read committed"),
     ("statement_timeout", "2s"),
     ("lock_timeout", LOCK_TIMEOUT),
     ("idle_in_transaction_session_timeout", "5s"),

@@ -73,8 +73,8 @@ const NO_TRANSACTIONS: &str = "a pooler allows no transactions: set PgBouncer to
 /// Why a probe has no result.
 enum ProbeError {
     TimedOut,
-    /// Prepared statements are not safe here, for this reason.
-    Unsafe(&'static str),
+    /// The server cannot be used like this, for this reason.
+    Unsafe(String),
     NotConnected(sqlx::Error),
     Failed(sqlx::Error),
 }
@@ -83,7 +83,7 @@ impl From<ProbeError> for StoreError {
     fn from(error: ProbeError) -> Self {
         match error {
             ProbeError::TimedOut => Self::timed_out(),
-            ProbeError::Unsafe(why) => Self::Misconfigured(why.to_owned()),
+            ProbeError::Unsafe(why) => Self::Misconfigured(why),
             ProbeError::NotConnected(error) => Self::failed(Fate::of_connecting(&error), &error),
             ProbeError::Failed(error) => Self::failed(Fate::of(&error, Progress::Sent), &error),
         }
@@ -104,7 +104,7 @@ pub async fn check(pools: &Pools) -> Result<StatementSafety, StoreError> {
 /// opened, as it did at the last check.
 pub async fn check_tracked(connection: &mut PgConnection) -> Result<(), StoreError> {
     if probe(connection).await?.has_driver_name {
-        return Err(ProbeError::Unsafe(SHARED_SESSIONS).into());
+        return Err(ProbeError::Unsafe(SHARED_SESSIONS.to_owned()).into());
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ impl SessionMap {
             .any(|(s, c)| *c == connection && *s != session);
         let before = self.0.insert(session, connection);
         if elsewhere || before.is_some_and(|before| before != connection) {
-            return Err(ProbeError::Unsafe(SHARED_SESSIONS));
+            return Err(ProbeError::Unsafe(SHARED_SESSIONS.to_owned()));
         }
         Ok(())
     }
@@ -200,6 +200,13 @@ async fn probe(connection: &mut PgConnection) -> Result<Probe, ProbeError> {
         execute(connection, queries::deallocate(name)).await?;
     }
     execute(connection, "COMMIT".to_owned()).await?;
+    let encoding = text(&row, "encoding")?;
+    if encoding != "UTF8" {
+        return Err(ProbeError::Unsafe(format!(
+            "the database's encoding is {encoding}, which cannot store every title; wants a \
+             database with ENCODING 'UTF8'"
+        )));
+    }
     Ok(Probe {
         has_driver_name: own.is_some(),
         session: text(&row, "session")?,
@@ -232,9 +239,9 @@ fn failed(error: sqlx::Error) -> ProbeError {
     let about_modes = message.is_some_and(|message| message.contains("pooling mode"));
     match sqlstate(&error).as_deref() {
         // This connection is new, and yet its first name is taken.
-        Some("42P05") => ProbeError::Unsafe(SHARED_SESSIONS),
+        Some("42P05") => ProbeError::Unsafe(SHARED_SESSIONS.to_owned()),
         // PgBouncer sends this code with every message of its own.
-        Some("08P01") if about_modes => ProbeError::Unsafe(NO_TRANSACTIONS),
+        Some("08P01") if about_modes => ProbeError::Unsafe(NO_TRANSACTIONS.to_owned()),
         _ => ProbeError::Failed(error),
     }
 }

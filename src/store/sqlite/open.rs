@@ -11,8 +11,12 @@ use crate::store::{
     pool::{self, BATCHES, CONTROL},
 };
 
-/// How long a writer waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a writer waits for another process's. Less than a batch may take, so that it
+/// is known that nothing was written.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(1500);
+/// To which length the WAL is cut after a checkpoint, in bytes: a long reader of another
+/// process may have let it grow.
+const WAL_LIMIT: &str = "67108864";
 /// How often opening is tried again where the file is locked, and how long after.
 const RETRIES: u32 = 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -34,11 +38,12 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
                 // NORMAL would lose acknowledged tasks when the power fails.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                .pragma("journal_size_limit", WAL_LIMIT)
                 .busy_timeout(BUSY_TIMEOUT)
         });
         match Database::connect(options).await {
             Ok(pool) => return Ok(pool),
-            Err(error) if retries > 0 && is_locked(&error) => {
+            Err(error) if retries > 0 && may_retry(&error) => {
                 retries -= 1;
                 sleep(RETRY_DELAY).await;
             }
@@ -47,7 +52,8 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
     }
 }
 
-/// Creates the file's folder, and says plainly what the driver would not.
+/// Creates the file with its folder, for this user alone, and says plainly what the
+/// driver would not. The files beside it get the rights of the file.
 fn prepare(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     if path.is_dir() {
@@ -55,22 +61,36 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
             "{shown} is a directory; wants a file"
         )));
     }
+    let mut folders = fs::DirBuilder::new();
+    let mut file = fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folders.mode(0o700);
+        file.mode(0o600);
+    }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(|error| {
+        folders.recursive(true).create(folder).map_err(|error| {
             let folder = folder.display();
             StoreError::Broken(format!("cannot create the folder {folder}: {error}"))
         })?;
     }
+    // Whether it is there already, or cannot be created, the driver says.
+    let _ = file.open(path);
     Ok(())
 }
 
-/// `SQLITE_BUSY` or `SQLITE_LOCKED`.
-fn is_locked(error: &DbErr) -> bool {
-    let code = driver_error(error).and_then(sqlstate);
-    code.is_some_and(|code| matches!(primary_code(&code), Some(5 | 6)))
+/// `SQLITE_BUSY` or `SQLITE_LOCKED`, or a machine so busy that the file is not open in
+/// time.
+fn may_retry(error: &DbErr) -> bool {
+    let error = driver_error(error);
+    let code = error.and_then(sqlstate);
+    matches!(error, Some(sqlx::Error::PoolTimedOut))
+        || code.is_some_and(|code| matches!(primary_code(&code), Some(5 | 6)))
 }
 
 fn cannot_open(path: &Path, error: &DbErr) -> StoreError {
@@ -103,6 +123,29 @@ mod tests {
         assert_eq!(pragma::<String>(&pool, "journal_mode").await, "wal");
         assert_eq!(pragma::<i32>(&pool, "synchronous").await, 2, "FULL");
         assert_eq!(pragma::<i32>(&pool, "foreign_keys").await, 1);
-        assert_eq!(pragma::<i32>(&pool, "busy_timeout").await, 2000);
+        assert_eq!(pragma::<i32>(&pool, "busy_timeout").await, 1500);
+        assert_eq!(pragma::<i64>(&pool, "journal_size_limit").await, 64 << 20);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_file_and_its_folder_are_readable_by_the_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/folder/tasks.db");
+
+        let pool = open(&file).await.unwrap();
+        let write = "CREATE TABLE t (a); INSERT INTO t VALUES (1)";
+        pool.execute_unprepared(write).await.unwrap();
+
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for (path, expected) in [
+            ("new", 0o700),
+            ("new/folder", 0o700),
+            ("new/folder/tasks.db", 0o600),
+            ("new/folder/tasks.db-wal", 0o600),
+        ] {
+            assert_eq!(mode(&folder.path().join(path)), expected, "{path}");
+        }
     }
 }

@@ -15,7 +15,8 @@ pub fn known_as(nonce: &str) -> String {
     format!(
         "SELECT {SESSION_NAME} AS session, \
          (SELECT name FROM pg_prepared_statements WHERE statement LIKE '%{nonce}%') AS name, \
-         current_setting('lock_timeout') AS lock_timeout \
+         current_setting('lock_timeout') AS lock_timeout, \
+         current_setting('server_encoding') AS encoding \
          FROM pg_stat_activity WHERE pid = pg_backend_pid()"
     )
 }
