@@ -8,7 +8,7 @@
 
 mod timeouts;
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{io::ErrorKind, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{body::Incoming, http::Version, service::service_fn};
 use hyper_util::{
@@ -41,17 +41,6 @@ const MAX_HEAD_SIZE: u32 = 64 * 1024;
 /// Maximum number of concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-type Http = auto::Builder<TokioExecutor>;
-
-fn http() -> Http {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().max_buf_size(MAX_HEAD_SIZE as usize);
-    http.http2()
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEAD_SIZE);
-    http
-}
-
 /// Serves until `stop` resolves, then waits up to `SHUTDOWN_TIMEOUT` for requests in
 /// flight.
 pub async fn serve<E>(listener: TcpListener, endpoint: E, stop: impl Future<Output = ()>)
@@ -59,7 +48,12 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let endpoint = Arc::new(endpoint);
-    let http = Arc::new(http());
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().max_buf_size(MAX_HEAD_SIZE as usize);
+    http.http2()
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD_SIZE);
+    let http = Arc::new(http);
     let (stopping, _) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut stop = pin!(stop);
@@ -79,20 +73,23 @@ where
                     drop(slot);
                 });
             }
-            Err(error) if is_connection_error(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                sleep(ACCEPT_BACKOFF).await;
-            }
+            Err(error) => match error.kind() {
+                // One client aborted before the accept: the next may succeed at once.
+                ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset => {}
+                _ => {
+                    tracing::warn!(%error, "cannot accept connections");
+                    sleep(ACCEPT_BACKOFF).await;
+                }
+            },
         }
     }
     drop(listener);
     stopping.send_replace(true);
     // Every open connection holds a slot.
-    if timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(MAX_CONNECTIONS))
-        .await
-        .is_err()
-    {
+    let closed = timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(MAX_CONNECTIONS));
+    if closed.await.is_err() {
         tracing::warn!("shutdown timeout reached with requests in flight");
     }
 }
@@ -100,7 +97,7 @@ where
 /// Serves one connection until the client, a timeout or the shutdown ends it.
 async fn connection<E>(
     stream: TcpStream,
-    http: &Http,
+    http: &auto::Builder<TokioExecutor>,
     endpoint: Arc<E>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
@@ -122,22 +119,21 @@ where
             Ok::<_, std::convert::Infallible>(response)
         }
     });
-    let io = TokioIo::new(TimedStream::new(stream, timer.clone()));
-    let stopped = async move {
-        // An error means that the sender is gone, and with it the server.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-    };
+    let io = TokioIo::new(TimedStream {
+        stream,
+        timer: timer.clone(),
+    });
     let mut connection = pin!(http.serve_connection(io, service));
-    let expired = tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        expired = timer.expired() => expired,
-        () = stopped => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => return ended,
-                expired = timer.expired() => expired,
+    let mut is_stopping = false;
+    let expired = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            expired = timer.expired() => break expired,
+            // It changes once; an error means that the server is gone.
+            _ = stopping.changed(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
             }
         }
     };
@@ -147,14 +143,4 @@ where
         let _ = timeout(CLOSE_TIMEOUT, connection).await;
     }
     Ok(())
-}
-
-/// Whether one client aborted before the accept: the next accept may succeed at once.
-fn is_connection_error(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-    )
 }

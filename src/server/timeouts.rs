@@ -14,35 +14,33 @@ use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 /// How long a client may take to send the head of a request: from its first byte,
 /// and on a new connection from the accept.
-pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept without a request in progress and without a write.
-pub const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a client may accept no byte of a response.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(20);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The head of a request is expected or incomplete.
-    Head,
-    /// At least one request is in progress.
-    Request,
-    /// All responses are made, and no byte of a further request has arrived.
-    Idle,
-}
+const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 struct State {
-    phase: Phase,
     in_flight: usize,
+    /// The head of a request is expected or incomplete.
+    in_head: bool,
     /// HTTP/2 sends frames of its own between requests: a byte begins no head.
     multiplexed: bool,
     deadline: Instant,
     /// When the client stopped accepting bytes.
     stalled: Option<Instant>,
+}
+
+impl State {
+    /// All responses are made, and no byte of a further request has arrived.
+    fn is_idle(&self) -> bool {
+        self.in_flight == 0 && !self.in_head
+    }
 }
 
 /// Timeout state of one connection; clones share it.
@@ -63,8 +61,8 @@ impl ConnectionTimer {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
-            phase: Phase::Head,
             in_flight: 0,
+            in_head: true,
             multiplexed: false,
             deadline: Instant::now() + HEAD_TIMEOUT,
             stalled: None,
@@ -75,16 +73,16 @@ impl ConnectionTimer {
     pub fn begin_request(&self, multiplexed: bool) -> InFlight {
         let mut state = self.0.lock();
         state.in_flight += 1;
+        state.in_head = false;
         state.multiplexed = multiplexed;
-        state.phase = Phase::Request;
         state.deadline = Instant::now() + IDLE_TIMEOUT;
         InFlight(self.clone())
     }
 
     fn on_read(&self) {
         let mut state = self.0.lock();
-        if state.phase == Phase::Idle && !state.multiplexed {
-            state.phase = Phase::Head;
+        if state.is_idle() && !state.multiplexed {
+            state.in_head = true;
             state.deadline = Instant::now() + HEAD_TIMEOUT;
         }
     }
@@ -92,7 +90,7 @@ impl ConnectionTimer {
     fn on_write(&self) {
         let mut state = self.0.lock();
         state.stalled = None;
-        if state.phase != Phase::Head {
+        if !state.in_head {
             state.deadline = Instant::now() + IDLE_TIMEOUT;
         }
     }
@@ -105,7 +103,7 @@ impl ConnectionTimer {
         let state = self.0.lock();
         match state.stalled.map(|since| since + STALL_TIMEOUT) {
             Some(stall) if stall < state.deadline => (stall, Expired::Stuck),
-            _ if state.phase == Phase::Idle => (state.deadline, Expired::Idle),
+            _ if state.is_idle() => (state.deadline, Expired::Idle),
             _ => (state.deadline, Expired::Stuck),
         }
     }
@@ -114,7 +112,7 @@ impl ConnectionTimer {
     /// connection's own task. That task must be the one that polls this future: the
     /// deadline is only read again when polled.
     pub fn expired(&self) -> impl Future<Output = Expired> {
-        let mut sleep: Pin<Box<Sleep>> = Box::pin(sleep_until(self.deadline().0));
+        let mut sleep = Box::pin(sleep_until(self.deadline().0));
         std::future::poll_fn(move |context| {
             loop {
                 let (deadline, expired) = self.deadline();
@@ -141,7 +139,6 @@ impl Drop for InFlight {
         let mut state = self.0.0.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 {
-            state.phase = Phase::Idle;
             state.deadline = Instant::now() + IDLE_TIMEOUT;
         }
     }
@@ -151,23 +148,10 @@ impl Drop for InFlight {
 /// connection is reset on drop: otherwise the kernel would keep retransmitting what
 /// is left in its send buffer.
 pub struct TimedStream {
-    stream: TcpStream,
-    timer: ConnectionTimer,
-}
-
-impl TimedStream {
-    /// Reports what is read from and written to `stream` to `timer`.
-    pub fn new(stream: TcpStream, timer: ConnectionTimer) -> Self {
-        Self { stream, timer }
-    }
-
-    fn report(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &written {
-            Poll::Ready(_) => self.timer.on_write(),
-            Poll::Pending => self.timer.on_blocked_write(),
-        }
-        written
-    }
+    /// The socket.
+    pub stream: TcpStream,
+    /// What it reports to.
+    pub timer: ConnectionTimer,
 }
 
 impl Drop for TimedStream {
@@ -196,12 +180,11 @@ impl AsyncRead for TimedStream {
 
 impl AsyncWrite for TimedStream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, buffer);
-        self.report(written)
+        self.poll_write_vectored(context, &[IoSlice::new(buffer)])
     }
 
     fn poll_write_vectored(
@@ -210,7 +193,11 @@ impl AsyncWrite for TimedStream {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
-        self.report(written)
+        match &written {
+            Poll::Ready(_) => self.timer.on_write(),
+            Poll::Pending => self.timer.on_blocked_write(),
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
