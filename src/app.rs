@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     server,
     store::{DatabaseUrl, Store},
-    telemetry::{self, metrics},
+    telemetry::{metrics, traces},
 };
 
 /// The service with its database and its listeners, ready to run.
@@ -89,7 +89,7 @@ impl Application {
             metrics.abort();
         }
         tracing::info!("stopped");
-        telemetry::stop().await;
+        traces::flush().await;
         Ok(())
     }
 }

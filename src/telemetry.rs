@@ -1,14 +1,15 @@
-//! Logs, metrics and traces: set up by [`start`], ended by [`stop`]. Every room may
-//! record here; this room imports the configuration alone.
+//! Logs, metrics and traces: set up by [`start`], ended by [`traces::flush`]. Every room
+//! may record here; this room imports the configuration alone.
 
 mod logs;
 pub mod metrics;
 pub mod traces;
 
-use tracing_subscriber::{Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt,
+};
 
-use self::traces::SetupError;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 
 /// What a process is started for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,9 @@ pub enum Process {
 /// Starts logging, and for the service also traces where the configuration names a
 /// collector. Must be called outside of a runtime. A second call in one process, as
 /// in tests, changes nothing.
-pub fn start(config: &Config, process: Process) -> Result<(), SetupError> {
-    let (lines, filter) = (logs::layer(config), logs::filter(config));
+pub fn start(config: &Config, process: Process) -> Result<(), ConfigError> {
+    let lines = logs::layer(config);
+    let filter = EnvFilter::new(&config.log_filter);
     let service = process == Process::Service;
     let _ = match config.traces.as_ref().filter(|_| service) {
         // A filter of the whole registry costs less than one of a layer.
@@ -38,9 +40,4 @@ pub fn start(config: &Config, process: Process) -> Result<(), SetupError> {
         logs::log_panics();
     }
     Ok(())
-}
-
-/// Sends the remaining traces; waits for the collector for two seconds at most.
-pub async fn stop() {
-    traces::flush().await;
 }

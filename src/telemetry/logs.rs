@@ -3,14 +3,9 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Config, Environment};
-
-/// The filter of `RUST_LOG`.
-pub fn filter(config: &Config) -> EnvFilter {
-    EnvFilter::new(&config.log_filter)
-}
 
 /// The layer that writes log lines.
 pub fn layer(config: &Config) -> Box<dyn Layer<Registry> + Send + Sync> {

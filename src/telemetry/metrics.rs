@@ -6,10 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        LazyLock,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::{LazyLock, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -18,7 +15,7 @@ use poem::{Endpoint, EndpointExt, Response, Route, get, handler, http::header::C
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +29,7 @@ const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
 /// `N` labels: names and values.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
+type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationStatus {
@@ -41,90 +39,62 @@ struct OperationStatus {
 
 struct Metrics {
     requests: Family<OperationStatus, Counter>,
-    durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    durations: Histograms,
     in_flight: Gauge,
-    batch_sizes: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    batch_sizes: Histograms,
     queued: Family<Labels<1>, Gauge>,
     connections: Family<Labels<1>, Gauge>,
     database_errors: Family<Labels<1>, Counter>,
-    key_set_fetches: Family<Labels<1>, Counter>,
-    /// When each key set was last fetched, by its URL.
-    key_sets: Mutex<BTreeMap<String, Instant>>,
     /// A family, so that no value is exported before the first fetch.
     key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
+    key_set_fetches: Family<Labels<1>, Counter>,
     limits_hit: Family<Labels<1>, Counter>,
+    /// When each key set was last fetched, by its URL.
+    key_sets: Mutex<BTreeMap<String, Instant>>,
+    registry: Registry,
 }
 
-static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
-    requests: Family::default(),
-    durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
-    in_flight: Gauge::default(),
-    batch_sizes: Family::new_with_constructor(|| Histogram::new(SIZES)),
-    queued: Family::default(),
-    connections: Family::default(),
-    database_errors: Family::default(),
-    key_set_fetches: Family::default(),
-    key_sets: Mutex::default(),
-    key_set_age: Family::default(),
-    limits_hit: Family::default(),
-});
-
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    let m = &*METRICS;
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     let mut registry = Registry::with_prefix("tasks_api");
-    let r = &mut registry;
-    r.register("requests", "Completed requests", m.requests.clone());
-    r.register(
+    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "Version of the program", version);
+    let durations = Histograms::new_with_constructor(|| Histogram::new(SECONDS));
+    registry.register(
         "request_duration_seconds",
         "Time from the head of a request to the response",
-        m.durations.clone(),
+        durations.clone(),
     );
-    r.register(
-        "requests_in_flight",
-        "Requests in progress",
-        m.in_flight.clone(),
-    );
-    r.register(
-        "batch_size",
-        "Requests per statement",
-        m.batch_sizes.clone(),
-    );
-    r.register(
-        "queue_depth",
-        "Requests that wait for a statement",
-        m.queued.clone(),
-    );
-    r.register(
-        "database_connections",
-        "Database connections of requests: open, and of those busy",
-        m.connections.clone(),
-    );
-    r.register(
-        "database_errors",
-        "Failed batches: not connected, refused, lost or too slow",
-        m.database_errors.clone(),
-    );
-    r.register(
-        "key_set_age_seconds",
-        "Age of the oldest key set in use",
-        m.key_set_age.clone(),
-    );
-    r.register(
-        "key_set_fetches",
-        "Fetches of a key set",
-        m.key_set_fetches.clone(),
-    );
-    r.register(
-        "limits_hit",
-        "Requests over a rate limit",
-        m.limits_hit.clone(),
-    );
-    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    r.register("build", "Version of the program", version);
-    registry
+    let batch_sizes = Histograms::new_with_constructor(|| Histogram::new(SIZES));
+    registry.register("batch_size", "Requests per statement", batch_sizes.clone());
+    let connections = "Database connections of requests: open, and of those busy";
+    let errors = "Failed batches: not connected, refused, lost or too slow";
+    let key_set_age = "Age of the oldest key set in use";
+    let r = &mut registry;
+    Metrics {
+        requests: add(r, "requests", "Completed requests"),
+        durations,
+        in_flight: add(r, "requests_in_flight", "Requests in progress"),
+        batch_sizes,
+        queued: add(r, "queue_depth", "Requests that wait for a statement"),
+        connections: add(r, "database_connections", connections),
+        database_errors: add(r, "database_errors", errors),
+        key_set_age: add(r, "key_set_age_seconds", key_set_age),
+        key_set_fetches: add(r, "key_set_fetches", "Fetches of a key set"),
+        limits_hit: add(r, "limits_hit", "Requests over a rate limit"),
+        key_sets: Mutex::default(),
+        registry,
+    }
 });
 
-fn text() -> String {
+/// Registers a metric; its clones share their values.
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+#[handler]
+fn read() -> Response {
     let oldest = METRICS.key_sets.lock().values().min().copied();
     if let Some(oldest) = oldest {
         let age = METRICS.key_set_age.get_or_create(&[]);
@@ -132,15 +102,10 @@ fn text() -> String {
     }
     let mut text = String::new();
     // Writing to a `String` cannot fail.
-    let _ = encode(&mut text, &REGISTRY);
-    text
-}
-
-#[handler]
-fn read() -> Response {
+    let _ = encode(&mut text, &METRICS.registry);
     Response::builder()
         .header(CONTENT_TYPE, MEDIA_TYPE)
-        .body(text())
+        .body(text)
 }
 
 /// `/metrics` and no other path, for a port that only the operator's network reaches.
@@ -222,7 +187,7 @@ impl QueueMetrics {
 }
 
 /// Counts a database connection in a state until it is dropped.
-pub struct Connection(Gauge<i64, AtomicI64>);
+pub struct Connection(Gauge);
 
 impl Connection {
     fn new(state: &'static str) -> Self {
@@ -252,10 +217,8 @@ impl Drop for Connection {
 
 /// Counts a batch that failed for a cause of this kind.
 pub fn database_error(kind: &'static str) {
-    METRICS
-        .database_errors
-        .get_or_create(&[("kind", kind)])
-        .inc();
+    let errors = &METRICS.database_errors;
+    errors.get_or_create(&[("kind", kind)]).inc();
 }
 
 /// Counts a fetch of the key set at `url`.

@@ -7,6 +7,7 @@
 //! response's `X-Request-Id`.
 
 use std::{
+    error::Error,
     fmt::Display,
     sync::{
         OnceLock,
@@ -34,7 +35,7 @@ use tracing::{Span, Subscriber, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
-use crate::config::{Sampling, TracesConfig};
+use crate::config::{ConfigError, Sampling, TracesConfig};
 
 /// Target of the exported spans. Their level is TRACE, so that without a collector they
 /// are disabled and never created.
@@ -46,11 +47,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// The exporter of traces cannot be created.
-#[derive(Debug, thiserror::Error)]
-#[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
-pub struct SetupError(String);
-
 /// Starts the exporter and returns the layer that feeds it. Must be called once, and
 /// outside of a runtime: the exporter is a thread with a blocking client.
 ///
@@ -58,11 +54,14 @@ pub struct SetupError(String);
 pub fn layer<S>(
     config: &TracesConfig,
     environment: impl Display,
-) -> Result<impl Layer<S>, SetupError>
+) -> Result<impl Layer<S>, ConfigError>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let exporter = exporter(config)?;
+    let exporter = exporter(config).map_err(|error| ConfigError {
+        variable: "OTEL_EXPORTER_OTLP_ENDPOINT",
+        message: error.to_string(),
+    })?;
     let resource = Resource::builder()
         .with_service_name(config.service_name.clone())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
@@ -89,14 +88,11 @@ where
     Ok(layer.with_filter(only_ours))
 }
 
-fn exporter(
-    config: &TracesConfig,
-) -> Result<LogOnce<opentelemetry_otlp::SpanExporter>, SetupError> {
+fn exporter(config: &TracesConfig) -> Result<impl SpanExporter + use<>, Box<dyn Error>> {
     let client = Client::builder()
         .redirect(Policy::none())
         .timeout(EXPORT_TIMEOUT)
-        .build()
-        .map_err(|error| SetupError(error.to_string()))?;
+        .build()?;
     let headers = config.headers.iter();
     let headers = headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
     let exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -105,8 +101,7 @@ fn exporter(
         .with_endpoint(config.endpoint.as_str())
         .with_headers(headers.collect())
         .with_timeout(EXPORT_TIMEOUT)
-        .build()
-        .map_err(|error| SetupError(error.to_string()))?;
+        .build()?;
     Ok(LogOnce {
         exporter,
         failing: AtomicBool::new(false),
@@ -122,7 +117,7 @@ fn sampler(sampling: Sampling) -> Sampler {
     }
 }
 
-/// Exports the remaining spans, within two seconds.
+/// Exports the remaining spans; waits for the collector for two seconds at most.
 pub async fn flush() {
     let flush = || {
         let provider = PROVIDER.get()?;
