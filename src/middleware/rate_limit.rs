@@ -14,24 +14,18 @@ mod bounded;
 mod client_address;
 mod limit;
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-};
+use std::sync::{Arc, Once};
 
+use governor::clock::DefaultClock;
 use parking_lot::Mutex;
 use poem::{
     Request,
     http::{HeaderMap, HeaderName, HeaderValue},
 };
-use sha2::{Digest, Sha256};
 
 use self::{
     bounded::Key,
-    client_address::{AddressKey, TrustedProxies, peer},
+    client_address::{TrustedProxies, peer},
     limit::{Limit, LimitStatus},
 };
 use crate::{
@@ -44,42 +38,26 @@ use crate::{
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATUS: HeaderName = HeaderName::from_static("ratelimit");
 
-/// A user, hashed: keys of one size, however long the subjects are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct UserKey([u8; 32]);
-
-impl UserKey {
-    fn new(user: &User) -> Self {
-        Self(Sha256::digest(user.subject().as_bytes()).into())
-    }
-}
-
-impl Key for UserKey {
-    fn shared(&self) -> Option<Self> {
-        None
-    }
-}
-
 /// The limits of this process, with their counts.
 pub struct RateLimits {
     proxies: TrustedProxies,
-    warned: AtomicBool,
-    user: Option<Limit<UserKey>>,
-    address: Option<Limit<AddressKey>>,
-    failed_auth: Option<Limit<AddressKey>>,
+    warned: Once,
+    user: Option<Limit>,
+    address: Option<Limit>,
+    failed_auth: Option<Limit>,
 }
 
 impl RateLimits {
     /// The limits that the configuration describes.
     #[must_use]
     pub fn new(config: &LimitsConfig) -> Self {
-        let by_address = |name, rate: Option<_>| rate.map(|rate| Limit::new(name, rate));
+        let limit = |name, rate: Option<_>| Some(Limit::new(name, rate?, DefaultClock::default()));
         Self {
             proxies: TrustedProxies::new(&config.trusted_proxies),
-            warned: AtomicBool::new(false),
-            user: config.per_user.map(|rate| Limit::new("user", rate)),
-            address: by_address("address", config.per_address),
-            failed_auth: by_address("failed-auth", config.failed_auth),
+            warned: Once::new(),
+            user: limit("user", config.per_user),
+            address: limit("address", config.per_address),
+            failed_auth: limit("failed-auth", config.failed_auth),
         }
     }
 
@@ -93,32 +71,28 @@ impl RateLimits {
         (limited && is_api).then(|| {
             let peer = peer(request);
             if by_address && self.proxies.is_unlisted_proxy(peer, request.headers()) {
-                self.warn_once(peer);
+                self.warned.call_once(|| {
+                    tracing::warn!(
+                        %peer,
+                        "X-Forwarded-For from an address that TRUSTED_PROXIES does not list: all \
+                         clients behind it share one rate limit"
+                    );
+                });
             }
             let address = self.proxies.client(peer, request.headers());
             RateLimitCheck {
                 limits: Arc::clone(self),
-                address: AddressKey::new(address),
+                address: Key::address(address),
                 statuses: Mutex::default(),
             }
         })
-    }
-
-    fn warn_once(&self, peer: IpAddr) {
-        if !self.warned.swap(true, Relaxed) {
-            tracing::warn!(
-                %peer,
-                "X-Forwarded-For from an address that TRUSTED_PROXIES does not list: all clients \
-                 behind it share one rate limit"
-            );
-        }
     }
 }
 
 /// The limits that one request is counted on.
 pub struct RateLimitCheck {
     limits: Arc<RateLimits>,
-    address: AddressKey,
+    address: Key,
     statuses: Mutex<Vec<LimitStatus>>,
 }
 
@@ -144,7 +118,7 @@ impl RateLimitCheck {
         }
     }
 
-    fn count<K: Key>(&self, limit: Option<&Limit<K>>, key: &K) -> Result<(), Problem> {
+    fn count(&self, limit: Option<&Limit>, key: &Key) -> Result<(), Problem> {
         let Some(limit) = limit else { return Ok(()) };
         let status = limit.count(key);
         let (name, retry_after) = (status.name, status.retry_after);
@@ -163,7 +137,7 @@ impl RateLimitCheck {
 impl TokenHooks for Option<RateLimitCheck> {
     fn accepted(&self, user: &User) -> Result<(), Problem> {
         let Some(check) = self else { return Ok(()) };
-        check.count(check.limits.user.as_ref(), &UserKey::new(user))
+        check.count(check.limits.user.as_ref(), &Key::user(user))
     }
 
     fn rejected(&self) -> Result<(), Problem> {

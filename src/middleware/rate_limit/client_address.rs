@@ -9,8 +9,6 @@ use poem::{
     http::{HeaderMap, HeaderName},
 };
 
-use super::bounded::Key;
-
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose `X-Forwarded-For` is trusted: `TRUSTED_PROXIES`.
@@ -89,39 +87,6 @@ fn unmapped(network: IpNet) -> IpNet {
     };
     let unmapped = prefix.and_then(|prefix| IpNet::new(address, prefix).ok());
     unmapped.unwrap_or(network)
-}
-
-/// What requests are counted on: an IPv4 address or the /64 of an IPv6 one, the least
-/// that one customer gets (RFC 6177). With too many of them, the /24 or /48.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum AddressKey {
-    /// An address, or a /64.
-    Own(IpAddr),
-    /// A /24, or a /48.
-    Shared(IpAddr),
-}
-
-impl AddressKey {
-    /// The key of this address.
-    #[must_use]
-    pub fn new(address: IpAddr) -> Self {
-        Self::Own(masked(address, 32, 64))
-    }
-}
-
-impl Key for AddressKey {
-    fn shared(&self) -> Option<Self> {
-        match self {
-            Self::Own(address) => Some(Self::Shared(masked(*address, 24, 48))),
-            Self::Shared(_) => None,
-        }
-    }
-}
-
-fn masked(address: IpAddr, v4: u8, v6: u8) -> IpAddr {
-    let address = address.to_canonical();
-    let prefix = if address.is_ipv4() { v4 } else { v6 };
-    IpNet::new(address, prefix).map_or(address, |network| network.network())
 }
 
 #[cfg(test)]
@@ -294,23 +259,6 @@ mod tests {
                 !all.is_unlisted_proxy(peer, &forwarded),
                 "{peer} is trusted"
             );
-        }
-    }
-
-    #[test]
-    fn ipv6_counts_by_64_bits_and_shares_by_48() {
-        for (address, own, shared) in [
-            ("203.0.113.7", "203.0.113.7", "203.0.113.0"),
-            ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.0"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1::"),
-            ("2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1::"),
-            ("::1", "::", "::"),
-        ] {
-            let address: IpAddr = address.parse().unwrap();
-            let key = AddressKey::new(address);
-            assert_eq!(key, AddressKey::Own(own.parse().unwrap()));
-            let expected = AddressKey::Shared(shared.parse().unwrap());
-            assert_eq!(key.shared(), Some(expected));
         }
     }
 }

@@ -24,17 +24,15 @@ const EVICTION_INTERVAL: u64 = 1_000_000_000;
 /// Fewer counts than this are not evicted.
 const EVICTION_THRESHOLD: usize = 1_000;
 /// Minimum burst, unless a minute's quota is less.
-const MIN_BURST: u32 = 10;
+const MIN_BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// A limit. An idle key may burst: a tenth of a minute's quota, which refills evenly at
 /// the quota's rate.
-pub struct Limit<K: Key, C: Clock = DefaultClock> {
+pub struct Limit<C: Clock = DefaultClock> {
     name: &'static str,
     policy: Arc<str>,
-    burst: u32,
-    /// Time in which one request refills.
-    interval: Duration,
-    limiter: RateLimiter<K, Bounded<K>, C, StateInformationMiddleware>,
+    quota: Quota,
+    limiter: RateLimiter<Key, Bounded, C, StateInformationMiddleware>,
     start: C::Instant,
     evicted: AtomicU64,
 }
@@ -62,26 +60,17 @@ impl LimitStatus {
     }
 }
 
-impl<K: Key> Limit<K> {
+impl<C: Clock> Limit<C> {
     /// `per_minute` requests for each key.
     #[must_use]
-    pub fn new(name: &'static str, per_minute: NonZeroU32) -> Self {
-        Self::with_clock(name, per_minute, DefaultClock::default())
-    }
-}
-
-impl<K: Key, C: Clock> Limit<K, C> {
-    /// With another clock.
-    #[must_use]
-    pub fn with_clock(name: &'static str, per_minute: NonZeroU32, clock: C) -> Self {
-        let least = per_minute.min(NonZeroU32::MIN.saturating_add(MIN_BURST - 1));
-        let burst = NonZeroU32::new(per_minute.get() / 10).map_or(least, |tenth| tenth.max(least));
+    pub fn new(name: &'static str, per_minute: NonZeroU32, clock: C) -> Self {
+        let tenth = NonZeroU32::new(per_minute.get() / 10).unwrap_or(MIN_BURST);
+        let burst = tenth.max(MIN_BURST).min(per_minute);
         let quota = Quota::per_minute(per_minute).allow_burst(burst);
         Self {
             name,
             policy: format!("\"{name}\";q={per_minute};w=60").into(),
-            burst: burst.get(),
-            interval: quota.replenish_interval(),
+            quota,
             start: clock.now(),
             limiter: RateLimiter::new(quota, Bounded::default(), clock),
             evicted: AtomicU64::new(0),
@@ -89,27 +78,27 @@ impl<K: Key, C: Clock> Limit<K, C> {
     }
 
     /// Counts a request of `key`; one over the limit is not counted.
-    pub fn count(&self, key: &K) -> LimitStatus {
+    pub fn count(&self, key: &Key) -> LimitStatus {
         self.evict_fresh();
-        let status = |remaining, wait: Duration, retry_after| LimitStatus {
+        let (remaining, wait, retry_after) = match self.limiter.check_key(key) {
+            Ok(state) => {
+                let remaining = state.remaining_burst_capacity();
+                let used = self.quota.burst_size().get().saturating_sub(remaining);
+                // With none left, the next one is what a client waits for.
+                let steps = if remaining == 0 { 1 } else { used };
+                (remaining, self.quota.replenish_interval() * steps, None)
+            }
+            Err(exceeded) => {
+                let wait = exceeded.wait_time_from(self.limiter.clock().now());
+                (0, wait, Some(wait))
+            }
+        };
+        LimitStatus {
             policy: Arc::clone(&self.policy),
             name: self.name,
             remaining,
             reset: whole_seconds(wait),
             retry_after,
-        };
-        match self.limiter.check_key(key) {
-            Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                let used = self.burst.saturating_sub(remaining);
-                // With none left, the next one is what a client waits for.
-                let steps = if remaining == 0 { 1 } else { used };
-                status(remaining, self.interval * steps, None)
-            }
-            Err(exceeded) => {
-                let wait = exceeded.wait_time_from(self.limiter.clock().now());
-                status(0, wait, Some(wait))
-            }
         }
     }
 
@@ -137,23 +126,20 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
-    use crate::middleware::rate_limit::{
-        bounded::{MAX_KEYS, MAX_SHARED_KEYS},
-        client_address::AddressKey,
-    };
+    use crate::middleware::rate_limit::bounded::{MAX_KEYS, MAX_SHARED_KEYS};
 
-    fn limit(per_minute: u32) -> (Limit<AddressKey, FakeRelativeClock>, FakeRelativeClock) {
+    fn limit(per_minute: u32) -> (Limit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let per_minute = NonZeroU32::new(per_minute).unwrap();
-        let limit = Limit::with_clock("test", per_minute, clock.clone());
+        let limit = Limit::new("test", per_minute, clock.clone());
         (limit, clock)
     }
 
-    fn address(number: u32) -> AddressKey {
-        AddressKey::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    fn address(number: u32) -> Key {
+        Key::address(IpAddr::V4(Ipv4Addr::from_bits(number)))
     }
 
-    fn accepted(limit: &Limit<AddressKey, FakeRelativeClock>, key: &AddressKey) -> usize {
+    fn accepted(limit: &Limit<FakeRelativeClock>, key: &Key) -> usize {
         let mut statuses = (0..100_000).map(|_| limit.count(key));
         statuses.position(|s| s.retry_after.is_some()).unwrap()
     }
@@ -171,7 +157,7 @@ mod tests {
             (u32::MAX, u32::MAX / 10),
         ] {
             let (limit, _) = limit(per_minute);
-            assert_eq!(limit.burst, burst, "{per_minute}");
+            assert_eq!(limit.quota.burst_size().get(), burst, "{per_minute}");
             if burst < 1_000 {
                 assert_eq!(accepted(&limit, &address(1)), burst as usize);
             }
@@ -247,8 +233,8 @@ mod tests {
         }
 
         // The clock stands still, so that no count is fresh again. Keys without a count
-        // of their own are still limited, by a shared one.
-        assert_eq!(limit.limiter.len(), MAX_KEYS + MAX_SHARED_KEYS);
+        // of their own are still limited, by a shared one, and the last ones by one for all.
+        assert_eq!(limit.limiter.len(), MAX_KEYS + MAX_SHARED_KEYS + 1);
         assert!((MAX_KEYS..1_000_000).contains(&passed), "{passed}");
         let (known, newcomer) = (address(0), address(7));
         assert!(limit.count(&known).remaining > 0);
