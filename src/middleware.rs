@@ -115,8 +115,8 @@ impl<E: Endpoint> Endpoint for Middleware<E> {
         let response = self.respond(request, &id, route, Arc::clone(&context));
         let mut response = log.instrument(response).await;
 
-        Cors::add_headers(origin, &mut response);
         let headers = response.headers_mut();
+        Cors::add_headers(origin, headers);
         if let Some(check) = context.hooks() {
             check.add_headers(headers);
         }

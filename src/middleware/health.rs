@@ -3,50 +3,39 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use poem::{Response, handler, http::header::CACHE_CONTROL, web::Data};
 
 use crate::api::rest::problem::Problem;
 
-/// A check of something that requests need. The error says what is missing, and is
-/// public: anyone may read it.
-pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), &'static str>> + Send + Sync>;
-
-/// Whether this instance can serve requests.
+/// Whether this instance can serve requests; clones share it.
 #[derive(Clone)]
-pub struct Readiness {
-    checks: Vec<Check>,
-    stopping: Arc<AtomicBool>,
+pub struct Readiness(Arc<Inner>);
+
+struct Inner {
+    check: Box<dyn Fn() -> BoxFuture<'static, Result<(), &'static str>> + Send + Sync>,
+    stopping: AtomicBool,
 }
 
 impl Readiness {
-    /// Ready if every check passes.
-    #[must_use]
-    pub fn new(checks: Vec<Check>) -> Self {
-        Self {
-            checks,
-            stopping: Arc::default(),
-        }
+    /// Ready while `check` passes. Its error says what is missing, and is public: anyone
+    /// may read it.
+    pub fn new<F>(check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), &'static str>> + Send + 'static,
+    {
+        Self(Arc::new(Inner {
+            check: Box::new(move || check().boxed()),
+            stopping: AtomicBool::new(false),
+        }))
     }
 
     /// From now on not ready, so that load balancers send no more requests.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-
-    async fn missing(&self) -> Option<&'static str> {
-        if self.stopping.load(Ordering::Relaxed) {
-            return Some("This instance is stopping.");
-        }
-        for check in &self.checks {
-            if let Err(missing) = check().await {
-                return Some(missing);
-            }
-        }
-        None
+        self.0.stopping.store(true, Relaxed);
     }
 }
 
@@ -66,8 +55,9 @@ pub fn live() -> Response {
 /// `/health/ready`.
 #[handler]
 pub async fn ready(Data(readiness): Data<&Readiness>) -> poem::Result<Response> {
-    match readiness.missing().await {
-        None => Ok(healthy("ready")),
-        Some(missing) => Err(Problem::not_ready(missing).into()),
+    if readiness.0.stopping.load(Relaxed) {
+        return Err(Problem::not_ready("This instance is stopping.").into());
     }
+    (readiness.0.check)().await.map_err(Problem::not_ready)?;
+    Ok(healthy("ready"))
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use poem::http::{Method, StatusCode};
 use tasks_api::{
-    middleware::health::{Check, Readiness},
+    middleware::health::Readiness,
     store::{DatabaseUrl, Store},
 };
 use tasks_api_test_support::database::TestDatabase;
@@ -31,11 +31,10 @@ async fn readiness_follows_its_checks_and_the_shutdown() {
     let store = Store::connect(&url, 10).await.unwrap();
     let well = Arc::new(AtomicBool::new(true));
     let seen = well.clone();
-    let check: Check = Arc::new(move || {
+    let readiness = Readiness::new(move || {
         let well = seen.load(Ordering::Relaxed);
-        Box::pin(std::future::ready(well.then_some(()).ok_or("It is away.")))
+        std::future::ready(well.then_some(()).ok_or("It is away."))
     });
-    let readiness = Readiness::new(vec![check]);
     let app = App::over(store, readiness.clone());
     let ready = async || app.request(Method::GET, "/health/ready").send().await;
 

@@ -55,7 +55,7 @@ impl App {
         let url = DatabaseUrl::parse(database.url()).unwrap();
         let store = Store::connect(&url, tasks_per_user).await.unwrap();
         store.migrate_up().await.unwrap();
-        let app = Self::with(store, Readiness::new(vec![]), variables);
+        let app = Self::with(store, Readiness::new(async || Ok(())), variables);
         Self {
             _database: Some(database),
             ..app
