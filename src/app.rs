@@ -2,15 +2,15 @@
 //! [`Application::run_until_stopped`] serves.
 
 mod banner;
-pub mod database;
 pub mod error;
 mod readiness;
 mod routes;
 mod signals;
 pub mod tokens;
 
-use std::{future::pending, io, net::SocketAddr};
+use std::{future::pending, io::ErrorKind};
 
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use self::error::StartError;
@@ -26,32 +26,40 @@ use crate::{
 /// The service with its database and its listeners, ready to run.
 pub struct Application {
     config: Config,
-    secret_is_random: bool,
-    url: DatabaseUrl,
     store: Store,
     verifier: Verifier,
-    api: Listener,
-    metrics: Option<Listener>,
+    api: TcpListener,
+    metrics: Option<TcpListener>,
+}
+
+/// Opens the database that the configuration names.
+pub async fn open_store(config: &Config) -> Result<(DatabaseUrl, Store), StartError> {
+    let url = DatabaseUrl::parse(config.database_url.expose_secret())?;
+    let store = Store::connect(&url, config.tasks_per_user).await?;
+    Ok((url, store))
 }
 
 impl Application {
-    /// Opens and migrates the database, and listens. A database that cannot be reached
-    /// is migrated later; until then readiness fails.
+    /// Opens and migrates the database, listens, and shows where. A database that cannot
+    /// be reached is migrated later; until then readiness fails.
     pub async fn build(mut config: Config) -> Result<Self, StartError> {
         let secret_is_random = tokens::make_development_secret(&mut config)?;
-        let url = database::url(&config)?;
         let verifier = tokens::verifier(&config)?;
-        let store = database::open(&config, &url).await?;
+        let (url, store) = open_store(&config).await?;
         store.migrate_when_reachable().await?;
-        let api = Listener::bind("PORT", &config.host, config.port).await?;
+        let api = listen("PORT", &config.host, config.port).await?;
         let metrics = match config.metrics_port {
-            Some(port) => Some(Listener::bind("METRICS_PORT", &config.host, port).await?),
+            Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),
             None => None,
         };
+        let address = api.local_addr().map_err(StartError::failed)?;
+        banner::show(&config, &url, address, secret_is_random)?;
+        if let Some(metrics) = &metrics {
+            let address = metrics.local_addr().map_err(StartError::failed)?;
+            tracing::info!(%address, "listening for metrics");
+        }
         Ok(Self {
             config,
-            secret_is_random,
-            url,
             store,
             verifier,
             api,
@@ -61,16 +69,13 @@ impl Application {
 
     /// Serves until a signal stops it, in three steps: readiness fails at once, requests
     /// are accepted for `STOP_DELAY`, then those in flight are finished.
-    pub async fn run_until_stopped(self) -> Result<(), StartError> {
+    pub async fn run_until_stopped(self) {
         let Self { config, store, .. } = self;
         let readiness = readiness::readiness(&store, &self.verifier);
         let endpoint = routes(store.clone(), self.verifier, readiness.clone(), &config);
-
-        banner::show(&config, &self.url, self.api.address, self.secret_is_random)?;
-        let metrics = self.metrics.map(|Listener { socket, address }| {
-            tracing::info!(%address, "listening for metrics");
-            tokio::spawn(server::serve(socket, metrics::endpoint(), pending()))
-        });
+        let metrics = self
+            .metrics
+            .map(|listener| tokio::spawn(server::serve(listener, metrics::endpoint(), pending())));
         let stopped = async move {
             signals::stop().await;
             readiness.stop();
@@ -82,7 +87,7 @@ impl Application {
                 () = signals::stop() => {}
             }
         };
-        server::serve(self.api.socket, endpoint, stopped).await;
+        server::serve(self.api, endpoint, stopped).await;
         store.close().await;
         // Metrics are served to the end, so that the stop can be observed.
         if let Some(metrics) = metrics {
@@ -90,32 +95,20 @@ impl Application {
         }
         tracing::info!("stopped");
         traces::flush().await;
-        Ok(())
     }
 }
 
-struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
-}
-
-impl Listener {
-    /// Listens on the port of `variable`, which an error names.
-    async fn bind(variable: &str, host: &str, port: u16) -> Result<Self, StartError> {
-        let bound = async {
-            let socket = TcpListener::bind((host, port)).await?;
-            let address = socket.local_addr()?;
-            Ok(Self { socket, address })
+/// Listens on the port of `variable`, which an error names.
+async fn listen(variable: &str, host: &str, port: u16) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind((host, port)).await;
+    listener.map_err(|error| {
+        let (variable, cause) = match error.kind() {
+            ErrorKind::AddrInUse => (variable, "the address is in use".to_owned()),
+            ErrorKind::PermissionDenied => (variable, "permission denied".to_owned()),
+            _ => ("HOST", error.to_string()),
         };
-        bound.await.map_err(|error: io::Error| {
-            let (variable, cause) = match error.kind() {
-                io::ErrorKind::AddrInUse => (variable, "the address is in use".to_owned()),
-                io::ErrorKind::PermissionDenied => (variable, "permission denied".to_owned()),
-                _ => ("HOST", error.to_string()),
-            };
-            StartError::Failed(format!(
-                "{variable}: cannot listen on {host}:{port}: {cause}"
-            ))
-        })
-    }
+        StartError::Failed(format!(
+            "{variable}: cannot listen on {host}:{port}: {cause}"
+        ))
+    })
 }

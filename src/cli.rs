@@ -4,8 +4,9 @@
 mod doctor;
 mod health;
 mod migrate;
-mod output;
 mod token;
+
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
@@ -70,26 +71,32 @@ enum Format {
 impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<(), StartError> {
-        match self.command.unwrap_or(Command::Serve) {
+        let output = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => {
                 let config = configure(Process::Service)?;
-                block_on(async { Application::build(config).await?.run_until_stopped().await })
+                return block_on(async {
+                    Application::build(config).await?.run_until_stopped().await;
+                    Ok(())
+                });
             }
-            Command::Openapi { format } => output::print(match format {
-                Format::Yaml => &spec::YAML,
-                Format::Json => &spec::JSON,
-            }),
-            Command::Migrate { direction } => {
-                let config = configure(Process::Command)?;
-                block_on(migrate::run(&config, direction))
-            }
-            Command::Token(args) => token::run(&configure(Process::Command)?, &args),
             Command::Doctor { token } => {
                 let config = configure(Process::Command)?;
-                block_on(doctor::run(&config, token.as_deref()))
+                return block_on(doctor::run(&config, token.as_deref()));
             }
-            Command::Health { live } => block_on(health::run(live)),
-        }
+            Command::Openapi { format } => match format {
+                Format::Yaml => spec::YAML.clone(),
+                Format::Json => spec::JSON.clone(),
+            },
+            Command::Migrate { direction } => {
+                let config = configure(Process::Command)?;
+                block_on(migrate::run(&config, direction))?
+            }
+            Command::Token(args) => token::run(&configure(Process::Command)?, &args)?,
+            Command::Health { live } => block_on(health::run(live))?,
+        };
+        // A closed pipe is an error, where `print!` would panic.
+        let written = io::stdout().write_all(output.as_bytes());
+        written.map_err(|error| StartError::Failed(format!("cannot print: {error}")))
     }
 }
 
@@ -100,8 +107,7 @@ fn configure(process: Process) -> Result<Config, StartError> {
     Ok(config)
 }
 
-fn block_on(command: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {
-    Runtime::new()
-        .map_err(StartError::failed)?
-        .block_on(command)
+fn block_on<T>(command: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
+    let runtime = Runtime::new().map_err(StartError::failed)?;
+    runtime.block_on(command)
 }

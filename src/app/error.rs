@@ -2,7 +2,7 @@
 
 use crate::{
     config::{ConfigError, ConfigErrors},
-    store::StoreError,
+    store::{DatabaseUrlError, StoreError},
 };
 
 /// Why the service or another command did not start or did not succeed.
@@ -48,5 +48,11 @@ impl From<StoreError> for StartError {
             return Self::config("DATABASE_URL", &error);
         }
         Self::Failed(format!("DATABASE_URL: {error}"))
+    }
+}
+
+impl From<DatabaseUrlError> for StartError {
+    fn from(error: DatabaseUrlError) -> Self {
+        Self::config("DATABASE_URL", &error)
     }
 }

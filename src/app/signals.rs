@@ -1,32 +1,24 @@
 //! The signals that stop the service.
 
-use std::io;
+use tokio::signal::ctrl_c;
 
-/// Resolves on SIGTERM or SIGINT; never, if no handler can be installed.
-#[cfg(unix)]
+/// Resolves on SIGINT (Ctrl-C) or SIGTERM; never, if no handler can be installed.
 pub async fn stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
+    let stopped = async {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminate = signal(SignalKind::terminate())?;
+            tokio::select! {
+                _ = terminate.recv() => Ok(()),
+                interrupted = ctrl_c() => interrupted,
+            }
         }
-        Err(error) => never(&error).await,
+        #[cfg(not(unix))]
+        ctrl_c().await
     };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
+    if let Err(error) = stopped.await {
+        tracing::warn!(%error, "cannot install a signal handler");
+        std::future::pending().await
     }
-}
-
-/// Resolves on Ctrl-C; never, if no handler can be installed.
-#[cfg(not(unix))]
-pub async fn stop() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        never(&error).await;
-    }
-}
-
-async fn never(error: &io::Error) {
-    tracing::warn!(%error, "cannot install a signal handler");
-    std::future::pending::<()>().await;
 }

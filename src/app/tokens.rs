@@ -24,20 +24,20 @@ pub fn make_development_secret(config: &mut Config) -> Result<bool, StartError> 
 
 /// Builds the verifier.
 pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    let secret_claims = explicit_claims(config);
+    let mut key_set_claims = secret_claims.clone();
     // Better Auth's default: issuer and audience of the tokens of its key set are its own
     // origin. Tokens signed with the secret are of the application's own making.
-    let or_origin = |explicit: &[String]| match &config.better_auth_origin {
-        Some(origin) if explicit.is_empty() => vec![origin.clone()],
-        _ => explicit.to_vec(),
-    };
+    for accepted in [&mut key_set_claims.issuers, &mut key_set_claims.audiences] {
+        if accepted.is_empty() {
+            accepted.extend(config.better_auth_origin.clone());
+        }
+    }
     Verifier::new(TokenSources {
         secret: config.better_auth_secret.clone(),
+        secret_claims,
         key_set_urls: config.key_set_urls.clone(),
-        key_set_claims: ClaimPolicy {
-            issuers: or_origin(&config.issuers),
-            audiences: or_origin(&config.audiences),
-        },
-        secret_claims: explicit_claims(config),
+        key_set_claims,
         key_set_times: KeySetTimes::default(),
     })
     .map_err(StartError::failed)

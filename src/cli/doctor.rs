@@ -1,11 +1,13 @@
 //! `tasks-api doctor`: checks everything that the service needs and prints one line for
 //! each finding.
 
+use std::fmt::Display;
+
 use crate::{
-    app::{database, error::StartError, tokens},
-    auth::{AuthError, KeySetStatus, Verifier},
+    app::{error::StartError, open_store, tokens},
+    auth::{AuthError, Verifier},
     config::Config,
-    store::{Store, migrate::Migration},
+    store::Store,
 };
 
 /// Prints and counts the findings.
@@ -16,14 +18,21 @@ struct Findings {
 }
 
 impl Findings {
-    fn good(&mut self, subject: &str, found: impl std::fmt::Display) {
+    fn good(&mut self, subject: &str, found: impl Display) {
         self.good += 1;
         println!("ok    {subject}: {found}");
     }
 
-    fn bad(&mut self, subject: &str, found: impl std::fmt::Display) {
+    fn bad(&mut self, subject: &str, found: impl Display) {
         self.bad += 1;
         println!("FAIL  {subject}: {found}");
+    }
+
+    fn add(&mut self, subject: &str, found: Result<impl Display, impl Display>) {
+        match found {
+            Ok(found) => self.good(subject, found),
+            Err(found) => self.bad(subject, found),
+        }
     }
 }
 
@@ -31,10 +40,8 @@ impl Findings {
 /// a token. The findings are printed; the error only sets the exit code.
 pub async fn run(config: &Config, token: Option<&str>) -> Result<(), StartError> {
     let mut findings = Findings::default();
-    findings.good(
-        "configuration",
-        format!("environment {}", config.environment),
-    );
+    let environment = format!("environment {}", config.environment);
+    findings.good("configuration", environment);
     check_database(config, &mut findings).await;
     if config.verifies_tokens() {
         match tokens::verifier(config) {
@@ -42,63 +49,53 @@ pub async fn run(config: &Config, token: Option<&str>) -> Result<(), StartError>
             Err(error) => findings.bad("tokens", error),
         }
     } else {
-        findings.good(
-            "tokens",
-            "no key is configured; in development each run makes a random secret",
-        );
+        let found = "no key is configured; in development each run makes a random secret";
+        findings.good("tokens", found);
     }
     let Findings { good, bad } = findings;
     if bad > 0 {
-        return Err(StartError::Failed(format!(
-            "{bad} of {} checks failed",
-            good + bad
-        )));
+        let message = format!("{bad} of {} checks failed", good + bad);
+        return Err(StartError::Failed(message));
     }
     Ok(())
 }
 
 async fn check_database(config: &Config, findings: &mut Findings) {
-    let url = match database::url(config) {
-        Ok(url) => url,
+    let (url, store) = match open_store(config).await {
+        Ok(opened) => opened,
         Err(error) => return findings.bad("database", error),
     };
-    let store = match database::open(config, &url).await {
-        Ok(store) => store,
-        Err(error) => return findings.bad("database", error),
-    };
-    match store.ping().await {
-        Ok(()) => findings.good("database", format!("{url} responds")),
-        Err(error) => findings.bad("database", format!("{url}: {error}")),
-    }
+    let responds = store.ping().await;
+    let responds = responds.map(|()| format!("{url} responds"));
+    findings.add(
+        "database",
+        responds.map_err(|error| format!("{url}: {error}")),
+    );
     match store.check_statements().await {
-        Ok(found) => {
-            if let Some(found) = found {
+        Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
+        found => {
+            // Any other failure was printed above.
+            if let Ok(Some(found)) = found {
                 findings.good("prepared statements", found);
             }
             check_migrations(&store, findings).await;
         }
-        Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
-        // The same failure was printed above.
-        Err(_) => check_migrations(&store, findings).await,
     }
     store.close().await;
 }
 
 async fn check_migrations(store: &Store, findings: &mut Findings) {
-    match store.migration_status().await {
-        Ok(migrations) => {
-            for Migration { name, applied } in migrations {
-                findings.good(
-                    "migration",
-                    if applied {
-                        format!("{name} is applied")
-                    } else {
-                        format!("{name} is pending; the next start applies it")
-                    },
-                );
-            }
-        }
-        Err(error) => findings.bad("migrations", error),
+    let migrations = match store.migration_status().await {
+        Ok(migrations) => migrations,
+        Err(error) => return findings.bad("migrations", error),
+    };
+    for migration in migrations {
+        let state = if migration.applied {
+            "is applied"
+        } else {
+            "is pending; the next start applies it"
+        };
+        findings.good("migration", format!("{} {state}", migration.name));
     }
 }
 
@@ -111,25 +108,20 @@ async fn check_tokens(
     for source in tokens::describe_sources(config, false) {
         findings.good("tokens", source);
     }
-    let key_sets = match verifier.check_key_sets().await {
-        Ok(key_sets) => key_sets,
-        Err(unavailable) => unavailable.key_sets,
-    };
-    for KeySetStatus { url, keys, problem } in key_sets {
-        match problem {
-            None => findings.good("key set", format!("{url}: usable keys: {keys}")),
-            Some(problem) => findings.bad("key set", format!("{url}: {problem}")),
-        }
+    let key_sets = verifier.check_key_sets().await;
+    for key_set in key_sets.unwrap_or_else(|unavailable| unavailable.key_sets) {
+        let found = match key_set.problem {
+            None => Ok(format!("{}: usable keys: {}", key_set.url, key_set.keys)),
+            Some(problem) => Err(format!("{}: {problem}", key_set.url)),
+        };
+        findings.add("key set", found);
     }
     let Some(token) = token else { return };
-    match verifier.verify(token).await {
-        Ok(user) => findings.good(
-            "token",
-            format!("accepted; its user is {:?}", user.subject()),
-        ),
-        Err(AuthError::Invalid(reason)) => findings.bad("token", format!("rejected: {reason}")),
-        Err(AuthError::KeysUnavailable { .. }) => {
-            findings.bad("token", "no key is available to verify it");
-        }
-    }
+    let verified = verifier.verify(token).await;
+    let accepted = verified.map(|user| format!("accepted; its user is {:?}", user.subject()));
+    let found = accepted.map_err(|error| match error {
+        AuthError::Invalid(reason) => format!("rejected: {reason}"),
+        AuthError::KeysUnavailable { .. } => "no key is available to verify it".to_owned(),
+    });
+    findings.add("token", found);
 }

@@ -10,59 +10,52 @@ use std::{
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 
-use crate::{
-    app::error::StartError,
-    config::{self, ConfigError, ConfigErrors},
-};
+use crate::{app::error::StartError, config};
 
 /// How long the response may take. Readiness detects a hanging database in less.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Requests `/health/live` or `/health/ready` and prints one line. Every failure exits
+/// Requests `/health/live` or `/health/ready`, and returns a line. Every failure exits
 /// with 1: container runtimes reserve 2.
-pub async fn run(live: bool) -> Result<(), StartError> {
+pub async fn run(live: bool) -> Result<String, StartError> {
     let probe = if live { "live" } else { "ready" };
     match request(probe).await {
-        Ok(found) => {
-            println!("{probe}: {found}");
-            Ok(())
-        }
+        Ok(found) => Ok(format!("{probe}: {found}\n")),
         Err(found) => Err(StartError::Failed(format!("not {probe}: {found}"))),
     }
 }
 
 async fn request(probe: &str) -> Result<String, String> {
-    let (host, port) = config::address_from_env().map_err(|errors| on_one_line(&errors))?;
+    let (host, port) = config::address_from_env().map_err(|errors| {
+        let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+        errors.join("; ")
+    })?;
     if port == 0 {
         return Err("PORT is 0: the port that the service chose is unknown".to_owned());
     }
     let url = format!("http://{}:{port}/health/{probe}", reachable(&host));
-    let response = client()?.get(&url).send().await;
-    let response = response.map_err(|error| format!("{url}: {}", root_cause(&error)))?;
-    let status = response.status();
-    let found = format!("{url} returned {}", status.as_u16());
-    if status.is_success() {
-        return Ok(found);
-    }
-    let problem: Value = match response.bytes().await {
-        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(_) => Value::Null,
-    };
-    Err(match problem["detail"].as_str() {
-        Some(detail) => format!("{found}: {detail}"),
-        None => found,
-    })
-}
-
-fn client() -> Result<Client, String> {
     let client = Client::builder()
         .timeout(TIMEOUT)
         .redirect(Policy::none())
         // The service is on this machine and speaks no TLS: the environment's proxy is
         // not for it, and no certificate needs to be loaded.
         .no_proxy()
-        .tls_certs_only([]);
-    client.build().map_err(|error| error.to_string())
+        .tls_certs_only([])
+        .build()
+        .map_err(|error| error.to_string())?;
+    let response = client.get(&url).send().await;
+    let response = response.map_err(|error| format!("{url}: {}", root_cause(&error)))?;
+    let status = response.status();
+    let found = format!("{url} returned {}", status.as_u16());
+    if status.is_success() {
+        return Ok(found);
+    }
+    let body = response.bytes().await.unwrap_or_default();
+    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    Err(match problem["detail"].as_str() {
+        Some(detail) => format!("{found}: {detail}"),
+        None => found,
+    })
 }
 
 /// The address to connect to where the service listens on `host`: the loopback for an
@@ -86,11 +79,6 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
-}
-
-fn on_one_line(errors: &ConfigErrors) -> String {
-    let errors: Vec<_> = errors.0.iter().map(ConfigError::to_string).collect();
-    errors.join("; ")
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use clap::Subcommand;
 
-use super::output::print;
 use crate::{
-    app::{database, error::StartError},
+    app::{error::StartError, open_store},
     config::Config,
 };
 
@@ -23,23 +22,24 @@ pub enum Direction {
     Status,
 }
 
-/// Migrates, then prints one line for each migration.
-pub async fn run(config: &Config, direction: Direction) -> Result<(), StartError> {
-    let url = database::url(config)?;
-    let store = database::open(config, &url).await?;
+/// Migrates. Returns one line for each migration.
+pub async fn run(config: &Config, direction: Direction) -> Result<String, StartError> {
+    let (_, store) = open_store(config).await?;
     match direction {
         Direction::Up => store.migrate_up().await?,
         Direction::Down { steps } => store.migrate_down(steps).await?,
         Direction::Status => {}
     }
+    let mut lines = String::new();
     for migration in store.migration_status().await? {
-        let state = if migration.applied {
-            "applied"
+        lines += if migration.applied {
+            "applied  "
         } else {
-            "pending"
+            "pending  "
         };
-        print(&format!("{state}  {}\n", migration.name))?;
+        lines += &migration.name;
+        lines.push('\n');
     }
     store.close().await;
-    Ok(())
+    Ok(lines)
 }

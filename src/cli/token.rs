@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::output::print;
 use crate::{
     app::{error::StartError, tokens},
     config::Config,
@@ -19,9 +18,8 @@ pub struct Args {
     expires_in: u64,
 }
 
-/// Signs and prints the token.
-pub fn run(config: &Config, args: &Args) -> Result<(), StartError> {
+/// Signs the token, and returns it as a line.
+pub fn run(config: &Config, args: &Args) -> Result<String, StartError> {
     let lifetime = Duration::from_secs(args.expires_in);
-    let token = tokens::sign(config, &args.sub, lifetime)?;
-    print(&format!("{token}\n"))
+    Ok(tokens::sign(config, &args.sub, lifetime)? + "\n")
 }
