@@ -23,13 +23,11 @@ pub struct Cors(Vec<HeaderValue>);
 
 impl Cors {
     /// Allows `origins`, each exactly as a browser sends it.
-    #[must_use]
     pub fn new(origins: &[String]) -> Self {
         Self(origins.iter().filter_map(|o| o.parse().ok()).collect())
     }
 
     /// The request's origin, if it is allowed.
-    #[must_use]
     pub fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
         self.0.contains(origin).then(|| origin.clone())
@@ -38,7 +36,6 @@ impl Cors {
     /// The response to a preflight: an OPTIONS with `Origin` and
     /// `Access-Control-Request-Method`. `None` for any other request. An origin that is
     /// not allowed gets a response without permission, which the browser enforces.
-    #[must_use]
     pub fn preflight(&self, request: &Request) -> Option<Response> {
         let headers = request.headers();
         let preflight = request.method() == Method::OPTIONS

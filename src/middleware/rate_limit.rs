@@ -14,9 +14,11 @@ mod bounded;
 mod client_address;
 mod limit;
 
-use std::sync::{Arc, Once};
+use std::{
+    sync::{Arc, Once},
+    time::Instant,
+};
 
-use governor::clock::DefaultClock;
 use parking_lot::Mutex;
 use poem::{
     Request,
@@ -49,9 +51,8 @@ pub struct RateLimits {
 
 impl RateLimits {
     /// The limits that the configuration describes.
-    #[must_use]
     pub fn new(config: &LimitsConfig) -> Self {
-        let limit = |name, rate: Option<_>| Some(Limit::new(name, rate?, DefaultClock::default()));
+        let limit = |name, rate: Option<_>| Some(Limit::new(name, rate?));
         Self {
             proxies: TrustedProxies::new(&config.trusted_proxies),
             warned: Once::new(),
@@ -62,7 +63,6 @@ impl RateLimits {
     }
 
     /// The check of one request; `None` without limits and outside of `/api`.
-    #[must_use]
     pub fn check(self: &Arc<Self>, request: &Request) -> Option<RateLimitCheck> {
         let by_address = self.address.is_some() || self.failed_auth.is_some();
         let limited = by_address || self.user.is_some();
@@ -120,7 +120,7 @@ impl RateLimitCheck {
 
     fn count(&self, limit: Option<&Limit>, key: &Key) -> Result<(), Problem> {
         let Some(limit) = limit else { return Ok(()) };
-        let status = limit.count(key);
+        let status = limit.count(key, Instant::now());
         let (name, retry_after) = (status.name, status.retry_after);
         self.statuses.lock().push(status);
         match retry_after {

@@ -1,14 +1,13 @@
 //! The counts of a rate limit, bounded in memory. Beyond [`MAX_KEYS`], new addresses share
 //! a count with their network; beyond [`MAX_SHARED_KEYS`] more, one count is for all.
 
-use std::{collections::HashMap, net::IpAddr};
-
-use governor::{
-    nanos::Nanos,
-    state::{StateStore, keyed::ShrinkableKeyedStateStore},
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
 };
+
 use ipnet::IpNet;
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use crate::auth::User;
@@ -17,6 +16,9 @@ use crate::auth::User;
 pub const MAX_KEYS: usize = 100_000;
 /// Maximum number of shared counts on top of that.
 pub const MAX_SHARED_KEYS: usize = 10_000;
+
+/// How often counts that are fresh again are evicted.
+const EVICTION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What requests are counted on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,13 +36,11 @@ pub enum Key {
 
 impl Key {
     /// The key of a user.
-    #[must_use]
     pub fn user(user: &User) -> Self {
         Self::User(Sha256::digest(user.subject().as_bytes()).into())
     }
 
     /// The key of an address.
-    #[must_use]
     pub fn address(address: IpAddr) -> Self {
         Self::Address(masked(address, 32, 64))
     }
@@ -60,18 +60,25 @@ fn masked(address: IpAddr, v4: u8, v6: u8) -> IpAddr {
     IpNet::new(address, prefix).map_or(address, |network| network.network())
 }
 
-/// The GCRA state of each key: the time at which its count is fresh again.
-#[derive(Default)]
-pub struct Bounded(Mutex<HashMap<Key, Nanos>>);
+/// The counts of one limit: for each key the time at which its count is fresh again.
+pub struct Counts {
+    pub(super) fresh_at: HashMap<Key, Instant>,
+    evicted: Instant,
+}
 
-impl StateStore for Bounded {
-    type Key = Key;
+impl Counts {
+    /// No counts yet.
+    pub fn new() -> Self {
+        Self {
+            fresh_at: HashMap::new(),
+            evicted: Instant::now(),
+        }
+    }
 
-    fn measure_and_replace<T, F, E>(&self, key: &Key, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut counts = self.0.lock();
+    /// The count of `key`, or the one that it shares.
+    pub fn fresh_at(&mut self, key: &Key, now: Instant) -> &mut Instant {
+        self.evict_fresh(now);
+        let counts = &mut self.fresh_at;
         let fits = |key: &Key, max| counts.len() < max || counts.contains_key(key);
         let mut key = key.clone();
         if !fits(&key, MAX_KEYS) {
@@ -80,23 +87,16 @@ impl StateStore for Bounded {
                 key = Key::All;
             }
         }
-        let (decision, state) = decide(counts.get(&key).copied())?;
-        counts.insert(key, state);
-        Ok(decision)
-    }
-}
-
-impl ShrinkableKeyedStateStore<Key> for Bounded {
-    fn retain_recent(&self, drop_below: Nanos) {
-        self.0.lock().retain(|_, state| *state > drop_below);
+        counts.entry(key).or_insert(now)
     }
 
-    fn len(&self) -> usize {
-        self.0.lock().len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Evicts counts that are fresh again. At most once per second, about a millisecond at
+    /// [`MAX_KEYS`], in place of a background task.
+    fn evict_fresh(&mut self, now: Instant) {
+        if now - self.evicted >= EVICTION_INTERVAL {
+            self.evicted = now;
+            self.fresh_at.retain(|_, fresh_at| *fresh_at > now);
+        }
     }
 }
 

@@ -17,7 +17,6 @@ pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
     /// Trusts `networks`; IPv4 addresses may be written as IPv4-mapped ones.
-    #[must_use]
     pub fn new(networks: &[IpNet]) -> Self {
         Self(networks.iter().copied().map(unmapped).collect())
     }
@@ -26,7 +25,6 @@ impl TrustedProxies {
     /// right-most address of `X-Forwarded-For` that is no trusted proxy. Each proxy
     /// appends the peer that it saw, so a client may have forged everything to the left
     /// of that. At an entry that is no address, the walk ends at the last proxy.
-    #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let values = headers.get_all(FORWARDED_FOR).iter();
@@ -43,7 +41,6 @@ impl TrustedProxies {
 
     /// Whether the request seems to come through a proxy that is not trusted. Only a peer
     /// with a private address counts: on the internet, clients forge the header as well.
-    #[must_use]
     pub fn is_unlisted_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let peer = peer.to_canonical();
         let private = match peer {
@@ -62,7 +59,6 @@ impl TrustedProxies {
 
 /// The peer of the request's socket; the unspecified address where there is no socket,
 /// as in tests.
-#[must_use]
 pub fn peer(request: &Request) -> IpAddr {
     match &request.remote_addr().0 {
         Addr::SocketAddr(address) => address.ip(),
