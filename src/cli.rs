@@ -15,7 +15,7 @@ use crate::{
     api::spec,
     app::{Application, error::StartError},
     config::Config,
-    telemetry::{self, Process},
+    telemetry,
 };
 
 /// A secure to-do backend for front ends that sign their users in elsewhere.
@@ -73,25 +73,24 @@ impl Cli {
     pub fn run(self) -> Result<(), StartError> {
         let output = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => {
-                let config = configure(Process::Service)?;
+                let config = Config::from_env()?;
+                let traces = config.traces.as_ref();
+                telemetry::start(&config, traces).map_err(StartError::failed)?;
+                telemetry::log_panics();
                 return block_on(async {
                     Application::build(config).await?.run_until_stopped().await;
                     Ok(())
                 });
             }
             Command::Doctor { token } => {
-                let config = configure(Process::Command)?;
-                return block_on(doctor::run(&config, token.as_deref()));
+                return block_on(doctor::run(&configure()?, token.as_deref()));
             }
             Command::Openapi { format } => match format {
                 Format::Yaml => spec::YAML.clone(),
                 Format::Json => spec::JSON.clone(),
             },
-            Command::Migrate { direction } => {
-                let config = configure(Process::Command)?;
-                block_on(migrate::run(&config, direction))?
-            }
-            Command::Token(args) => token::run(&configure(Process::Command)?, &args)?,
+            Command::Migrate { direction } => block_on(migrate::run(&configure()?, direction))?,
+            Command::Token(args) => token::run(&configure()?, &args)?,
             Command::Health { live } => block_on(health::run(live))?,
         };
         // A closed pipe is an error, where `print!` would panic.
@@ -100,10 +99,10 @@ impl Cli {
     }
 }
 
-/// Reads the configuration and starts telemetry, outside of a runtime.
-fn configure(process: Process) -> Result<Config, StartError> {
+/// Reads the configuration of a command and starts its log. Nobody needs its traces.
+fn configure() -> Result<Config, StartError> {
     let config = Config::from_env()?;
-    telemetry::start(&config, process).map_err(StartError::failed)?;
+    telemetry::start(&config, None).map_err(StartError::failed)?;
     Ok(config)
 }
 

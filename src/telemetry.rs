@@ -9,25 +9,15 @@ use tracing_subscriber::{
     EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt,
 };
 
-use crate::config::{Config, ConfigError};
+pub use self::logs::log_panics;
+use crate::config::{Config, ConfigError, TracesConfig};
 
-/// What a process is started for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
-    /// One command, whose traces nobody needs.
-    Command,
-    /// The service: traces are sent, and a panic is one log line.
-    Service,
-}
-
-/// Starts logging, and for the service also traces where the configuration names a
-/// collector. Must be called outside of a runtime. A second call in one process, as
-/// in tests, changes nothing.
-pub fn start(config: &Config, process: Process) -> Result<(), ConfigError> {
+/// Starts logging, and traces where `traces` names a collector. Must be called outside of
+/// a runtime. A second call in one process, as in tests, changes nothing.
+pub fn start(config: &Config, traces: Option<&TracesConfig>) -> Result<(), ConfigError> {
     let lines = logs::layer(config);
     let filter = EnvFilter::new(&config.log_filter);
-    let service = process == Process::Service;
-    let _ = match config.traces.as_ref().filter(|_| service) {
+    let _ = match traces {
         // A filter of the whole registry costs less than one of a layer.
         None => registry().with(lines).with(filter).try_init(),
         // A trace holds spans that the log's filter would leave out.
@@ -36,8 +26,5 @@ pub fn start(config: &Config, process: Process) -> Result<(), ConfigError> {
             .with(traces::layer(traces, config.environment)?)
             .try_init(),
     };
-    if service {
-        logs::log_panics();
-    }
     Ok(())
 }

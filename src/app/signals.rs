@@ -19,6 +19,6 @@ pub async fn stop() {
     };
     if let Err(error) = stopped.await {
         tracing::warn!(%error, "cannot install a signal handler");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -117,9 +117,9 @@ async fn check_tokens(
         findings.add("key set", found);
     }
     let Some(token) = token else { return };
-    let verified = verifier.verify(token).await;
-    let accepted = verified.map(|user| format!("accepted; its user is {:?}", user.subject()));
-    let found = accepted.map_err(|error| match error {
+    let found = verifier.verify(token).await;
+    let found = found.map(|user| format!("accepted; its user is {:?}", user.subject()));
+    let found = found.map_err(|error| match error {
         AuthError::Invalid(reason) => format!("rejected: {reason}"),
         AuthError::KeysUnavailable { .. } => "no key is available to verify it".to_owned(),
     });

@@ -35,7 +35,7 @@ use tracing::{Span, Subscriber, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
-use crate::config::{ConfigError, Sampling, TracesConfig};
+use crate::config::{ConfigError, TracesConfig};
 
 /// Target of the exported spans. Their level is TRACE, so that without a collector they
 /// are disabled and never created.
@@ -70,9 +70,13 @@ where
             environment.to_string(),
         ))
         .build();
+    let mut sampler = Sampler::TraceIdRatioBased(config.sampling.share);
+    if config.sampling.follows_parent {
+        sampler = Sampler::ParentBased(Box::new(sampler));
+    }
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_sampler(sampler(config.sampling))
+        .with_sampler(sampler)
         .with_resource(resource)
         .build();
     let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
@@ -106,15 +110,6 @@ fn exporter(config: &TracesConfig) -> Result<impl SpanExporter + use<>, Box<dyn 
         exporter,
         failing: AtomicBool::new(false),
     })
-}
-
-fn sampler(sampling: Sampling) -> Sampler {
-    let share = Sampler::TraceIdRatioBased(sampling.share);
-    if sampling.follows_parent {
-        Sampler::ParentBased(Box::new(share))
-    } else {
-        share
-    }
 }
 
 /// Exports the remaining spans; waits for the collector for two seconds at most.
