@@ -46,24 +46,24 @@ pub(super) fn validate<'a>(
     policy: &ClaimPolicy,
     now: u64,
 ) -> Result<ValidClaims<'a>, Reason> {
-    let expires_at = date(claims, "exp")?.ok_or(Reason::Missing("exp"))? + LEEWAY;
+    let expires_at = claim(claims, "exp", date)?.ok_or(Reason::Missing("exp"))? + LEEWAY;
     if now >= expires_at {
         return Err(Reason::Expired);
     }
-    if date(claims, "nbf")?.is_some_and(|start| start > now + LEEWAY) {
+    if claim(claims, "nbf", date)?.is_some_and(|start| start > now + LEEWAY) {
         return Err(Reason::NotYetValid);
     }
-    if date(claims, "iat")?.is_some_and(|issued| issued > now + LEEWAY) {
+    if claim(claims, "iat", date)?.is_some_and(|issued| issued > now + LEEWAY) {
         return Err(Reason::IssuedInFuture);
     }
-    let issuer = text(claims, "iss")?.map(|issuer| vec![issuer]);
+    let issuer = claim(claims, "iss", Value::as_str)?.map(|issuer| vec![issuer]);
     check("iss", issuer, &policy.issuers, Reason::Issuer)?;
-    let audiences = audiences(claims)?;
+    let audiences = claim(claims, "aud", texts)?;
     check("aud", audiences, &policy.audiences, Reason::Audience)?;
 
     // No fallback to another claim: Better Auth signs e-mail verification tokens and
     // session cookies with the same secret, and these identify no signed-in user.
-    let subject = text(claims, "sub")?.ok_or(Reason::Missing("sub"))?;
+    let subject = claim(claims, "sub", Value::as_str)?.ok_or(Reason::Missing("sub"))?;
     if !is_subject(subject) {
         return Err(Reason::Subject);
     }
@@ -91,7 +91,7 @@ pub(super) fn is_subject(text: &str) -> bool {
 
 /// Checks that a claim has an accepted value. An empty list accepts any, and none.
 fn check(
-    claim: &'static str,
+    name: &'static str,
     values: Option<Vec<&str>>,
     accepted: &[String],
     mismatch: Reason,
@@ -99,44 +99,38 @@ fn check(
     if accepted.is_empty() {
         return Ok(());
     }
-    let values = values.ok_or(Reason::Missing(claim))?;
-    let is_accepted = |value: &&str| accepted.iter().any(|each| each == value);
-    if values.iter().any(is_accepted) {
+    let values = values.ok_or(Reason::Missing(name))?;
+    if accepted.iter().any(|each| values.contains(&each.as_str())) {
         Ok(())
     } else {
         Err(mismatch)
     }
 }
 
-/// A string claim. `null` is a wrong type, not an absent claim.
-fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Reason> {
+/// A claim that `read` must accept. `null` is a wrong type, not an absent claim.
+fn claim<'a, T>(
+    claims: &'a Map<String, Value>,
+    name: &'static str,
+    read: impl Fn(&'a Value) -> Option<T>,
+) -> Result<Option<T>, Reason> {
     claims
         .get(name)
-        .map(|value| value.as_str().ok_or(Reason::ClaimType(name)))
+        .map(|value| read(value).ok_or(Reason::ClaimType(name)))
         .transpose()
 }
 
-/// `aud`: a string, or an array of strings.
-fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, Reason> {
-    let Some(Value::Array(audiences)) = claims.get("aud") else {
-        return Ok(text(claims, "aud")?.map(|audience| vec![audience]));
-    };
-    let texts = audiences.iter().map(Value::as_str).collect::<Option<_>>();
-    texts.map(Some).ok_or(Reason::ClaimType("aud"))
+/// A string, or an array of strings.
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::Array(values) => values.iter().map(Value::as_str).collect(),
+        _ => Some(vec![value.as_str()?]),
+    }
 }
 
 /// A date: whole seconds since 1970, up to the year 9999. RFC 7519 (section 2)
 /// allows fractions; no known issuer sends them, and an integer cannot be `1e400`.
-fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<u64>, Reason> {
-    claims
-        .get(name)
-        .map(|value| {
-            value
-                .as_u64()
-                .filter(|&second| second <= MAX_DATE)
-                .ok_or(Reason::ClaimType(name))
-        })
-        .transpose()
+fn date(value: &Value) -> Option<u64> {
+    value.as_u64().filter(|second| *second <= MAX_DATE)
 }
 
 #[cfg(test)]

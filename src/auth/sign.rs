@@ -5,29 +5,16 @@ use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
+use serde_json::json;
 
 use super::{
     claims::{self, ClaimPolicy},
     error::SignError,
 };
 
-#[derive(Serialize)]
-struct Claims<'a> {
-    sub: &'a str,
-    iat: u64,
-    exp: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<&'a str>,
-}
-
-/// Signs a token for `subject` that is valid from now for `lifetime` (in whole
-/// seconds), with `sub`, `iat` and `exp`.
-///
-/// `iss` and `aud` are the first issuer and audience of `policy`: a verifier of the
-/// same policy requires them. An empty list leaves its claim out.
+/// Signs a token for `subject` that is valid from now for `lifetime`, in whole seconds.
+/// Its `iss` and `aud` are the first issuer and audience of `policy`, if any, so that a
+/// verifier of the same policy accepts it.
 pub fn sign_hs256(
     secret: &SecretString,
     policy: &ClaimPolicy,
@@ -46,13 +33,12 @@ pub fn sign_hs256(
     if expiry == now || expiry > claims::MAX_DATE {
         return Err(SignError::Lifetime);
     }
-    let claims = Claims {
-        sub: subject,
-        iat: now,
-        exp: expiry,
-        iss: policy.issuers.first().map(String::as_str),
-        aud: policy.audiences.first().map(String::as_str),
-    };
+    let mut claims = json!({"sub": subject, "iat": now, "exp": expiry});
+    for (name, accepted) in [("iss", &policy.issuers), ("aud", &policy.audiences)] {
+        if let Some(first) = accepted.first() {
+            claims[name] = json!(first);
+        }
+    }
     let key = EncodingKey::from_secret(secret);
     jsonwebtoken::encode(&Header::default(), &claims, &key).map_err(|_| SignError::Signature)
 }
