@@ -5,17 +5,16 @@
 //! | `verifier` | which key source verifies which token |
 //! | `token_cache` | verified tokens, so that each signature is checked once |
 //! | `key_set` | the cache of one key set: when to fetch it, how long to keep it |
-//! | `keys` | the keys of one fetch, and which of them are tried on a token |
 //! | `fetch` | one download of a key set, with its limits |
-//! | `jwk` | one published key: what it may verify |
+//! | `jwk` | published keys: what they may verify, which are tried on a token |
 //! | `jws` | the parts of a token and the rules for its header |
 //! | `claims` | the rules for claims |
 //! | `sign` | HS256 tokens for the command line and for development |
 //! | `user` | the verified user |
 //! | `error` | the reasons for rejecting a token |
 //!
-//! This room imports no web framework, no database and no other room but
-//! telemetry. [`TokenSources`] is its input, [`User`] its output.
+//! This room imports no web framework and no database. [`TokenSources`] is its input,
+//! [`User`] its output.
 
 mod claims;
 mod error;
@@ -23,7 +22,6 @@ mod fetch;
 mod jwk;
 mod jws;
 mod key_set;
-mod keys;
 mod sign;
 mod token_cache;
 mod user;

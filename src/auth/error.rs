@@ -1,5 +1,4 @@
-//! The errors of this room. Imports nothing of this crate: the HTTP form of an
-//! error is decided elsewhere.
+//! The errors of this room. Their HTTP form is decided elsewhere.
 
 use std::time::Duration;
 
@@ -21,7 +20,9 @@ pub enum AuthError {
 
 /// Why a token is invalid. For the log only: the client never receives it, and it
 /// never contains a part of the token.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+///
+/// Ordered: if several key sets reject a token, the greatest reason is returned.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Longer than 8 KiB.
     #[error("the token is longer than 8 KiB")]

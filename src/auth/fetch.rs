@@ -1,11 +1,10 @@
-//! One download of a key set, with its limits. The cache decides when to fetch;
-//! must not import it.
+//! One download of a key set, with its limits. The cache decides when to fetch.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, iter::successors};
 
 use reqwest::{Client, StatusCode, header::ACCEPT, redirect::Policy};
 use thiserror::Error;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::{
     error::SetupError,
@@ -33,79 +32,57 @@ pub(super) enum FetchError {
 }
 
 impl From<reqwest::Error> for FetchError {
+    /// With all causes, and without the URL, which may contain a password.
     fn from(error: reqwest::Error) -> Self {
-        // The URL may contain a password, and the cause is in the sources.
         let error = error.without_url();
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self::Connection(text)
+        let causes = successors(Some(&error as &dyn Error), |&cause| cause.source());
+        let texts: Vec<_> = causes.map(ToString::to_string).collect();
+        Self::Connection(texts.join(": "))
     }
 }
 
-/// The URL of a key set, and a client for it.
-pub(super) struct Endpoint {
-    client: Client,
-    url: Url,
+/// A client for the key set at `url`.
+pub(super) fn client(url: &Url) -> Result<Client, SetupError> {
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(SetupError::KeySetUrl(redacted(url)));
+    }
+    // A redirect could lead anywhere. Fetches are minutes apart, so no idle connection is kept.
+    let mut client = Client::builder()
+        .redirect(Policy::none())
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("tasks-api/", env!("CARGO_PKG_VERSION")));
+    // A proxy from the environment cannot reach the loopback of this machine.
+    if is_loopback(url) {
+        client = client.no_proxy();
+    }
+    client
+        .build()
+        .map_err(|error| SetupError::HttpClient(error.to_string()))
 }
 
-impl Endpoint {
-    pub(super) fn new(url: Url) -> Result<Arc<Self>, SetupError> {
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(SetupError::KeySetUrl(redacted(&url)));
-        }
-        // A redirect could lead anywhere. Fetches are minutes apart, so no idle
-        // connection is kept.
-        let mut client = Client::builder()
-            .redirect(Policy::none())
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("tasks-api/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url) {
-            client = client.no_proxy();
-        }
-        let client = client
-            .build()
-            .map_err(|error| SetupError::HttpClient(error.to_string()))?;
-        Ok(Arc::new(Self { client, url }))
+/// Downloads the set. The caller sets the timeout.
+pub(super) async fn fetch(client: Client, url: Url) -> Result<Vec<Key>, FetchError> {
+    let request = client.get(url).header(ACCEPT, "application/json");
+    let mut response = request.send().await?;
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status(response.status()));
     }
-
-    /// The URL without user, password, query and fragment, for the log.
-    pub(super) fn redacted_url(&self) -> String {
-        redacted(&self.url)
+    // `Content-Length` is not trusted.
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_LENGTH {
+            return Err(FetchError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
     }
-
-    /// Downloads the set. The caller sets the timeout.
-    pub(super) async fn fetch(&self) -> Result<Vec<Key>, FetchError> {
-        let request = self
-            .client
-            .get(self.url.clone())
-            .header(ACCEPT, "application/json");
-        let mut response = request.send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status(response.status()));
-        }
-        // `Content-Length` is not trusted.
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > MAX_LENGTH {
-                return Err(FetchError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let keys = jwk::parse_set(&body).ok_or(FetchError::NotAKeySet)?;
-        if keys.is_empty() {
-            Err(FetchError::NoUsableKey)
-        } else {
-            Ok(keys)
-        }
+    match jwk::parse_set(&body) {
+        None => Err(FetchError::NotAKeySet),
+        Some(keys) if keys.is_empty() => Err(FetchError::NoUsableKey),
+        Some(keys) => Ok(keys),
     }
 }
 
-/// A proxy from the environment cannot reach the loopback of this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
@@ -115,14 +92,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn redacted(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // These fail only on URLs that cannot contain a user or password.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
+/// The URL without user, password, query and fragment, for the log.
+pub(super) fn redacted(url: &Url) -> String {
+    let scheme = &url[..Position::BeforeUsername];
+    let host_and_path = &url[Position::BeforeHost..Position::AfterPath];
+    format!("{scheme}{host_and_path}")
 }
 
 #[cfg(test)]

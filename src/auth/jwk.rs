@@ -1,25 +1,61 @@
-//! Published keys (RFC 7517, RFC 7518 section 6, RFC 8037): which of them are
-//! used, and for which algorithms. An unusable key is skipped, never guessed at.
-//! Must not import the network.
+//! Published keys (RFC 7517, RFC 7518 section 6, RFC 8037): which of them are used, for
+//! which algorithms, and which of them are tried on a token. An unusable key is skipped,
+//! never guessed at. Pure: no clock and no network.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::{
-    Deserialize,
-    de::{Error, IgnoredAny},
-};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use thiserror::Error;
+use tokio::time::Instant;
+
+use super::{
+    error::Reason,
+    jws::{Jws, decode},
+};
 
 /// The most keys of a set that are used.
 const MAX_KEYS: usize = 64;
+/// The most keys that are tried on one token. It bounds the cost of a forged token under
+/// a set of many keys without ids.
+const MAX_TRIES: usize = 16;
 
 /// One key, and the only algorithms that it may verify.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) id: Option<String>,
-    pub(super) algorithms: &'static [Algorithm],
-    pub(super) material: DecodingKey,
+    algorithms: &'static [Algorithm],
+    material: DecodingKey,
+}
+
+/// The keys of one fetch.
+pub(super) struct Keys {
+    pub(super) keys: Vec<Key>,
+    /// When the fetch began: it contains whatever the issuer published before.
+    pub(super) requested_at: Instant,
+}
+
+impl Keys {
+    /// Verifies the token's signature by the keys of its algorithm that have its `kid` or,
+    /// if none has it, by those without an id. Without a `kid`, which is only a hint (RFC
+    /// 7515, section 4.1.4), all keys of the algorithm are tried.
+    pub(super) fn verify(&self, token: &Jws<'_>) -> Result<(), Reason> {
+        let fits = |key: &&Key| key.algorithms.contains(&token.algorithm);
+        let keys = || self.keys.iter().filter(fits);
+        let has_kid = keys().any(|key| key.id == token.kid);
+        let candidates = keys().filter(|key| match &token.kid {
+            None => true,
+            Some(_) if has_kid => key.id == token.kid,
+            Some(_) => key.id.is_none(),
+        });
+        let mut result = Err(Reason::UnknownKey);
+        for key in candidates.take(MAX_TRIES) {
+            result = token.verify(&key.material);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
 }
 
 /// Why a key is unusable.
@@ -48,24 +84,11 @@ struct Jwk {
     purpose: Option<String>,
     key_ops: Option<Vec<String>>,
     crv: Option<String>,
-    x: Option<Base64Url>,
-    y: Option<Base64Url>,
-    n: Option<Base64Url>,
-    e: Option<Base64Url>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
     d: Option<IgnoredAny>,
-}
-
-/// A key parameter: bytes in base64url.
-struct Base64Url(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Base64Url {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        URL_SAFE_NO_PAD
-            .decode(text)
-            .map(Self)
-            .map_err(D::Error::custom)
-    }
 }
 
 /// The usable keys of a key set, at most [`MAX_KEYS`]; `None` if the document is
@@ -98,22 +121,18 @@ pub(super) fn parse_set(json: &[u8]) -> Option<Vec<Key>> {
 /// 1.2) its type and curve determine what it verifies.
 fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
     let jwk: Jwk = serde_json::from_value(jwk)?;
-    if jwk
-        .purpose
-        .as_deref()
-        .is_some_and(|purpose| purpose != "sig")
-        || jwk
+    let is_for_signatures = jwk.purpose.is_none_or(|purpose| purpose == "sig")
+        && jwk
             .key_ops
-            .as_ref()
-            .is_some_and(|ops| !ops.iter().any(|each| each == "verify"))
-    {
+            .is_none_or(|ops| ops.iter().any(|each| each == "verify"));
+    if !is_for_signatures {
         return Err(UnusableKey::Purpose);
     }
     if jwk.d.is_some() {
         return Err(UnusableKey::Private);
     }
-    let algorithms: &[Algorithm] = match (jwk.kty.as_str(), jwk.crv.as_deref(), jwk.alg.as_deref())
-    {
+    let kind = (jwk.kty.as_str(), jwk.crv.as_deref(), jwk.alg.as_deref());
+    let algorithms: &[Algorithm] = match kind {
         // RFC 9864 calls EdDSA on this curve "Ed25519".
         ("OKP", Some("Ed25519"), None | Some("EdDSA" | "Ed25519")) => &[Algorithm::EdDSA],
         ("EC", Some("P-256"), None | Some("ES256")) => &[Algorithm::ES256],
@@ -123,9 +142,12 @@ fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
         _ => return Err(UnusableKey::Unsupported),
     };
     let material = match jwk.kty.as_str() {
-        "OKP" => ed25519_key(jwk.x)?,
-        "EC" => p256_key(jwk.x, jwk.y)?,
-        _ => rsa_key(jwk.n, jwk.e)?,
+        "OKP" => DecodingKey::from_ed_der(&coordinate(jwk.x)?),
+        "EC" => {
+            let uncompressed_point = [&[4][..], &coordinate(jwk.x)?, &coordinate(jwk.y)?].concat();
+            DecodingKey::from_ec_der(&uncompressed_point)
+        }
+        _ => rsa_key(&parameter(jwk.n)?, &parameter(jwk.e)?)?,
     };
     Ok(Key {
         id: jwk.kid,
@@ -134,30 +156,22 @@ fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
     })
 }
 
-fn ed25519_key(x: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
-    match x {
-        Some(Base64Url(x)) if x.len() == 32 => Ok(DecodingKey::from_ed_der(&x)),
-        _ => Err(UnusableKey::Parameters),
-    }
+fn parameter(base64: Option<String>) -> Result<Vec<u8>, UnusableKey> {
+    base64
+        .and_then(|text| decode(&text))
+        .ok_or(UnusableKey::Parameters)
 }
 
-/// Both coordinates have the curve's full length (RFC 7518, section 6.2.1.2).
-fn p256_key(x: Option<Base64Url>, y: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
-    match (x, y) {
-        (Some(Base64Url(x)), Some(Base64Url(y))) if x.len() == 32 && y.len() == 32 => {
-            let uncompressed_point = [&[4], x.as_slice(), y.as_slice()].concat();
-            Ok(DecodingKey::from_ec_der(&uncompressed_point))
-        }
-        _ => Err(UnusableKey::Parameters),
-    }
+/// A coordinate has the full length of its curve, leading zeros included (RFC 7518, section
+/// 6.2.1.2; RFC 8037, section 2). Both curves have 256 bits.
+fn coordinate(base64: Option<String>) -> Result<[u8; 32], UnusableKey> {
+    let bytes = parameter(base64)?;
+    bytes.try_into().map_err(|_| UnusableKey::Parameters)
 }
 
-fn rsa_key(n: Option<Base64Url>, e: Option<Base64Url>) -> Result<DecodingKey, UnusableKey> {
-    let (Some(Base64Url(n)), Some(Base64Url(e))) = (n, e) else {
-        return Err(UnusableKey::Parameters);
-    };
+fn rsa_key(n: &[u8], e: &[u8]) -> Result<DecodingKey, UnusableKey> {
     // Some encoders prefix a zero byte, which the library rejects.
-    let (n, e) = (without_leading_zeros(&n), without_leading_zeros(&e));
+    let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
     if !(2048..=8192).contains(&bits(n)) {
         return Err(UnusableKey::Size);
     }
@@ -183,6 +197,7 @@ fn bits(number: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::json;
 
     use super::*;

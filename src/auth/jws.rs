@@ -1,15 +1,14 @@
 //! The JSON Web Signature in compact form: three base64url parts and a header
 //! without extensions (RFC 7515, sections 4 and 7.1). Nothing here is trusted yet.
-//! Must not import the key sources.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::error::Reason;
+use super::error::Reason::{self, Malformed};
 
 /// The longest token that is parsed, in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
@@ -30,24 +29,19 @@ impl<'a> Jws<'a> {
         if token.len() > MAX_LENGTH {
             return Err(Reason::TooLong);
         }
-        let mut parts = token.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Reason::Malformed("it does not have three parts"));
+        let parts: Vec<_> = token.splitn(4, '.').collect();
+        let [header, payload, signature] = parts[..] else {
+            return Err(Malformed("it does not have three parts"));
         };
         let message = &token[..header.len() + 1 + payload.len()];
-        let header = decode(header).ok_or(Reason::Malformed("the header is not base64url"))?;
-        let payload = decode(payload).ok_or(Reason::Malformed("the payload is not base64url"))?;
-        match decode(signature) {
-            None => return Err(Reason::Malformed("the signature is not base64url")),
-            Some(bytes) if bytes.is_empty() => {
-                return Err(Reason::Malformed("the signature is empty"));
-            }
-            Some(_) => {}
+        let header = decode(header).ok_or(Malformed("the header is not base64url"))?;
+        let payload = decode(payload).ok_or(Malformed("the payload is not base64url"))?;
+        decode(signature).ok_or(Malformed("the signature is not base64url"))?;
+        if signature.is_empty() {
+            return Err(Malformed("the signature is empty"));
         }
 
-        let header = object(&header).ok_or(Reason::Malformed("the header is not a JSON object"))?;
+        let header = object(&header).ok_or(Malformed("the header is not a JSON object"))?;
         let algorithm = algorithm(header.get("alg")).ok_or(Reason::Algorithm)?;
         if header.contains_key("crit") {
             return Err(Reason::Critical);
@@ -58,7 +52,7 @@ impl<'a> Jws<'a> {
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) => Some(kid.clone()),
-            Some(_) => return Err(Reason::Malformed("the kid is not a string")),
+            Some(_) => return Err(Malformed("the kid is not a string")),
         };
         Ok(Self {
             algorithm,
@@ -69,83 +63,71 @@ impl<'a> Jws<'a> {
         })
     }
 
-    /// Whether `key` signed the token; the caller chooses a key of its algorithm.
-    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
-        crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm)
-            .unwrap_or(false)
+    /// Verifies the signature; the caller chooses a key of the token's algorithm.
+    pub(super) fn verify(&self, key: &DecodingKey) -> Result<(), Reason> {
+        match crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm) {
+            Ok(true) => Ok(()),
+            _ => Err(Reason::Signature),
+        }
     }
 
     /// The payload's members. To be called once the signature is verified.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, Reason> {
-        object(&self.payload).ok_or(Reason::Malformed("the payload is not a JSON object"))
+        object(&self.payload).ok_or(Malformed("the payload is not a JSON object"))
     }
 }
 
 /// Strict base64url: no padding, no white space and no trailing bits, so that each
 /// token has one encoding.
-fn decode(part: &str) -> Option<Vec<u8>> {
+pub(super) fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// The five algorithms of the contract. All others are unknown, among them `none`
+/// The five algorithms of the contract. All others are rejected, among them `none`
 /// and the rest of the HS family.
 fn algorithm(alg: Option<&Value>) -> Option<Algorithm> {
-    match alg?.as_str()? {
-        "HS256" => Some(Algorithm::HS256),
-        "EdDSA" => Some(Algorithm::EdDSA),
-        "ES256" => Some(Algorithm::ES256),
-        "RS256" => Some(Algorithm::RS256),
-        "PS256" => Some(Algorithm::PS256),
-        _ => None,
-    }
+    use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
+
+    let algorithm = alg?.as_str()?.parse().ok()?;
+    matches!(algorithm, HS256 | EdDSA | ES256 | RS256 | PS256).then_some(algorithm)
 }
 
 /// `typ` is a media type: it is case-insensitive, and its prefix `application/` is
 /// optional (RFC 7515, section 4.1.9; RFC 9068, section 4).
 fn is_access_token(typ: &Value) -> bool {
-    let Some(typ) = typ.as_str() else {
-        return false;
-    };
-    let typ = typ.to_ascii_lowercase();
-    matches!(
-        typ.strip_prefix("application/").unwrap_or(&typ),
-        "jwt" | "at+jwt"
-    )
+    typ.as_str().is_some_and(|typ| {
+        let typ = typ.to_ascii_lowercase();
+        let subtype = typ.strip_prefix("application/").unwrap_or(&typ);
+        matches!(subtype, "jwt" | "at+jwt")
+    })
 }
 
 /// A JSON object whose member names are unique. RFC 7515 and RFC 7519 (section 4
 /// of each) let a parser take the last of two members or reject the object. Parsers
 /// that differ in this can be exploited, so this one rejects.
 fn object(json: &[u8]) -> Option<Map<String, Value>> {
-    struct Unique(Map<String, Value>);
+    struct UniqueMembers;
 
-    impl<'de> Deserialize<'de> for Unique {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_map(Members)
-        }
-    }
-
-    struct Members;
-
-    impl<'de> Visitor<'de> for Members {
-        type Value = Unique;
+    impl<'de> Visitor<'de> for UniqueMembers {
+        type Value = Map<String, Value>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("an object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
             let mut members = Map::new();
-            while let Some((name, value)) = access.next_entry::<String, Value>()? {
+            while let Some((name, value)) = access.next_entry()? {
                 if members.insert(name, value).is_some() {
                     return Err(A::Error::custom("duplicate member"));
                 }
             }
-            Ok(Unique(members))
+            Ok(members)
         }
     }
 
-    serde_json::from_slice::<Unique>(json)
-        .ok()
-        .map(|Unique(members)| members)
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let members = json.deserialize_map(UniqueMembers).ok()?;
+    json.end().ok()?;
+    Some(members)
 }

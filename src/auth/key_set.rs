@@ -12,7 +12,10 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
-use super::{fetch::FetchError, jwk::Key, keys::Keys};
+use super::{
+    fetch::FetchError,
+    jwk::{Key, Keys},
+};
 use crate::{
     duration::whole_seconds,
     telemetry::{metrics, traces},
@@ -69,24 +72,18 @@ pub struct KeySetStatus {
 pub struct KeySetsUnavailable {
     /// The status of each configured set.
     pub key_sets: Vec<KeySetStatus>,
-    /// When to retry: whole seconds, at least one.
-    pub retry_after: Duration,
-}
-
-/// The set has no key, and is not fetched again before `retry_after` has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unavailable {
-    pub(super) retry_after: Duration,
 }
 
 /// Fetches the set.
 pub(super) type Fetch =
     Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Key>, FetchError>> + Send + Sync>;
 
-/// One key set, cached.
-pub(super) struct KeySet(Arc<Inner>);
+/// A channel that closes when the task of a fetch ends, a panic included, so that nothing
+/// waits forever.
+type Fetching = watch::Receiver<()>;
 
-struct Inner {
+/// One key set, cached.
+pub(super) struct KeySet {
     url: String,
     times: KeySetTimes,
     fetch: Fetch,
@@ -97,8 +94,7 @@ struct Inner {
 struct State {
     /// The last good set.
     keys: Option<Arc<Keys>>,
-    /// Open while a fetch is in progress.
-    fetching: Option<watch::Receiver<()>>,
+    fetching: Option<Fetching>,
     /// Consecutive failures.
     failures: u32,
     problem: Option<String>,
@@ -110,29 +106,30 @@ struct State {
 
 impl KeySet {
     pub(super) fn new(url: String, times: KeySetTimes, fetch: Fetch) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             url,
             times,
             fetch,
             state: Mutex::default(),
-        }))
+        }
     }
 
     /// The keys to verify a token with. Waits for a fetch only if there are no keys,
-    /// or if they are no longer fresh and the last fetch succeeded.
-    pub(super) async fn current(&self) -> Result<Arc<Keys>, Unavailable> {
+    /// or if they are no longer fresh and the last fetch succeeded. Fails if there are no
+    /// keys, with the time after which to retry: whole seconds, at least one.
+    pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Keys>, Duration> {
         let fetching = {
             let now = Instant::now();
-            let mut state = self.0.state(now);
+            let mut state = self.state(now);
             match state.keys.clone() {
-                None => self.0.start_fetch(&mut state, now),
+                None => self.start_fetch(&mut state, now),
                 Some(keys) => {
                     let age = now - keys.requested_at;
-                    if age < self.0.times.fresh * 4 / 5 {
+                    if age < self.times.fresh * 4 / 5 {
                         return Ok(keys);
                     }
-                    let fetching = self.0.start_fetch(&mut state, now);
-                    if age < self.0.times.fresh || state.failures > 0 {
+                    let fetching = self.start_fetch(&mut state, now);
+                    if age < self.times.fresh || state.failures > 0 {
                         return Ok(keys);
                     }
                     fetching
@@ -142,22 +139,25 @@ impl KeySet {
         finished(fetching).await;
 
         let now = Instant::now();
-        let state = self.0.state(now);
-        state.keys.clone().ok_or_else(|| Unavailable {
-            retry_after: Duration::from_secs(whole_seconds(
-                state.next_attempt.unwrap_or(now) - now,
-            )),
+        let state = self.state(now);
+        state.keys.clone().ok_or_else(|| {
+            let retry_after = state.next_attempt.unwrap_or(now) - now;
+            Duration::from_secs(whole_seconds(retry_after))
         })
     }
 
     /// Keys newer than `tried`, for a token received at `received_at` that these do not
     /// verify: the issuer may have rotated its keys or reused their ids. `None` if
     /// there are no newer keys, or if it is too early to refetch.
-    pub(super) async fn newer(&self, tried: &Arc<Keys>, received_at: Instant) -> Option<Arc<Keys>> {
+    pub(super) async fn newer(
+        self: &Arc<Self>,
+        tried: &Arc<Keys>,
+        received_at: Instant,
+    ) -> Option<Arc<Keys>> {
         let other = |state: &State| state.keys.clone().filter(|keys| !Arc::ptr_eq(keys, tried));
         let fetching = {
             let now = Instant::now();
-            let mut state = self.0.state(now);
+            let mut state = self.state(now);
             if let Some(keys) = other(&state) {
                 return Some(keys);
             }
@@ -168,27 +168,25 @@ impl KeySet {
                 Some(fetching) => fetching,
                 None if state.next_refetch.is_some_and(|next| now < next) => return None,
                 None => {
-                    let fetching = self.0.start_fetch(&mut state, now)?;
-                    state.next_refetch = Some(now + self.0.times.refetch);
+                    let fetching = self.start_fetch(&mut state, now)?;
+                    state.next_refetch = Some(now + self.times.refetch);
                     fetching
                 }
             }
         };
         finished(Some(fetching)).await;
-        other(&self.0.state(Instant::now()))
+        other(&self.state(Instant::now()))
     }
 
     pub(super) fn status(&self) -> KeySetStatus {
-        let state = self.0.state(Instant::now());
+        let state = self.state(Instant::now());
         KeySetStatus {
-            url: self.0.url.clone(),
+            url: self.url.clone(),
             keys: state.keys.as_ref().map_or(0, |keys| keys.keys.len()),
             problem: state.problem.clone(),
         }
     }
-}
 
-impl Inner {
     /// The state at `now`, without keys that are older than `KeySetTimes::stale`.
     fn state(&self, now: Instant) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
@@ -202,31 +200,25 @@ impl Inner {
     ///
     /// It runs in its own task: a client that disconnects cancels its request, not
     /// the fetch that others wait for.
-    fn start_fetch(
-        self: &Arc<Self>,
-        state: &mut State,
-        now: Instant,
-    ) -> Option<watch::Receiver<()>> {
-        if let Some(fetching) = state.fetching() {
-            return Some(fetching);
-        }
-        if state.next_attempt.is_some_and(|next| now < next) {
-            return None;
+    fn start_fetch(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Fetching> {
+        let fetching = state.fetching();
+        if fetching.is_some() || state.next_attempt.is_some_and(|next| now < next) {
+            return fetching;
         }
         // Applies only if the task panics: `finish_fetch` replaces it.
         state.next_attempt = Some(now + self.times.first_retry);
         let (done, fetching) = watch::channel(());
         state.fetching = Some(fetching.clone());
-        let inner = Arc::clone(self);
+        let set = Arc::clone(self);
         let span = traces::download();
         let fetch = async move {
-            let outcome = timeout(inner.times.timeout, (inner.fetch)())
+            let outcome = timeout(set.times.timeout, (set.fetch)())
                 .await
                 .unwrap_or(Err(FetchError::TimedOut));
             if outcome.is_err() {
                 traces::failed(&Span::current());
             }
-            inner.finish_fetch(now, outcome);
+            set.finish_fetch(now, outcome);
             drop(done);
         };
         tokio::spawn(fetch.instrument(span));
@@ -269,17 +261,15 @@ impl Inner {
 }
 
 impl State {
-    /// The fetch in progress. Its channel closes when its task ends, a panic included,
-    /// so that nothing waits forever.
-    fn fetching(&self) -> Option<watch::Receiver<()>> {
-        self.fetching
-            .clone()
-            .filter(|fetching| fetching.has_changed().is_ok())
+    /// The fetch in progress.
+    fn fetching(&self) -> Option<Fetching> {
+        let is_open = |fetching: &Fetching| fetching.has_changed().is_ok();
+        self.fetching.clone().filter(is_open)
     }
 }
 
 /// Waits for the end of a fetch.
-async fn finished(fetching: Option<watch::Receiver<()>>) {
+async fn finished(fetching: Option<Fetching>) {
     if let Some(mut fetching) = fetching {
         // Nothing is sent: `changed` fails once the task drops the sender.
         let _ = fetching.changed().await;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::{key_set::KeySet, keys::Keys, user::User};
+use super::{jwk::Keys, key_set::KeySet, user::User};
 
 /// The most tokens in the cache, some 200 bytes each. With more active tokens, the
 /// least used ones are evicted and verified again.
@@ -21,16 +21,14 @@ const CAPACITY: usize = 32_768;
 pub(super) type Fingerprint = [u8; 32];
 
 /// The key source that verified a token.
-#[derive(Clone)]
 pub(super) enum VerifiedBy {
     /// The shared secret, which never changes while the process runs.
     Secret,
-    /// The key set of this index, with these keys.
-    KeySet(usize, Arc<Keys>),
+    /// These keys of this key set.
+    KeySet(Arc<KeySet>, Arc<Keys>),
 }
 
 /// A verified token.
-#[derive(Clone)]
 pub(super) struct VerifiedToken {
     pub(super) user: User,
     pub(super) verified_by: VerifiedBy,
@@ -42,7 +40,7 @@ pub(super) struct VerifiedToken {
 }
 
 /// Recently verified tokens.
-pub(super) struct TokenCache(Cache<Fingerprint, VerifiedToken>);
+pub(super) struct TokenCache(Cache<Fingerprint, Arc<VerifiedToken>>);
 
 impl TokenCache {
     pub(super) fn new() -> Self {
@@ -54,30 +52,23 @@ impl TokenCache {
     }
 
     /// The user of a cached token that is still valid at `now`.
-    pub(super) async fn get(
-        &self,
-        fingerprint: &Fingerprint,
-        now: u64,
-        key_sets: &[KeySet],
-    ) -> Option<User> {
+    pub(super) async fn get(&self, fingerprint: &Fingerprint, now: u64) -> Option<User> {
         let token = self.0.get(fingerprint)?;
-        if !(token.verified_at..token.expires_at).contains(&now) {
+        let is_valid = (token.verified_at..token.expires_at).contains(&now)
+            && match &token.verified_by {
+                VerifiedBy::Secret => true,
+                // `current` also starts the renewal of a set that is about to expire.
+                VerifiedBy::KeySet(set, keys) => Arc::ptr_eq(&set.current().await.ok()?, keys),
+            };
+        if !is_valid {
             self.0.remove(fingerprint);
             return None;
         }
-        if let VerifiedBy::KeySet(index, keys) = &token.verified_by {
-            // `current` also starts the renewal of a set that is about to expire.
-            let current = key_sets.get(*index)?.current().await.ok()?;
-            if !Arc::ptr_eq(&current, keys) {
-                self.0.remove(fingerprint);
-                return None;
-            }
-        }
-        Some(token.user)
+        Some(token.user.clone())
     }
 
     pub(super) fn insert(&self, fingerprint: Fingerprint, token: VerifiedToken) {
-        self.0.insert(fingerprint, token);
+        self.0.insert(fingerprint, Arc::new(token));
     }
 }
 
@@ -103,7 +94,7 @@ mod tests {
             let token = TokenCache::fingerprint("a.b.c");
             cache.insert(token, verified(100, 200));
 
-            let user = cache.get(&token, now, &[]).await;
+            let user = cache.get(&token, now).await;
 
             assert_eq!(user.is_some(), is_cached, "{now}");
         }
@@ -116,7 +107,7 @@ mod tests {
 
         let other = TokenCache::fingerprint("a.b.d");
 
-        assert!(cache.get(&other, 150, &[]).await.is_none());
+        assert!(cache.get(&other, 150).await.is_none());
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! The algorithm decides, so that no header can make a token cross from one to the
 //! other. The rules for claims are in `claims`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{
+    FutureExt,
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -13,10 +17,10 @@ use url::Url;
 use super::{
     claims::{self, ClaimPolicy},
     error::{AuthError, Reason, SetupError},
-    fetch::Endpoint,
+    fetch,
+    jwk::Keys,
     jws::Jws,
     key_set::{KeySet, KeySetStatus, KeySetTimes, KeySetsUnavailable},
-    keys::{Keys, SignatureCheck},
     token_cache::{TokenCache, VerifiedBy, VerifiedToken},
     user::User,
 };
@@ -58,7 +62,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     secret: Option<DecodingKey>,
     secret_claims: ClaimPolicy,
-    key_sets: Vec<KeySet>,
+    key_sets: Vec<Arc<KeySet>>,
     key_set_claims: ClaimPolicy,
     cache: TokenCache,
 }
@@ -73,21 +77,17 @@ impl Verifier {
         if secret.is_some_and(str::is_empty) {
             return Err(SetupError::EmptySecret);
         }
-        let secret = secret.map(|secret| DecodingKey::from_secret(secret.as_bytes()));
         let mut key_sets = Vec::new();
         for url in sources.key_set_urls {
-            let endpoint = Endpoint::new(url)?;
-            key_sets.push(KeySet::new(
-                endpoint.redacted_url(),
+            let client = fetch::client(&url)?;
+            key_sets.push(Arc::new(KeySet::new(
+                fetch::redacted(&url),
                 sources.key_set_times,
-                Box::new(move || {
-                    let endpoint = Arc::clone(&endpoint);
-                    Box::pin(async move { endpoint.fetch().await })
-                }),
-            ));
+                Box::new(move || fetch::fetch(client.clone(), url.clone()).boxed()),
+            )));
         }
         Ok(Self(Arc::new(Inner {
-            secret,
+            secret: secret.map(|secret| DecodingKey::from_secret(secret.as_bytes())),
             secret_claims: sources.secret_claims,
             key_sets,
             key_set_claims: sources.key_set_claims,
@@ -98,57 +98,34 @@ impl Verifier {
     /// Verifies a token, given without the scheme `Bearer`. Logs the reason of a
     /// rejection, never the token or a part of it.
     ///
-    /// May wait for key sets, at most `KeySetTimes::timeout` for each fetch: the
-    /// first one, and the one that an unknown key triggers.
-    ///
-    /// Cancel safe: the future may be dropped at any point.
+    /// May wait for key sets, at most `KeySetTimes::timeout` for each fetch: the first
+    /// one, and the one that an unknown key triggers. Cancel safe.
     pub async fn verify(&self, token: &str) -> Result<User, AuthError> {
         let result = self.0.verify(token).await;
-        match &result {
-            Ok(_) => {}
-            Err(AuthError::Invalid(reason)) => tracing::info!(%reason, "token rejected"),
-            Err(error @ AuthError::KeysUnavailable { .. }) => {
-                tracing::warn!(%error, "token not verified");
-            }
-        }
-        result
+        result.inspect_err(|error| match error {
+            AuthError::Invalid(reason) => tracing::info!(%reason, "token rejected"),
+            AuthError::KeysUnavailable { .. } => tracing::warn!(%error, "token not verified"),
+        })
     }
 
-    /// Checks that key-set tokens can be verified. Returns the status of each
-    /// configured key set, fetched if necessary; an empty list if only a secret is
-    /// configured.
-    ///
-    /// Fails if key sets are configured and none of them has a usable key. Safe to
-    /// call often: it fetches no more often than tokens do.
+    /// The status of each configured key set, fetched if necessary. Fails if key sets are
+    /// configured and none of them has a usable key. Safe to call often: it fetches no more
+    /// often than tokens do.
     pub async fn check_key_sets(&self) -> Result<Vec<KeySetStatus>, KeySetsUnavailable> {
         let sets = &self.0.key_sets;
-        let mut current: FuturesUnordered<_> = sets.iter().map(KeySet::current).collect();
-        let mut usable = sets.is_empty();
-        let mut retry_after = None;
-        while let Some(keys) = current.next().await {
-            match keys {
-                Ok(_) => usable = true,
-                Err(unavailable) => keep_shorter(&mut retry_after, unavailable.retry_after),
-            }
-        }
-        let key_sets = sets.iter().map(KeySet::status).collect();
-        match retry_after {
-            Some(retry_after) if !usable => Err(KeySetsUnavailable {
-                key_sets,
-                retry_after,
-            }),
-            _ => Ok(key_sets),
+        join_all(sets.iter().map(KeySet::current)).await;
+        let key_sets: Vec<_> = sets.iter().map(|set| set.status()).collect();
+        if key_sets.is_empty() || key_sets.iter().any(|set| set.keys > 0) {
+            Ok(key_sets)
+        } else {
+            Err(KeySetsUnavailable { key_sets })
         }
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Verifier")
-            .field("secret", &self.0.secret.is_some())
-            .field("key_sets", &self.0.key_sets.len())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Verifier").finish_non_exhaustive()
     }
 }
 
@@ -156,17 +133,16 @@ impl Inner {
     async fn verify(&self, token: &str) -> Result<User, AuthError> {
         let now = claims::now();
         let fingerprint = TokenCache::fingerprint(token);
-        let cached = self.cache.get(&fingerprint, now, &self.key_sets);
-        if let Some(user) = cached.await {
+        if let Some(user) = self.cache.get(&fingerprint, now).await {
             return Ok(user);
         }
         let token = Jws::parse(token)?;
         let (verified_by, policy) = if token.algorithm == Algorithm::HS256 {
-            self.verify_by_secret(&token)?;
+            let secret = self.secret.as_ref().ok_or(Reason::Algorithm)?;
+            token.verify(secret)?;
             (VerifiedBy::Secret, &self.secret_claims)
         } else {
-            let (index, keys) = self.verify_by_key_sets(&token).await?;
-            (VerifiedBy::KeySet(index, keys), &self.key_set_claims)
+            (self.verify_by_key_sets(&token).await?, &self.key_set_claims)
         };
         let claims = token.claims()?;
         let valid = claims::validate(&claims, policy, now)?;
@@ -183,89 +159,67 @@ impl Inner {
         Ok(user)
     }
 
-    fn verify_by_secret(&self, token: &Jws<'_>) -> Result<(), Reason> {
-        let secret = self.secret.as_ref().ok_or(Reason::Algorithm)?;
-        if token.is_signed_by(secret) {
-            Ok(())
-        } else {
-            Err(Reason::Signature)
-        }
-    }
-
-    /// Tries every key set, then refetches those whose issuer may have rotated its
-    /// keys. Returns the index of the set that verifies the token, and its keys.
+    /// Tries every key set, then refetches those whose issuer may have rotated its keys.
     ///
     /// An unavailable set delays no token that another set verifies. If no other set
     /// does, the unavailable one might: the result is then `KeysUnavailable`, not a
     /// rejection.
-    async fn verify_by_key_sets(&self, token: &Jws<'_>) -> Result<(usize, Arc<Keys>), AuthError> {
-        if self.key_sets.is_empty() {
-            return Err(Reason::Algorithm.into());
-        }
+    async fn verify_by_key_sets(&self, token: &Jws<'_>) -> Result<VerifiedBy, AuthError> {
         let received_at = Instant::now();
-        let mut best = SignatureCheck::NoMatchingKey;
-        let mut retry_after = None;
+        // The greatest reason of all sets; this one is left if there are none.
+        let mut rejection = Reason::Algorithm;
+        let mut retries = Vec::new();
 
-        let mut failed = Vec::new();
-        let sets = self.key_sets.iter().enumerate();
-        let mut current: FuturesUnordered<_> = sets
-            .map(async |(index, set)| (index, set, set.current().await))
-            .collect();
-        while let Some((index, set, keys)) = current.next().await {
+        let mut tried = Vec::new();
+        let sets = self.key_sets.iter();
+        let mut current: FuturesUnordered<_> =
+            sets.map(async |set| (set, set.current().await)).collect();
+        while let Some((set, keys)) = current.next().await {
             match keys {
-                Err(unavailable) => keep_shorter(&mut retry_after, unavailable.retry_after),
-                Ok(keys) => match keys.check(token) {
-                    SignatureCheck::Valid => return Ok((index, keys)),
-                    other => {
-                        best = best.max(other);
-                        failed.push((index, set, keys));
+                Err(retry_after) => retries.push(retry_after),
+                Ok(keys) => match keys.verify(token) {
+                    Ok(()) => return Ok(VerifiedBy::KeySet(Arc::clone(set), keys)),
+                    Err(reason) => {
+                        rejection = rejection.max(reason);
+                        tried.push((set, keys));
                     }
                 },
             }
         }
 
-        let mut refetched: FuturesUnordered<_> = failed
-            .into_iter()
-            .map(async |(index, set, keys)| {
-                let newer = verify_by_newer_keys(set, keys, token, received_at);
-                (index, newer.await)
-            })
+        let tried = tried.into_iter();
+        let mut refetched: FuturesUnordered<_> = tried
+            .map(async |(set, keys)| verify_by_newer_keys(set, keys, token, received_at).await)
             .collect();
-        while let Some((index, newer)) = refetched.next().await {
-            match newer {
-                Ok(keys) => return Ok((index, keys)),
-                Err(other) => best = best.max(other),
+        while let Some(result) = refetched.next().await {
+            match result {
+                Ok(verified_by) => return Ok(verified_by),
+                Err(reason) => rejection = rejection.max(reason),
             }
         }
 
-        Err(match (retry_after, best) {
-            (Some(retry_after), _) => AuthError::KeysUnavailable { retry_after },
-            (None, SignatureCheck::NoMatchingKey) => Reason::UnknownKey.into(),
-            (None, _) => Reason::Signature.into(),
+        Err(match retries.into_iter().min() {
+            Some(retry_after) => AuthError::KeysUnavailable { retry_after },
+            None => rejection.into(),
         })
     }
 }
 
-/// Tries the keys newer than `tried` on a token. Returns those that verify it, or
-/// the best result of the others. Terminates: keys that were requested after the
-/// token was received are not refetched for it.
+/// Tries the keys newer than `tried` on a token. Terminates: keys that were requested
+/// after the token was received are not refetched for it.
 async fn verify_by_newer_keys(
-    set: &KeySet,
+    set: &Arc<KeySet>,
     mut tried: Arc<Keys>,
     token: &Jws<'_>,
     received_at: Instant,
-) -> Result<Arc<Keys>, SignatureCheck> {
-    let mut best = SignatureCheck::NoMatchingKey;
+) -> Result<VerifiedBy, Reason> {
+    let mut rejection = Reason::UnknownKey;
     while let Some(keys) = set.newer(&tried, received_at).await {
-        match keys.check(token) {
-            SignatureCheck::Valid => return Ok(keys),
-            other => best = best.max(other),
+        match keys.verify(token) {
+            Ok(()) => return Ok(VerifiedBy::KeySet(Arc::clone(set), keys)),
+            Err(reason) => rejection = rejection.max(reason),
         }
         tried = keys;
     }
-    Err(best)
-}
-
-fn keep_shorter(retry_after: &mut Option<Duration>, candidate: Duration) {
-    *retry_after = Some(retry_after.map_or(candidate, |shortest| shortest.min(candidate)));
+    Err(rejection)
 }
