@@ -8,7 +8,7 @@
 mod env_file;
 mod environment;
 mod error;
-mod limits;
+mod rate_limits;
 mod reader;
 mod traces;
 mod variables;
@@ -31,14 +31,14 @@ use self::{
 pub use self::{
     environment::Environment,
     error::{ConfigError, ConfigErrors},
-    limits::LimitsConfig,
+    rate_limits::RateLimitConfig,
     traces::{Sampling, TracesConfig},
     variables::{DefaultValue, VARIABLES, Variable},
 };
 
 /// The least length of `BETTER_AUTH_SECRET` outside development, in bytes: the
 /// length of the hash (RFC 7518, section 3.2).
-pub const SECRET_BYTES: usize = 32;
+pub const MIN_SECRET_BYTES: usize = 32;
 
 const PORT_NUMBER: &str = "a port number from 0 to 65535";
 
@@ -68,7 +68,7 @@ pub struct Config {
     /// `TASKS_PER_USER`: the quota.
     pub tasks_per_user: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
-    pub limits: LimitsConfig,
+    pub rate_limits: RateLimitConfig,
     /// `STOP_DELAY`: how long requests are still accepted after a stop signal, while
     /// readiness is 503, so that a load balancer can remove the instance first.
     pub stop_delay: Duration,
@@ -114,7 +114,7 @@ impl Config {
             audiences: reader.list(JWT_AUDIENCE),
             cors_origins: reader.parse_list(CORS_ORIGINS, origin_of),
             tasks_per_user: reader.parse(TASKS_PER_USER, "a whole number from 0 to 4294967295"),
-            limits: LimitsConfig::read(&mut reader),
+            rate_limits: RateLimitConfig::read(&mut reader),
             stop_delay: stop_delay(&mut reader),
             metrics_port: reader.parse_with(METRICS_PORT, PORT_NUMBER, |text| text.parse().ok()),
             traces: TracesConfig::read(&mut reader),
@@ -157,10 +157,10 @@ pub fn address_from_env() -> Result<(String, u16), ConfigErrors> {
 fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
     let secret = reader.value(BETTER_AUTH_SECRET)?;
     let (got, environment) = (secret.len(), reader.environment);
-    if environment != Environment::Development && got < SECRET_BYTES {
+    if environment != Environment::Development && got < MIN_SECRET_BYTES {
         reader.reject(
             BETTER_AUTH_SECRET,
-            format!("got {got} bytes, wants at least {SECRET_BYTES} in {environment}"),
+            format!("got {got} bytes, wants at least {MIN_SECRET_BYTES} in {environment}"),
         );
     }
     Some(secret.into())

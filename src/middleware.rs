@@ -66,7 +66,7 @@ impl<E: Endpoint> Middleware<E> {
         Self {
             inner,
             cors: Cors::new(&config.cors_origins),
-            rate_limits: Arc::new(RateLimits::new(&config.limits)),
+            rate_limits: Arc::new(RateLimits::new(&config.rate_limits)),
             hsts: config.environment != Environment::Development,
         }
     }

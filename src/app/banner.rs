@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::{error::StartError, tokens};
 use crate::{
-    config::{Config, Environment, SECRET_BYTES},
+    config::{Config, Environment, MIN_SECRET_BYTES},
     store::DatabaseUrl,
 };
 
@@ -47,9 +47,9 @@ pub fn show(
         println!("\nA token comes from your application; see \"Better Auth\" in the README.");
         return Ok(());
     };
-    if secret.expose_secret().len() < SECRET_BYTES {
+    if secret.expose_secret().len() < MIN_SECRET_BYTES {
         println!(
-            "\nBETTER_AUTH_SECRET is shorter than {SECRET_BYTES} bytes; production rejects it."
+            "\nBETTER_AUTH_SECRET is shorter than {MIN_SECRET_BYTES} bytes; production rejects it."
         );
     }
     let token = tokens::sign(config, SUBJECT, LIFETIME)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::StartError;
 use crate::{
     auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
-    config::{Config, Environment, SECRET_BYTES},
+    config::{Config, Environment, MIN_SECRET_BYTES},
 };
 
 /// In development without any key source, makes a secret for this run. Returns whether
@@ -15,7 +15,7 @@ pub fn make_development_secret(config: &mut Config) -> Result<bool, StartError> 
     if config.verifies_tokens() || config.environment != Environment::Development {
         return Ok(false);
     }
-    let mut bytes = [0_u8; SECRET_BYTES];
+    let mut bytes = [0_u8; MIN_SECRET_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| StartError::Failed(format!("no random bytes are available: {error}")))?;
     config.better_auth_secret = Some(hex::encode(bytes).into());

@@ -23,7 +23,7 @@ fn without_variables_the_defaults_of_development_apply() {
     );
     assert_eq!(config.cors_origins, ["http://localhost:3000"]);
     assert_eq!(config.tasks_per_user, 10_000);
-    assert_eq!(config.limits, LimitsConfig::default());
+    assert_eq!(config.rate_limits, RateLimitConfig::default());
     assert_eq!(config.log_filter, "info");
     assert!(!config.verifies_tokens());
 }
@@ -128,7 +128,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
 fn outside_development_rate_limits_apply_unless_turned_off() {
     let rates = |variables: &[(&str, &str)]| {
         let secret = ("BETTER_AUTH_SECRET", "a secret of the tests, long enough");
-        let limits = read(&[&[secret], variables].concat()).unwrap().limits;
+        let limits = read(&[&[secret], variables].concat()).unwrap().rate_limits;
         [limits.per_user, limits.per_address, limits.failed_auth]
             .map(|rate| rate.map_or(0, std::num::NonZeroU32::get))
     };
@@ -151,7 +151,7 @@ fn trusted_proxies_are_addresses_and_networks() {
     let proxies = "127.0.0.1, ::1,10.0.0.0/8 , fd00::/8";
     let config = read(&[("TRUSTED_PROXIES", proxies)]).unwrap();
 
-    let networks = config.limits.trusted_proxies.iter();
+    let networks = config.rate_limits.trusted_proxies.iter();
     let networks: Vec<_> = networks.map(ToString::to_string).collect();
     assert_eq!(
         networks,

@@ -33,7 +33,7 @@ use self::{
 use crate::{
     api::{rest::problem::Problem, security::TokenHooks},
     auth::User,
-    config::LimitsConfig,
+    config::RateLimitConfig,
     telemetry::metrics,
 };
 
@@ -51,7 +51,7 @@ pub struct RateLimits {
 
 impl RateLimits {
     /// The limits that the configuration describes.
-    pub fn new(config: &LimitsConfig) -> Self {
+    pub fn new(config: &RateLimitConfig) -> Self {
         let limit = |name, rate: Option<_>| Some(Limit::new(name, rate?));
         Self {
             proxies: TrustedProxies::new(&config.trusted_proxies),

@@ -14,7 +14,7 @@ use super::{
 
 /// The rate limits, in requests per minute; `None` for no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LimitsConfig {
+pub struct RateLimitConfig {
     /// `RATE_LIMIT_PER_USER`: requests of one user.
     pub per_user: Option<NonZeroU32>,
     /// `RATE_LIMIT_PER_ADDRESS`: requests of one client address.
@@ -25,7 +25,7 @@ pub struct LimitsConfig {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl LimitsConfig {
+impl RateLimitConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             per_user: rate(reader, RATE_LIMIT_PER_USER),
