@@ -6,15 +6,13 @@
 //! once.
 
 mod env_file;
-mod environment;
-mod error;
-mod rate_limits;
 mod reader;
 mod traces;
 mod variables;
 
-use std::time::Duration;
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -24,16 +22,15 @@ use self::{
     reader::{Reader, http_url},
     variables::{
         BETTER_AUTH_SECRET, BETTER_AUTH_URL, CORS_ORIGINS, DATABASE_URL, ENVIRONMENT, HOST,
-        JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, METRICS_PORT, PORT, RUST_LOG, STOP_DELAY,
-        TASKS_PER_USER,
+        JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, METRICS_PORT, PORT, RATE_LIMIT_FAILED_AUTH,
+        RATE_LIMIT_PER_ADDRESS, RATE_LIMIT_PER_USER, RUST_LOG, STOP_DELAY, TASKS_PER_USER,
+        TRUSTED_PROXIES,
     },
 };
 pub use self::{
-    environment::Environment,
-    error::{ConfigError, ConfigErrors},
-    rate_limits::RateLimitConfig,
+    reader::{ConfigError, ConfigErrors},
     traces::{Sampling, TracesConfig},
-    variables::{DefaultValue, VARIABLES, Variable},
+    variables::{Environment, VARIABLES, Variable},
 };
 
 /// The least length of `BETTER_AUTH_SECRET` outside development, in bytes: the
@@ -69,8 +66,7 @@ pub struct Config {
     pub tasks_per_user: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub rate_limits: RateLimitConfig,
-    /// `STOP_DELAY`: how long requests are still accepted after a stop signal, while
-    /// readiness is 503, so that a load balancer can remove the instance first.
+    /// `STOP_DELAY`: how long requests are accepted after a stop signal.
     pub stop_delay: Duration,
     /// `METRICS_PORT`: the port of the metrics on `HOST`; 0 picks a free one.
     pub metrics_port: Option<u16>,
@@ -78,6 +74,19 @@ pub struct Config {
     pub traces: Option<TracesConfig>,
     /// `RUST_LOG`: a filter of `tracing-subscriber`.
     pub log_filter: String,
+}
+
+/// The rate limits, in requests per minute; `None` for no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RateLimitConfig {
+    /// `RATE_LIMIT_PER_USER`: requests of one user.
+    pub per_user: Option<NonZeroU32>,
+    /// `RATE_LIMIT_PER_ADDRESS`: requests of one client address.
+    pub per_address: Option<NonZeroU32>,
+    /// `RATE_LIMIT_FAILED_AUTH`: requests of one client address with an invalid token.
+    pub failed_auth: Option<NonZeroU32>,
+    /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is trusted.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Config {
@@ -88,54 +97,65 @@ impl Config {
 
     /// Reads the variables through `lookup`. A blank value is as if unset.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(&lookup);
+        Reader::run(&lookup, Self::read_all)
+    }
+
+    fn read_all(reader: &mut Reader) -> Self {
         let environment = reader.parse(ENVIRONMENT, "development, staging or production");
         reader.environment = environment;
-        let better_auth_url = reader.urls(BETTER_AUTH_URL);
-        if better_auth_url.len() > 1 {
+        let url = |text: &str| http_url(text, "an http or https URL");
+        let better_auth_urls = reader.parse_list(BETTER_AUTH_URL, url);
+        if better_auth_urls.len() > 1 {
             reader.reject(BETTER_AUTH_URL, "wants one URL; JWKS_URL takes several");
         }
-        let origin = better_auth_url
-            .first()
-            .map(|url| url.origin().ascii_serialization());
-        let mut key_set_urls = reader.urls(JWKS_URL);
-        if let (true, Some(origin)) = (key_set_urls.is_empty(), &origin) {
-            key_set_urls.extend(Url::parse(&format!("{origin}/api/auth/jwks")));
+        let better_auth_url = better_auth_urls.first();
+        let mut key_set_urls = reader.parse_list(JWKS_URL, url);
+        if key_set_urls.is_empty() {
+            key_set_urls.extend(better_auth_url.and_then(|url| url.join("/api/auth/jwks").ok()));
         }
         let config = Self {
             environment,
             host: reader.text(HOST),
             port: reader.parse(PORT, PORT_NUMBER),
             database_url: reader.text(DATABASE_URL).into(),
-            better_auth_secret: better_auth_secret(&mut reader),
-            better_auth_origin: origin,
+            better_auth_secret: better_auth_secret(reader),
+            better_auth_origin: better_auth_url.map(|url| url.origin().ascii_serialization()),
             key_set_urls,
             issuers: reader.list(JWT_ISSUER),
             audiences: reader.list(JWT_AUDIENCE),
             cors_origins: reader.parse_list(CORS_ORIGINS, origin_of),
             tasks_per_user: reader.parse(TASKS_PER_USER, "a whole number from 0 to 4294967295"),
-            rate_limits: RateLimitConfig::read(&mut reader),
-            stop_delay: stop_delay(&mut reader),
-            metrics_port: reader.parse_with(METRICS_PORT, PORT_NUMBER, |text| text.parse().ok()),
-            traces: TracesConfig::read(&mut reader),
-            log_filter: log_filter(&mut reader),
+            rate_limits: RateLimitConfig {
+                per_user: rate(reader, RATE_LIMIT_PER_USER),
+                per_address: rate(reader, RATE_LIMIT_PER_ADDRESS),
+                failed_auth: rate(reader, RATE_LIMIT_FAILED_AUTH),
+                trusted_proxies: reader.parse_list(TRUSTED_PROXIES, network),
+            },
+            stop_delay: reader.parse_with(STOP_DELAY, "whole seconds from 0 to 300", |text| {
+                let seconds = text.parse().ok().filter(|seconds| *seconds <= 300);
+                seconds.map(Duration::from_secs)
+            }),
+            metrics_port: reader.parse_with(METRICS_PORT, PORT_NUMBER, |text| {
+                text.parse().ok().map(Some)
+            }),
+            traces: TracesConfig::read(reader),
+            log_filter: reader.parse_with(
+                RUST_LOG,
+                "a filter like info or tasks_api=debug",
+                |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
+            ),
         };
-        if config
-            .metrics_port
-            .is_some_and(|port| port != 0 && port == config.port)
-        {
+        if config.port != 0 && config.metrics_port == Some(config.port) {
             reader.reject(METRICS_PORT, "wants another port than PORT");
         }
         if environment != Environment::Development && !config.verifies_tokens() {
-            reader.reject(
-                BETTER_AUTH_URL,
-                format!(
-                    "wants the URL of the application that signs the users in; in {environment} \
-                     this, JWKS_URL or BETTER_AUTH_SECRET must be set"
-                ),
+            let message = format!(
+                "wants the URL of the application that signs the users in; in {environment} this, \
+                 JWKS_URL or BETTER_AUTH_SECRET must be set"
             );
+            reader.reject(BETTER_AUTH_URL, message);
         }
-        reader.finish(config)
+        config
     }
 
     /// Whether a secret or a key set is configured.
@@ -148,10 +168,9 @@ impl Config {
 /// `HOST` and `PORT` only, for a client of the running service: other variables may
 /// be invalid or missing.
 pub fn address_from_env() -> Result<(String, u16), ConfigErrors> {
-    let lookup = environment_and_file()?;
-    let mut reader = Reader::new(&lookup);
-    let address = (reader.text(HOST), reader.parse(PORT, PORT_NUMBER));
-    reader.finish(address)
+    Reader::run(&environment_and_file()?, |reader| {
+        (reader.text(HOST), reader.parse(PORT, PORT_NUMBER))
+    })
 }
 
 fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
@@ -168,31 +187,32 @@ fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
 
 /// The origin as a browser sends it (RFC 6454, section 6.2).
 fn origin_of(text: &str) -> Result<String, String> {
-    match http_url(text) {
-        Ok(url) if url.path() == "/" && url.query().is_none() => {
-            Ok(url.origin().ascii_serialization())
-        }
-        Ok(_) => Err(format!(
+    let wants = "origins like https://app.example.com, separated by commas";
+    let url = http_url(text, wants)?;
+    if url.path() == "/" && url.query().is_none() {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err(format!(
             "got {text:?}, wants the origin alone, without a path"
-        )),
-        Err(got) => Err(format!(
-            "{got}, wants origins like https://app.example.com, separated by commas"
-        )),
+        ))
     }
 }
 
-fn stop_delay(reader: &mut Reader) -> Duration {
-    let seconds = reader.parse_with(STOP_DELAY, "whole seconds from 0 to 300", |text| {
-        text.parse().ok().filter(|seconds| *seconds <= 300)
-    });
-    Duration::from_secs(seconds.unwrap_or_default())
+/// Requests per minute.
+fn rate(reader: &mut Reader, variable: Variable) -> Option<NonZeroU32> {
+    let wants = "requests per minute, a whole number; 0 or off for no limit";
+    reader.parse_with(variable, wants, |text| match text {
+        "off" => Some(None),
+        _ => text.parse().ok().map(NonZeroU32::new),
+    })
 }
 
-fn log_filter(reader: &mut Reader) -> String {
-    let wants = "a filter like info or tasks_api=debug";
-    let is_filter = |text: &str| EnvFilter::try_new(text).is_ok().then(|| text.to_owned());
-    let filter = reader.parse_with(RUST_LOG, wants, is_filter);
-    filter.unwrap_or_default()
+/// A network; a single address is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = |_| text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(address).map_err(|_| {
+        format!("got {text:?}, wants addresses and networks like 10.0.0.0/8, separated by commas")
+    })
 }
 
 #[cfg(test)]

@@ -1,17 +1,33 @@
 //! Reads variables and collects their errors.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use url::Url;
 
-use super::{
-    environment::Environment,
-    error::{ConfigError, ConfigErrors},
-    variables::Variable,
-};
+use super::variables::{Environment, Variable};
 
-/// Reads variables. After an error it returns the default, so that all errors are
-/// found at once.
+/// One error in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {message}")]
+pub struct ConfigError {
+    /// The variable to change.
+    pub variable: &'static str,
+    /// The value that was read, unless it is secret, and the value that is expected.
+    pub message: String,
+}
+
+/// All errors in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is invalid:")?;
+        self.0.iter().try_for_each(|e| write!(f, "\n  {e}"))
+    }
+}
+
+/// Reads variables. An error does not end the reading, so that all are found at once.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     /// Decides the defaults.
@@ -20,20 +36,21 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
+    /// What `read` returns, or all errors that it added.
+    pub(super) fn run<T>(
+        lookup: &'a dyn Fn(&str) -> Option<String>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, ConfigErrors> {
+        let mut reader = Self {
             lookup,
             environment: Environment::default(),
             errors: Vec::new(),
-        }
-    }
-
-    /// `value`, or all errors if there are any.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
-        if self.errors.is_empty() {
+        };
+        let value = read(&mut reader);
+        if reader.errors.is_empty() {
             Ok(value)
         } else {
-            Err(ConfigErrors(self.errors))
+            Err(ConfigErrors(reader.errors))
         }
     }
 
@@ -45,16 +62,20 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The configured value, trimmed; `None` if it is unset or blank.
-    fn configured(&self, variable: Variable) -> Option<String> {
-        let value = (self.lookup)(variable.name)?.trim().to_owned();
-        (!value.is_empty()).then_some(value)
+    /// The value of a result, or its error added.
+    pub(super) fn accept<T>(&mut self, variable: Variable, result: Result<T, String>) -> Option<T> {
+        result
+            .map_err(|message| self.reject(variable, message))
+            .ok()
     }
 
-    /// The configured value or the default.
+    /// The configured value, trimmed, or the default if it is unset or blank.
     pub(super) fn value(&self, variable: Variable) -> Option<String> {
-        let default = || variable.default_in(self.environment).map(str::to_owned);
-        self.configured(variable).or_else(default)
+        let configured = (self.lookup)(variable.name).unwrap_or_default();
+        match configured.trim() {
+            "" => variable.default_in(self.environment).map(str::to_owned),
+            text => Some(text.to_owned()),
+        }
     }
 
     /// The configured value or the default; empty without either.
@@ -69,26 +90,23 @@ impl<'a> Reader<'a> {
         items.filter(|i| !i.is_empty()).map(str::to_owned).collect()
     }
 
-    /// A value of a variable that has a default. `wants` completes "got …, wants".
+    /// The parsed value. `wants` completes "got …, wants".
     pub(super) fn parse<T: FromStr + Default>(&mut self, variable: Variable, wants: &str) -> T {
-        let parse = |text: &str| text.parse().ok();
-        self.parse_with(variable, wants, parse).unwrap_or_default()
+        self.parse_with(variable, wants, |text| text.parse().ok())
     }
 
-    /// The value that `parse` accepts; `None` if there is neither value nor default.
-    pub(super) fn parse_with<T>(
+    /// The value that `parse` accepts; `T`'s default without a value and after an error.
+    pub(super) fn parse_with<T: Default>(
         &mut self,
         variable: Variable,
         wants: &str,
         parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        if let Some(text) = self.configured(variable) {
-            if let Some(value) = parse(&text) {
-                return Some(value);
-            }
-            self.reject(variable, format!("got {text:?}, wants {wants}"));
-        }
-        parse(variable.default_in(self.environment)?)
+    ) -> T {
+        let Some(text) = self.value(variable) else {
+            return T::default();
+        };
+        let parsed = parse(&text).ok_or_else(|| format!("got {text:?}, wants {wants}"));
+        self.accept(variable, parsed).unwrap_or_default()
     }
 
     /// The items that `parse` accepts; its errors complete "NAME: ".
@@ -97,33 +115,23 @@ impl<'a> Reader<'a> {
         variable: Variable,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
-        let mut items = Vec::new();
-        for text in self.list(variable) {
-            match parse(&text) {
-                Ok(item) => items.push(item),
-                Err(message) => self.reject(variable, message),
-            }
-        }
+        let items = self.list(variable).into_iter();
         items
-    }
-
-    /// Comma-separated http or https URLs.
-    pub(super) fn urls(&mut self, variable: Variable) -> Vec<Url> {
-        self.parse_list(variable, |text| {
-            http_url(text).map_err(|got| format!("{got}, wants an http or https URL"))
-        })
+            .filter_map(|text| self.accept(variable, parse(&text)))
+            .collect()
     }
 }
 
-/// An http or https URL without credentials. The error says what was read, without
-/// repeating a password.
-pub(super) fn http_url(text: &str) -> Result<Url, String> {
-    match Url::parse(text) {
+/// An http or https URL without credentials. The error, "got …, wants …", does not repeat a
+/// password.
+pub(super) fn http_url(text: &str, wants: &str) -> Result<Url, String> {
+    let got = match Url::parse(text) {
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            Err("got a URL with a user name or password".to_owned())
+            "a URL with a user name or password".to_owned()
         }
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ if text.contains('@') => Err("got something else".to_owned()),
-        _ => Err(format!("got {text:?}")),
-    }
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => return Ok(url),
+        _ if text.contains('@') => "something else".to_owned(),
+        _ => format!("{text:?}"),
+    };
+    Err(format!("got {got}, wants {wants}"))
 }

@@ -1,29 +1,35 @@
 //! The table of all configuration variables. The reader takes names and defaults
 //! from it; a test compares it with `.env.example`, the reference page and `deploy/`.
 
-use super::environment::Environment;
+/// Where the service runs: decides defaults and which configurations are unsafe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum Environment {
+    /// On a developer's machine: works without any configuration.
+    #[default]
+    Development,
+    /// Like production, for tests before a release.
+    Staging,
+    /// For real users: an unsafe configuration is an error.
+    Production,
+}
 
 /// A configuration variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
     /// Its name in the environment and in `.env`.
     pub name: &'static str,
-    /// Its value if it is unset or blank.
-    pub default: DefaultValue,
+    default: DefaultValue,
     /// One line of Markdown for the reference page.
     pub meaning: &'static str,
 }
 
-/// The default of a variable, as text that is parsed like a configured value.
+/// The value of a variable that is unset or blank, parsed like a configured value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DefaultValue {
-    /// No value.
+enum DefaultValue {
     Unset,
-    /// The same in every environment.
     Fixed(&'static str),
-    /// One in development, another in staging and production.
     PerEnvironment {
-        /// In development.
         development: &'static str,
         /// In staging and production.
         deployed: &'static str,
@@ -34,8 +40,7 @@ use DefaultValue::{Fixed, PerEnvironment, Unset};
 
 impl Variable {
     /// The default in an environment.
-    #[must_use]
-    pub fn default_in(&self, environment: Environment) -> Option<&'static str> {
+    pub(super) fn default_in(&self, environment: Environment) -> Option<&'static str> {
         match (self.default, environment) {
             (Unset, _) => None,
             (Fixed(text), _) => Some(text),
