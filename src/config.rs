@@ -1,9 +1,8 @@
 //! The configuration: read from the environment, or from `.env` in the working
-//! directory for variables that the environment does not set. Imports no room.
+//! directory for variables that the environment does not set.
 //!
-//! `variables` is the table of all variables. Every error names the variable, what
-//! was read (unless that is secret) and what is expected; all errors are reported at
-//! once.
+//! `variables` is the table of all variables. All errors are reported at once; each names
+//! the variable, what was read (unless that is secret) and what is expected.
 
 mod env_file;
 mod reader;
@@ -165,8 +164,7 @@ impl Config {
     }
 }
 
-/// `HOST` and `PORT` only, for a client of the running service: other variables may
-/// be invalid or missing.
+/// `HOST` and `PORT` only, for a client of the service: other variables may be invalid.
 pub fn address_from_env() -> Result<(String, u16), ConfigErrors> {
     Reader::run(&environment_and_file()?, |reader| {
         (reader.text(HOST), reader.parse(PORT, PORT_NUMBER))

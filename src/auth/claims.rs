@@ -81,8 +81,7 @@ pub(super) fn now() -> u64 {
         .map_or(MAX_DATE, |since| since.as_secs())
 }
 
-/// Whether a text is a valid user id: 1 to 255 characters, not blank, without
-/// control characters.
+/// Whether a text is a user id: 1 to 255 characters, not blank, no control characters.
 pub(super) fn is_subject(text: &str) -> bool {
     !text.trim().is_empty()
         && text.chars().count() <= MAX_SUBJECT

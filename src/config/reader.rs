@@ -122,8 +122,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// An http or https URL without credentials. The error, "got …, wants …", does not repeat a
-/// password.
+/// An http or https URL without credentials. The error does not repeat a password.
 pub(super) fn http_url(text: &str, wants: &str) -> Result<Url, String> {
     let got = match Url::parse(text) {
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
