@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{
     rest::{
-        problem::{Documented, PROBLEM_JSON, Problem, ProblemType},
+        problem::{Documented, PROBLEM_JSON, Problem, ProblemType, Row},
         service::DocumentOnly,
     },
     tasks::{TasksApi, example_problems},
@@ -91,22 +91,23 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     tidy(&mut document);
-    let request_id = json!({"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}});
+    let request_id = json!({"$ref": "#/components/headers/X-Request-Id"});
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {
-        let responses = operation["responses"].as_object_mut().into_iter().flatten();
-        for (status, response) in responses {
-            let status = status.parse().unwrap_or_default();
-            if let Some(kind) = ProblemType::of_status(status).next() {
-                let name = response_name(kind);
-                *response = json!({"$ref": format!("#/components/responses/{name}")});
-            } else {
-                let headers = response["headers"].take();
-                let mut all = headers.as_object().cloned().unwrap_or_default();
-                all.extend(request_id.as_object().cloned().unwrap_or_default());
-                response["headers"] = Value::Object(all);
+        let problems = ProblemType::ALL.iter().map(|kind| kind.row());
+        let problems: Vec<_> = problems
+            .filter(|row| is_documented(operation, row.documented))
+            .collect();
+        if let Some(responses) = operation["responses"].as_object_mut() {
+            responses.remove("default");
+            for response in responses.values_mut() {
+                response["headers"]["X-Request-Id"] = request_id.clone();
             }
+        }
+        for row in problems {
+            let name = format!("#/components/responses/{}", response_name(row));
+            operation["responses"][row.status.to_string()] = json!({"$ref": name});
         }
     }
     let components = &mut document["components"];
@@ -158,9 +159,26 @@ fn tidy(value: &mut Value) {
     }
 }
 
+/// Whether `operation` documents a response.
+fn is_documented(operation: &Value, by: Documented) -> bool {
+    let parameters = operation["parameters"].as_array();
+    let has_parameter = |place: &str| {
+        parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == place))
+    };
+    let has_body = operation["requestBody"].is_object();
+    match by {
+        Documented::Everywhere => true,
+        Documented::WithInput => has_body || has_parameter("query"),
+        Documented::WithBody => has_body,
+        Documented::WithPathParameter => has_parameter("path"),
+        Documented::Creating => operation["responses"]["201"].is_object(),
+        Documented::Nowhere => false,
+    }
+}
+
 /// The name of the shared response of a problem type.
-fn response_name(kind: ProblemType) -> String {
-    let words = kind.row().title.split(' ').map(|word| {
+fn response_name(row: &Row) -> String {
+    let words = row.title.split(' ').map(|word| {
         let (first, rest) = word.split_at(1);
         first.to_uppercase() + rest
     });
@@ -174,7 +192,7 @@ fn problem_responses(request_id: &Value) -> Value {
         .filter(|kind| kind.row().documented != Documented::Nowhere);
     let responses = documented.map(|kind| {
         let row = kind.row();
-        let mut headers = request_id.clone();
+        let mut headers = json!({"X-Request-Id": request_id});
         for header in row.headers {
             headers[header.name] = json!({
                 "description": header.description,
@@ -195,7 +213,7 @@ fn problem_responses(request_id: &Value) -> Value {
                 },
             },
         });
-        (response_name(*kind), response)
+        (response_name(row), response)
     });
     Value::Object(responses.collect())
 }

@@ -18,7 +18,7 @@ use crate::{
             fields::{Nullable, Text, Timestamp, request_bodies},
             json::{Created, Json, Resource, described, examples},
             path::{NotAnId, PathId},
-            problem::{BadBody, BadQuery, FieldError, Problem, ProblemType, Problems, reasons},
+            problem::{FieldError, Problem, ProblemType},
             query::{Query, QueryEnum},
             service::service,
         },
@@ -124,13 +124,6 @@ impl From<NotAnId> for Problem {
 
 fn no_such_task(id: impl Display) -> Problem {
     Problem::new(ProblemType::NotFound).with_detail(format!("No task has the id {id}."))
-}
-
-reasons! {
-    /// The operation names a task.
-    NoTask: [NotFound]
-    /// The operation adds a task.
-    OverQuota: [QuotaExceeded]
 }
 
 /// The title of a task.
@@ -302,7 +295,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// Which tasks to list.
         status: Query<StatusFilter>,
-    ) -> Result<Json<Vec<Task>>, Problems<BadQuery>> {
+    ) -> Result<Json<Vec<Task>>, Problem> {
         Ok(Json(self.service.list(&user, status.0).await?))
     }
 
@@ -315,7 +308,7 @@ impl<S: TaskService> TasksApi<S> {
         &self,
         SignedIn(user): SignedIn,
         body: Json<CreateTask>,
-    ) -> Result<Created<Task>, Problems<BadBody, OverQuota>> {
+    ) -> Result<Created<Task>, Problem> {
         Ok(Created(self.service.create(&user, body.0).await?))
     }
 
@@ -328,7 +321,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
-    ) -> Result<Json<Task>, Problems<NoTask>> {
+    ) -> Result<Json<Task>, Problem> {
         Ok(Json(self.service.get(&user, id.number()?).await?))
     }
 
@@ -344,7 +337,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
         body: Json<UpdateTask>,
-    ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
+    ) -> Result<Json<Task>, Problem> {
         Ok(Json(
             self.service.update(&user, id.number()?, body.0).await?,
         ))
@@ -365,7 +358,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
         body: Json<CompleteTask>,
-    ) -> Result<Json<Task>, Problems<BadBody, NoTask>> {
+    ) -> Result<Json<Task>, Problem> {
         let task = self.service.complete(&user, id.number()?, body.0.completed);
         Ok(Json(task.await?))
     }
@@ -379,7 +372,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
-    ) -> Result<Json<Deleted>, Problems<NoTask>> {
+    ) -> Result<Json<Deleted>, Problem> {
         self.service.delete(&user, id.number()?).await?;
         Ok(Json(Deleted {
             message: "Task deleted successfully".to_owned(),

@@ -9,7 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, marker::PhantomData, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use poem::{
     Body, IntoResponse, Response,
@@ -264,74 +264,23 @@ pub fn finish(
     problem.response(request_id)
 }
 
-/// A reason for problems, as part of the type of an operation's result.
-pub trait Reason {
-    /// The types of these problems.
-    const TYPES: &'static [ProblemType];
-}
-
-impl Reason for () {
-    const TYPES: &'static [ProblemType] = &[];
-}
-
-/// Declares reasons, each with its types of problem.
-macro_rules! reasons {
-    ($($(#[$attribute:meta])* $name:ident: [$($kind:ident),*])*) => {$(
-        $(#[$attribute])*
-        #[derive(Debug)]
-        pub struct $name;
-
-        impl $crate::api::rest::problem::Reason for $name {
-            const TYPES: &'static [$crate::api::rest::problem::ProblemType] =
-                &[$($crate::api::rest::problem::ProblemType::$kind),*];
-        }
-    )*};
-}
-pub(in crate::api) use reasons;
-
-reasons! {
-    /// The operation reads a query parameter.
-    BadQuery: [InvalidRequest]
-    /// The operation reads a body.
-    BadBody: [InvalidRequest, UnsupportedMediaType]
-}
-
-/// The problem of an operation. Its type names the operation's reasons for
-/// problems, from which the document gets the statuses.
-#[derive(Debug)]
-pub struct Problems<A, B = ()>(Problem, PhantomData<(A, B)>);
-
-impl<A, B, P: Into<Problem>> From<P> for Problems<A, B> {
-    fn from(problem: P) -> Self {
-        Self(problem.into(), PhantomData)
-    }
-}
-
-impl<A, B> From<Problems<A, B>> for poem::Error {
-    fn from(problems: Problems<A, B>) -> Self {
-        problems.0.into()
-    }
-}
-
-impl<A: Reason, B: Reason> ApiResponse for Problems<A, B> {
+/// One response that stands for every problem in the framework's document, so that it
+/// has the schema. [`Row::documented`] says which problems an operation shows.
+impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        let types = ProblemType::ALL.iter().filter(|kind| {
-            kind.row().documented == Documented::Everywhere
-                || A::TYPES.contains(kind)
-                || B::TYPES.contains(kind)
-        });
-        let responses = types.map(|kind| MetaResponse {
-            description: kind.row().description,
-            status: Some(kind.row().status),
+        let content = MetaMediaType {
+            content_type: PROBLEM_JSON,
+            schema: ProblemBody::schema_ref(),
+        };
+        let default = MetaResponse {
+            description: "",
+            status: None,
             status_range: None,
-            content: vec![MetaMediaType {
-                content_type: PROBLEM_JSON,
-                schema: ProblemBody::schema_ref(),
-            }],
+            content: vec![content],
             headers: vec![],
-        });
+        };
         MetaResponses {
-            responses: responses.collect(),
+            responses: vec![default],
         }
     }
 

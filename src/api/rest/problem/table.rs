@@ -40,8 +40,14 @@ pub struct Header {
 pub enum Documented {
     /// All of them.
     Everywhere,
-    /// Those whose return type names a reason for it.
-    WithReason,
+    /// Those with a body or a query parameter.
+    WithInput,
+    /// Those with a body.
+    WithBody,
+    /// Those with a parameter in the path.
+    WithPathParameter,
+    /// Those that create a resource: status 201.
+    Creating,
     /// None of them.
     Nowhere,
 }
@@ -123,7 +129,7 @@ problem_types! {
         description: "The request is invalid. `errors` names each invalid field and its rule.",
         detail: "The request is invalid.",
         headers: [],
-        documented: WithReason,
+        documented: WithInput,
     }
     Unauthorized: {
         status: 401,
@@ -142,7 +148,7 @@ problem_types! {
         description: "The user has reached the quota. Delete something before you create more.",
         detail: "You have reached your quota. Delete something before you create more.",
         headers: [],
-        documented: WithReason,
+        documented: Creating,
     }
     NotFound: {
         status: 404,
@@ -152,7 +158,7 @@ problem_types! {
                       the same in both cases.",
         detail: "There is no resource at this address.",
         headers: [],
-        documented: WithReason,
+        documented: WithPathParameter,
     }
     MethodNotAllowed: {
         status: 405,
@@ -189,7 +195,7 @@ problem_types! {
         description: "The `Content-Type` of the body is not JSON, or the body is compressed.",
         detail: "The body must be JSON and say so: Content-Type: application/json.",
         headers: [],
-        documented: WithReason,
+        documented: WithBody,
     }
     RateLimited: {
         status: 429,
