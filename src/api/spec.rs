@@ -13,7 +13,7 @@ use crate::api::{
         problem::{Documented, PROBLEM_JSON, Problem, ProblemType, Row},
         service::DocumentOnly,
     },
-    tasks::{TasksApi, example_problems},
+    tasks::{TasksApi, example_problems, examples},
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of the program.
@@ -111,16 +111,7 @@ fn normalise(mut document: Value) -> Value {
         }
     }
     let components = &mut document["components"];
-    let kind = &mut components["schemas"]["Problem"]["properties"]["type"]["description"];
-    let uris = ProblemType::ALL
-        .iter()
-        .map(|kind| format!("`{}`", kind.uri()));
-    *kind = format!(
-        "{} The types so far: {}.",
-        kind.as_str().unwrap_or_default(),
-        uris.collect::<Vec<_>>().join(", ")
-    )
-    .into();
+    complete_schemas(&mut components["schemas"]);
     components["headers"] = json!({
         "X-Request-Id": {
             "description": "Identifies this response in the logs of the service.",
@@ -131,6 +122,28 @@ fn normalise(mut document: Value) -> Value {
     });
     components["responses"] = problem_responses(&request_id);
     document
+}
+
+/// Adds what the framework's schemas lack: examples, the types of problem, and that a
+/// nullable field of a response is always present.
+fn complete_schemas(schemas: &mut Value) {
+    for (name, example) in examples().as_object().into_iter().flatten() {
+        schemas[name]["example"] = example.clone();
+    }
+    let invalid = example(ProblemType::InvalidRequest);
+    schemas["FieldError"]["example"] = invalid["errors"][0].clone();
+    schemas["Problem"]["example"] = invalid;
+    let fields = schemas["Task"]["properties"].as_object();
+    schemas["Task"]["required"] = fields.into_iter().flat_map(Map::keys).cloned().collect();
+    let kind = &mut schemas["Problem"]["properties"]["type"]["description"];
+    let uris = ProblemType::ALL
+        .iter()
+        .map(|kind| format!("`{}`", kind.uri()));
+    let uris = uris.collect::<Vec<_>>().join(", ");
+    *kind = json!(format!(
+        "{} The types so far: {uris}.",
+        kind.as_str().unwrap_or_default()
+    ));
 }
 
 /// Removes keys that say nothing, and writes whole numbers without a fraction.

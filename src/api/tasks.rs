@@ -5,20 +5,18 @@
 
 use std::fmt::Display;
 
-use poem_openapi::{
-    Object, OpenApi, Tags,
-    param::Path,
-    types::{Example, MaybeUndefined},
-};
+use chrono::{DateTime, Utc};
+use poem_openapi::{Object, OpenApi, Tags, param::Path, types::MaybeUndefined};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     api::{
         rest::{
-            fields::{Nullable, Text, Timestamp, request_bodies},
-            json::{Created, Json, Resource, described, examples},
+            fields::{Text, request_bodies, rfc3339},
+            json::{Created, Json, Resource, described},
             path::{NotAnId, PathId},
-            problem::{FieldError, Problem, ProblemType},
+            problem::{Problem, ProblemType},
             query::{Query, QueryEnum},
             service::service,
         },
@@ -134,7 +132,6 @@ pub type Description = Text<0, 10_000>;
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
-#[oai(example)]
 pub struct Task {
     /// The id of the task, assigned by the server.
     #[oai(validator(minimum(value = "1")))]
@@ -146,19 +143,20 @@ pub struct Task {
     #[oai(validator(min_length = 1, max_length = 200))]
     pub title: String,
     /// Details, or null.
-    #[oai(validator(max_length = 10000))]
-    pub description: Nullable<String>,
+    #[oai(nullable, validator(max_length = 10000))]
+    pub description: Option<String>,
     /// Whether the task is completed.
     pub completed: bool,
     /// When the task was created (RFC 3339, UTC, microseconds).
-    pub created_at: Timestamp,
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: DateTime<Utc>,
     /// When the task was last written (RFC 3339, UTC, microseconds).
-    pub updated_at: Timestamp,
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: DateTime<Utc>,
 }
 
 /// A new task. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
-#[oai(example)]
 pub struct CreateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
     /// after white space at both ends is trimmed; no U+0000.
@@ -171,7 +169,6 @@ pub struct CreateTask {
 
 /// The changes to a task. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
-#[oai(example)]
 pub struct UpdateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
     /// after white space at both ends is trimmed; no U+0000.
@@ -186,7 +183,6 @@ pub struct UpdateTask {
 
 /// Whether a task is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Object)]
-#[oai(example)]
 pub struct CompleteTask {
     /// True: the task is completed. False: it is pending again.
     pub completed: bool,
@@ -194,7 +190,6 @@ pub struct CompleteTask {
 
 /// The confirmation of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
-#[oai(example)]
 pub struct Deleted {
     /// A sentence for a person.
     pub message: String,
@@ -238,26 +233,29 @@ impl Resource for Task {
     }
 }
 
-examples! {
-    Task = {
-        "id": 7,
-        "user_id": "vX3bQ0pJkZ2mT8sYhR5nLw1cD6fG9aEu",
-        "title": "Buy milk",
-        "description": "Two litres, the blue one",
-        "completed": false,
-        "created_at": "2026-01-05T08:30:00.123456Z",
-        "updated_at": "2026-01-05T09:15:42.654321Z",
-    }
-    CreateTask = { "title": "Buy milk", "description": "Two litres, the blue one" }
-    UpdateTask = { "title": "Buy oat milk", "description": null, "completed": true }
-    CompleteTask = { "completed": true }
-    Deleted = { "message": "Task deleted successfully" }
+/// The examples of the types, for the document.
+pub(super) fn examples() -> Value {
+    json!({
+        "Task": {
+            "id": 7,
+            "user_id": "vX3bQ0pJkZ2mT8sYhR5nLw1cD6fG9aEu",
+            "title": "Buy milk",
+            "description": "Two litres, the blue one",
+            "completed": false,
+            "created_at": "2026-01-05T08:30:00.123456Z",
+            "updated_at": "2026-01-05T09:15:42.654321Z",
+        },
+        "CreateTask": { "title": "Buy milk", "description": "Two litres, the blue one" },
+        "UpdateTask": { "title": "Buy oat milk", "description": null, "completed": true },
+        "CompleteTask": { "completed": true },
+        "Deleted": { "message": "Task deleted successfully" },
+    })
 }
 
 /// Examples of problems that say more than their type does.
 pub(super) fn example_problems() -> [Problem; 3] {
     [
-        Problem::invalid(vec![FieldError::example()]),
+        Problem::invalid_field("title", "must be 1 to 200 characters long"),
         TaskError::QuotaExceeded { limit: 10_000 }.into(),
         no_such_task(7),
     ]

@@ -3,10 +3,7 @@
 
 use sea_orm::{DbErr, FromQueryResult, QueryResult};
 
-use crate::api::{
-    rest::fields::{Nullable, Timestamp},
-    tasks::Task,
-};
+use crate::api::tasks::Task;
 
 /// A task.
 pub mod task {
@@ -85,10 +82,10 @@ impl From<task::Model> for Task {
             id: row.id,
             user_id: row.user_id,
             title: row.title,
-            description: Nullable(row.description),
+            description: row.description,
             completed: row.completed,
-            created_at: Timestamp(row.created_at),
-            updated_at: Timestamp(row.updated_at),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
         }
     }
 }

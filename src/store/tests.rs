@@ -115,7 +115,7 @@ async fn writes_to_one_task_keep_their_order() {
     let titles: Vec<_> = written.iter().map(|task| task.title.clone()).collect();
     let expected: Vec<_> = (1..=40).map(|n| n.to_string()).collect();
     assert_eq!(titles, expected);
-    assert!(written.is_sorted_by(|a, b| a.updated_at.0 < b.updated_at.0));
+    assert!(written.is_sorted_by(|a, b| a.updated_at < b.updated_at));
     assert_eq!(rig.store.get(&ana, task.id).await.unwrap(), written[39]);
 }
 
@@ -228,7 +228,7 @@ async fn updated_at_moves_although_the_clock_was_set_back() {
     let first = rig.store.complete(&ana, id, true).await.unwrap();
     let second = rig.store.update(&ana, id, titled("Milk")).await.unwrap();
 
-    let moved = |task: &Task| task.updated_at.0.timestamp_subsec_micros();
+    let moved = |task: &Task| task.updated_at.timestamp_subsec_micros();
     assert_eq!((moved(&first), moved(&second)), (8, 9));
 }
 
@@ -242,7 +242,7 @@ async fn times_have_whole_microseconds_and_are_now() {
 
     assert_eq!(task.created_at, task.updated_at);
     assert_eq!(kept, task);
-    assert!((Utc::now() - task.created_at.0).abs() < TimeDelta::minutes(1));
+    assert!((Utc::now() - task.created_at).abs() < TimeDelta::minutes(1));
 }
 
 #[tokio::test]

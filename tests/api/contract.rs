@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tasks_api::api::spec::{API_VERSION, DOCUMENT, YAML};
+use tasks_api_test_support::json_schema::{plain, resolved};
 
 fn operations() -> Vec<(&'static str, &'static str, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
@@ -83,9 +84,13 @@ fn each_operation_is_documented_and_secured() {
 }
 
 #[test]
-fn every_schema_has_an_example() {
-    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+fn every_schema_has_an_example_that_is_valid() {
+    let document = resolved(&DOCUMENT);
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(schema.get("example").is_some(), "{name}");
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(&plain(schema, true)).unwrap();
+        assert!(validator.is_valid(&schema["example"]), "{name}");
     }
 }
 

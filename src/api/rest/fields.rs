@@ -8,14 +8,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::{
-    registry::{MetaSchema, MetaSchemaRef, Registry},
-    types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+    registry::MetaSchema,
+    types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON},
 };
-use serde::{Serialize, Serializer};
+use serde::Serializer;
 use serde_json::{Map, Value};
 
 use crate::api::rest::problem::FieldError;
@@ -161,26 +159,9 @@ macro_rules! request_bodies {
 }
 pub(in crate::api) use request_bodies;
 
-/// A value that is always present in a response, and may be null. (The
-/// framework's `Option` is neither `required` nor `nullable` in the document.)
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Nullable<T>(pub Option<T>);
-
-/// A point in time: RFC 3339, UTC, always with microseconds and `Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub DateTime<Utc>);
-
-impl Timestamp {
-    fn to_text(self) -> String {
-        self.0.to_rfc3339_opts(SecondsFormat::Micros, true)
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_text())
-    }
+/// Writes a point in time: RFC 3339, UTC, always with microseconds and `Z`.
+pub fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 /// Implements `Type` for a type that is its own raw value: its name, and its
@@ -227,14 +208,8 @@ openapi_type! {
     }
 }
 
-openapi_type! {
-    [] Timestamp,
-    "timestamp".into(),
-    MetaSchema::new_with_format("string", "date-time")
-}
-
-// Requests are read by `Fields` and responses written by serde: the conversions
-// below serve the examples of the document.
+// Requests are read by `Fields` and responses written by serde. The framework's `Object`
+// needs the conversions below, which nothing calls.
 
 impl<const MIN: usize, const MAX: usize> ParseFromJSON for Text<MIN, MAX> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
@@ -245,70 +220,5 @@ impl<const MIN: usize, const MAX: usize> ParseFromJSON for Text<MIN, MAX> {
 impl<const MIN: usize, const MAX: usize> ToJSON for Text<MIN, MAX> {
     fn to_json(&self) -> Option<Value> {
         Some(self.as_str().into())
-    }
-}
-
-impl ParseFromJSON for Timestamp {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let value = value.unwrap_or_default();
-        let time = DateTime::parse_from_rfc3339(value.as_str().unwrap_or_default())?;
-        Ok(Self(time.to_utc()))
-    }
-}
-
-impl ToJSON for Timestamp {
-    fn to_json(&self) -> Option<Value> {
-        Some(self.to_text().into())
-    }
-}
-
-impl<T: Type> Type for Nullable<T> {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = T::RawValueType;
-    type RawElementValueType = T::RawElementValueType;
-
-    fn name() -> Cow<'static, str> {
-        format!("nullable_{}", T::name()).into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref().merge(MetaSchema {
-            nullable: true,
-            ..MetaSchema::ANY
-        })
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
-        self.0.as_ref().and_then(T::as_raw_value)
-    }
-
-    fn raw_element_iter<'a>(
-        &'a self,
-    ) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
-        match &self.0 {
-            Some(value) => value.raw_element_iter(),
-            None => Box::new(std::iter::empty()),
-        }
-    }
-}
-
-impl<T: ParseFromJSON> ParseFromJSON for Nullable<T> {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        match value.unwrap_or_default() {
-            Value::Null => Ok(Self(None)),
-            value => T::parse_from_json(Some(value))
-                .map(|value| Self(Some(value)))
-                .map_err(ParseError::propagate),
-        }
-    }
-}
-
-impl<T: ToJSON> ToJSON for Nullable<T> {
-    fn to_json(&self) -> Option<Value> {
-        Some(self.0.as_ref().and_then(T::to_json).unwrap_or(Value::Null))
     }
 }

@@ -156,17 +156,3 @@ macro_rules! described {
     )*};
 }
 pub(in crate::api) use described;
-
-/// Gives types the example that the document shows, written as JSON.
-macro_rules! examples {
-    ($($type:ty = $json:tt)*) => {$(
-        impl ::poem_openapi::types::Example for $type {
-            fn example() -> Self {
-                let value = Some(::serde_json::json!($json));
-                <Self as ::poem_openapi::types::ParseFromJSON>::parse_from_json(value)
-                    .unwrap_or_else(|error| unreachable!("an example: {}", error.message()))
-            }
-        }
-    )*};
-}
-pub(in crate::api) use examples;

@@ -21,7 +21,7 @@ use poem::{
 use poem_openapi::{
     ApiResponse, Object,
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
-    types::{Example, Type},
+    types::Type,
 };
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The body of every response with status 400 or above (RFC 9457).
 #[derive(Debug, Clone, Object, Serialize)]
-#[oai(rename = "Problem", example)]
+#[oai(rename = "Problem")]
 pub struct ProblemBody {
     /// The type of the problem: a stable identifier to branch on.
     #[oai(rename = "type", validator(pattern = "^/problems/[a-z-]+$"))]
@@ -59,28 +59,12 @@ pub struct ProblemBody {
 
 /// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
-#[oai(example)]
 pub struct FieldError {
     /// The name of the field in the body or of the query parameter, or `body`.
     pub field: String,
     /// The rule that the value breaks. With the field's name before it, it makes
     /// a sentence.
     pub message: String,
-}
-
-impl Example for ProblemBody {
-    fn example() -> Self {
-        Problem::invalid(vec![FieldError::example()]).body("")
-    }
-}
-
-impl Example for FieldError {
-    fn example() -> Self {
-        Self {
-            field: "title".to_owned(),
-            message: "must be 1 to 200 characters long".to_owned(),
-        }
-    }
 }
 
 /// A failure as a client sees it.
