@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use poem::{
     Request, RequestBody,
-    http::header::{AUTHORIZATION, HeaderMap},
+    http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -13,7 +13,10 @@ use poem_openapi::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::rest::{body::drain, problem::Problem},
+    api::rest::{
+        body::drain,
+        problem::{Problem, ProblemType},
+    },
     auth::{AuthError, User, Verifier},
 };
 
@@ -74,10 +77,7 @@ impl<H: ?Sized> RequestContext<H> {
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
-    if values.next().is_some() {
-        return Some("");
-    }
-    let Ok(value) = value.to_str() else {
+    let (Ok(value), None) = (value.to_str(), values.next()) else {
         return Some("");
     };
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
@@ -87,7 +87,10 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn verify(request: &Request) -> Result<User, Problem> {
-    let token = bearer_token(request.headers()).ok_or_else(Problem::token_missing)?;
+    let unauthorized = Problem::new(ProblemType::Unauthorized);
+    let Some(token) = bearer_token(request.headers()) else {
+        return Err(unauthorized.with_detail("Send a token: Authorization: Bearer <JWT>."));
+    };
     let verifier: &Verifier = request
         .data()
         .ok_or_else(|| Problem::internal("the routes have no token verifier"))?;
@@ -105,9 +108,12 @@ async fn verify(request: &Request) -> Result<User, Problem> {
         // The verifier has logged why.
         Err(AuthError::Invalid(_)) => {
             context.hooks.rejected()?;
-            Err(Problem::token_invalid())
+            // RFC 6750, section 3: `error` only if a token was sent.
+            Err(unauthorized.with_header(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
         }
-        Err(AuthError::KeysUnavailable { retry_after }) => Err(Problem::unavailable(retry_after)),
+        Err(AuthError::KeysUnavailable { retry_after }) => {
+            Err(Problem::new(ProblemType::Unavailable).with_retry_after(retry_after))
+        }
     }
 }
 

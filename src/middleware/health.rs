@@ -9,7 +9,7 @@ use std::sync::{
 use futures_util::{FutureExt, future::BoxFuture};
 use poem::{Response, handler, http::header::CACHE_CONTROL, web::Data};
 
-use crate::api::rest::problem::Problem;
+use crate::api::rest::problem::{Problem, ProblemType};
 
 /// Whether this instance can serve requests; clones share it.
 #[derive(Clone)]
@@ -55,9 +55,11 @@ pub fn live() -> Response {
 /// `/health/ready`.
 #[handler]
 pub async fn ready(Data(readiness): Data<&Readiness>) -> poem::Result<Response> {
+    let not_ready =
+        |missing: &'static str| Problem::new(ProblemType::Unavailable).with_detail(missing);
     if readiness.0.stopping.load(Relaxed) {
-        return Err(Problem::not_ready("This instance is stopping.").into());
+        return Err(not_ready("This instance is stopping.").into());
     }
-    (readiness.0.check)().await.map_err(Problem::not_ready)?;
+    (readiness.0.check)().await.map_err(not_ready)?;
     Ok(healthy("ready"))
 }

@@ -31,7 +31,10 @@ use self::{
     limit::{Limit, LimitStatus},
 };
 use crate::{
-    api::{rest::problem::Problem, security::TokenHooks},
+    api::{
+        rest::problem::{Problem, ProblemType},
+        security::TokenHooks,
+    },
     auth::User,
     config::RateLimitConfig,
     telemetry::metrics,
@@ -128,7 +131,7 @@ impl RateLimitCheck {
             Some(wait) => {
                 tracing::debug!(limit = name, "rate limit exceeded");
                 metrics::limit_hit(name);
-                Err(Problem::rate_limited(wait))
+                Err(Problem::new(ProblemType::RateLimited).with_retry_after(wait))
             }
         }
     }

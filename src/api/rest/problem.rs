@@ -12,10 +12,10 @@ mod tests;
 use std::{borrow::Cow, time::Duration};
 
 use poem::{
-    Body, IntoResponse, Response,
+    IntoResponse, Response,
     http::{
         HeaderName, HeaderValue, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, RETRY_AFTER},
     },
 };
 use poem_openapi::{
@@ -104,17 +104,22 @@ impl Problem {
         self
     }
 
+    /// Sets `Retry-After` (RFC 9110, section 10.2.3): the time after which a retry may
+    /// succeed.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        self.with_header(RETRY_AFTER, whole_seconds(wait))
+    }
+
     /// 400. The detail is about the first of the fields.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let first = errors.first();
-        let detail = first.map(|error| format!("{} {}", error.field, error.message));
-        let problem = Self::new(ProblemType::InvalidRequest);
-        Self {
-            detail: detail.map_or(problem.detail, Cow::Owned),
-            errors,
-            ..problem
+        let mut problem = Self::new(ProblemType::InvalidRequest);
+        if let Some(FieldError { field, message }) = errors.first() {
+            problem.detail = format!("{field} {message}").into();
         }
+        problem.errors = errors;
+        problem
     }
 
     /// 400 because of one field.
@@ -126,46 +131,11 @@ impl Problem {
         }])
     }
 
-    /// 401 without a token in the request.
-    #[must_use]
-    pub fn token_missing() -> Self {
-        let problem = Self::new(ProblemType::Unauthorized);
-        problem.with_detail("Send a token: Authorization: Bearer <JWT>.")
-    }
-
-    /// 401 because the token is not accepted; the reason is in the log alone.
-    #[must_use]
-    pub fn token_invalid() -> Self {
-        // RFC 6750, section 3: `error` only if a token was sent.
-        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-        Self::new(ProblemType::Unauthorized).with_header(WWW_AUTHENTICATE, challenge)
-    }
-
-    /// 429, with the time until the next request is allowed.
-    #[must_use]
-    pub fn rate_limited(retry_after: Duration) -> Self {
-        let problem = Self::new(ProblemType::RateLimited);
-        problem.with_header(RETRY_AFTER, whole_seconds(retry_after))
-    }
-
     /// 500. The cause is logged and never sent to the client.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(ProblemType::Internal)
-    }
-
-    /// 503, with the time after which a retry may succeed; nothing was written.
-    #[must_use]
-    pub fn unavailable(retry_after: Duration) -> Self {
-        let problem = Self::new(ProblemType::Unavailable);
-        problem.with_header(RETRY_AFTER, whole_seconds(retry_after))
-    }
-
-    /// 503 of the readiness check; `missing` says what is missing.
-    #[must_use]
-    pub fn not_ready(missing: &'static str) -> Self {
-        Self::new(ProblemType::Unavailable).with_detail(missing)
     }
 
     /// The type.
@@ -197,9 +167,9 @@ impl Problem {
         let bytes = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
         let mut response = Response::builder()
             .status(self.status())
-            .body(Body::from_vec(bytes));
+            .content_type(PROBLEM_JSON)
+            .body(bytes);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         for header in self.kind.row().headers {
             headers.insert(header.name, HeaderValue::from_static(header.default));
         }

@@ -1,4 +1,9 @@
-use super::*;
+use poem::http::header::WWW_AUTHENTICATE;
+
+use super::{
+    ProblemType::{RateLimited, Unauthorized, Unavailable},
+    *,
+};
 
 #[test]
 fn every_type_is_written_with_its_status_and_headers() {
@@ -16,17 +21,27 @@ fn every_type_is_written_with_its_status_and_headers() {
 
 #[test]
 fn a_header_of_the_problem_replaces_the_default() {
+    let problem = Problem::new;
     let wait = Duration::from_millis(6_001);
+    let challenge = "Bearer error=\"invalid_token\"";
     let table = [
-        (Problem::token_missing(), "www-authenticate", "Bearer"),
+        (problem(Unauthorized), WWW_AUTHENTICATE, "Bearer"),
         (
-            Problem::token_invalid(),
-            "www-authenticate",
-            "Bearer error=\"invalid_token\"",
+            problem(Unauthorized).with_header(WWW_AUTHENTICATE, challenge),
+            WWW_AUTHENTICATE,
+            challenge,
         ),
-        (Problem::unavailable(wait), "retry-after", "7"),
-        (Problem::rate_limited(wait), "retry-after", "7"),
-        (Problem::not_ready("Not yet."), "retry-after", "2"),
+        (
+            problem(Unavailable).with_retry_after(wait),
+            RETRY_AFTER,
+            "7",
+        ),
+        (
+            problem(RateLimited).with_retry_after(wait),
+            RETRY_AFTER,
+            "7",
+        ),
+        (problem(Unavailable), RETRY_AFTER, "2"),
     ];
     for (problem, name, value) in table {
         let response = finish(problem.into_response(), "id", || None);
