@@ -83,19 +83,12 @@ const CONNECTION: Header = Header {
 };
 
 macro_rules! problem_types {
-    ($($name:ident: {
-        status: $status:literal,
-        slug: $slug:literal,
-        title: $title:literal,
-        description: $description:literal,
-        detail: $detail:literal,
-        headers: $headers:expr,
-        documented: $documented:ident,
-    })*) => {
+    ($($name:ident $row:tt)*) => {
         /// The types of problem, in the order of their statuses.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the descriptions are in the rows")]
         pub enum ProblemType {
-            $(#[doc = $description] $name,)*
+            $($name,)*
         }
 
         impl ProblemType {
@@ -106,15 +99,7 @@ macro_rules! problem_types {
             #[must_use]
             pub const fn row(self) -> &'static Row {
                 match self {
-                    $(Self::$name => &Row {
-                        status: $status,
-                        slug: $slug,
-                        title: $title,
-                        description: $description,
-                        detail: $detail,
-                        headers: &$headers,
-                        documented: Documented::$documented,
-                    },)*
+                    $(Self::$name => &Row $row,)*
                 }
             }
         }
@@ -122,101 +107,101 @@ macro_rules! problem_types {
 }
 
 problem_types! {
-    InvalidRequest: {
+    InvalidRequest {
         status: 400,
         slug: "invalid-request",
         title: "Invalid request",
         description: "The request is invalid. `errors` names each invalid field and its rule.",
         detail: "The request is invalid.",
-        headers: [],
-        documented: WithInput,
+        headers: &[],
+        documented: Documented::WithInput,
     }
-    Unauthorized: {
+    Unauthorized {
         status: 401,
         slug: "unauthorized",
         title: "Unauthorized",
         description: "The bearer token is missing or not accepted. The response is the same for \
                       expired, forged and malformed tokens.",
         detail: "The token is not accepted.",
-        headers: [WWW_AUTHENTICATE],
-        documented: Everywhere,
+        headers: &[WWW_AUTHENTICATE],
+        documented: Documented::Everywhere,
     }
-    QuotaExceeded: {
+    QuotaExceeded {
         status: 403,
         slug: "quota-exceeded",
         title: "Quota exceeded",
         description: "The user has reached the quota. Delete something before you create more.",
         detail: "You have reached your quota. Delete something before you create more.",
-        headers: [],
-        documented: Creating,
+        headers: &[],
+        documented: Documented::Creating,
     }
-    NotFound: {
+    NotFound {
         status: 404,
         slug: "not-found",
         title: "Not found",
         description: "The resource does not exist, or it belongs to another user. The response is \
                       the same in both cases.",
         detail: "There is no resource at this address.",
-        headers: [],
-        documented: WithPathParameter,
+        headers: &[],
+        documented: Documented::WithPathParameter,
     }
-    MethodNotAllowed: {
+    MethodNotAllowed {
         status: 405,
         slug: "method-not-allowed",
         title: "Method not allowed",
         description: "The resource does not support this method. The `Allow` header lists those \
                       that it supports.",
         detail: "This resource does not support that method.",
-        headers: [ALLOW],
-        documented: Nowhere,
+        headers: &[ALLOW],
+        documented: Documented::Nowhere,
     }
-    RequestTimeout: {
+    RequestTimeout {
         status: 408,
         slug: "request-timeout",
         title: "Request timeout",
         description: "The request did not arrive in time.",
         detail: "The request did not arrive in time.",
-        headers: [CONNECTION],
-        documented: Nowhere,
+        headers: &[CONNECTION],
+        documented: Documented::Nowhere,
     }
-    ContentTooLarge: {
+    ContentTooLarge {
         status: 413,
         slug: "content-too-large",
         title: "Content too large",
         description: "The body is larger than 128 KiB.",
         detail: "The body must not be larger than 128 KiB.",
-        headers: [],
-        documented: Everywhere,
+        headers: &[],
+        documented: Documented::Everywhere,
     }
-    UnsupportedMediaType: {
+    UnsupportedMediaType {
         status: 415,
         slug: "unsupported-media-type",
         title: "Unsupported media type",
         description: "The `Content-Type` of the body is not JSON, or the body is compressed.",
         detail: "The body must be JSON and say so: Content-Type: application/json.",
-        headers: [],
-        documented: WithBody,
+        headers: &[],
+        documented: Documented::WithBody,
     }
-    RateLimited: {
+    RateLimited {
         status: 429,
         slug: "rate-limited",
         title: "Too many requests",
         description: "Too many requests. `Retry-After` is the number of seconds to wait before \
                       the next one.",
         detail: "Too many requests; try again in a moment.",
-        headers: [RETRY_AFTER],
-        documented: Everywhere,
+        headers: &[RETRY_AFTER],
+        documented: Documented::Everywhere,
     }
-    Internal: {
+    Internal {
         status: 500,
         slug: "internal-error",
         title: "Internal error",
         description: "An error in the service. `request_id` identifies it in the logs.",
         detail: "Something went wrong on our side. The request id identifies it in the logs.",
-        headers: [],
-        documented: Everywhere,
+        headers: &[],
+        documented: Documented::Everywhere,
     }
-    Unavailable: {
+    Unavailable {
         status: 503,
         slug: "service-unavailable",
         title: "Service unavailable",
@@ -225,10 +210,10 @@ problem_types! {
                       `/problems/outcome-unknown`, a write was sent and the connection broke \
                       before the response: read before you write again.",
         detail: "A dependency of the service is unreachable; try again in a moment.",
-        headers: [RETRY_AFTER],
-        documented: Everywhere,
+        headers: &[RETRY_AFTER],
+        documented: Documented::Everywhere,
     }
-    OutcomeUnknown: {
+    OutcomeUnknown {
         status: 503,
         slug: "outcome-unknown",
         title: "Outcome unknown",
@@ -236,8 +221,8 @@ problem_types! {
                       response: the write may or may not have happened. Read before you write \
                       again.",
         detail: "The write may or may not have happened. Read before you write again.",
-        headers: [RETRY_AFTER],
-        documented: Nowhere,
+        headers: &[RETRY_AFTER],
+        documented: Documented::Nowhere,
     }
 }
 
