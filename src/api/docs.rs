@@ -4,14 +4,14 @@
 use std::sync::{Arc, LazyLock};
 
 use poem::{
-    IntoResponse, Response, handler,
+    Body, IntoResponse, Response, handler,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
     web::Path,
 };
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
-    rest::problem::{Problem, ProblemType, Row},
+    rest::problem::{Problem, ProblemType},
     spec,
 };
 
@@ -31,16 +31,16 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     Arc::new(config)
 });
 
-fn document(content_type: &str, bytes: Vec<u8>) -> Response {
+fn document(content_type: &str, body: impl Into<Body>) -> Response {
     Response::builder()
         .content_type(content_type)
         .header(CACHE_CONTROL, "no-cache")
-        .body(bytes)
+        .body(body)
 }
 
 /// A page or an asset of Swagger UI.
-fn page(content_type: &str, bytes: Vec<u8>) -> Response {
-    document(content_type, bytes)
+fn page(content_type: &str, body: impl Into<Body>) -> Response {
+    document(content_type, body)
         .with_header(CONTENT_SECURITY_POLICY, POLICY)
         .into_response()
 }
@@ -48,10 +48,7 @@ fn page(content_type: &str, bytes: Vec<u8>) -> Response {
 /// `/docs`.
 #[handler]
 pub fn index() -> Response {
-    page(
-        "text/html; charset=utf-8",
-        include_bytes!("docs.html").to_vec(),
-    )
+    page("text/html; charset=utf-8", include_str!("docs.html"))
 }
 
 /// `/docs/{file}`: the page's scripts, styles and icons.
@@ -69,13 +66,13 @@ pub fn asset(Path(file): Path<String>) -> poem::Result<Response> {
 /// `/openapi.json`.
 #[handler]
 pub fn openapi_json() -> Response {
-    document("application/json", spec::JSON.clone().into_bytes())
+    document("application/json", spec::JSON.as_str())
 }
 
 /// `/openapi.yaml` (media type: RFC 9512).
 #[handler]
 pub fn openapi_yaml() -> Response {
-    document("application/yaml", spec::YAML.clone().into_bytes())
+    document("application/yaml", spec::YAML.as_str())
 }
 
 /// `/`: a link to the documentation, for people who open the address.
@@ -87,22 +84,19 @@ pub fn home() -> Response {
 <p>This is the Tasks API. See <a href="/docs">its documentation</a>.</p>
 </html>
 "#;
-    document("text/html; charset=utf-8", html.into())
+    document("text/html; charset=utf-8", html)
 }
 
 /// `/problems/{kind}`: the page behind the `type` of a problem.
 #[handler]
 pub fn problem(Path(slug): Path<String>) -> poem::Result<Response> {
     let mut rows = ProblemType::ALL.iter().map(|kind| kind.row());
-    let row = rows
-        .find(|row| row.slug == slug)
-        .ok_or_else(|| Problem::new(ProblemType::NotFound))?;
-    let Row {
-        title,
-        status,
-        description,
-        ..
-    } = row;
-    let text = format!("{title} (status {status})\n\n{description}\n");
-    Ok(document("text/plain; charset=utf-8", text.into_bytes()))
+    let Some(row) = rows.find(|row| row.slug == slug) else {
+        return Err(Problem::new(ProblemType::NotFound).into());
+    };
+    let text = format!(
+        "{} (status {})\n\n{}\n",
+        row.title, row.status, row.description
+    );
+    Ok(document("text/plain; charset=utf-8", text))
 }
