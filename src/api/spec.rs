@@ -150,13 +150,11 @@ fn complete_schemas(schemas: &mut Value) {
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(object) => {
-            if object.contains_key("in") {
-                object.remove("explode");
-                object.remove("deprecated");
-            }
-            if object.contains_key("schema") && object.get("deprecated") == Some(&json!(false)) {
-                object.remove("deprecated");
-            }
+            object.retain(|key, value| match key.as_str() {
+                "explode" => !value.is_boolean(),
+                "deprecated" => *value != json!(false),
+                _ => true,
+            });
             for (key, value) in object.iter_mut() {
                 let whole = value.as_f64().filter(|number| number.fract() == 0.0);
                 if let ("minimum" | "maximum", Some(number)) = (key.as_str(), whole) {
