@@ -14,8 +14,8 @@ use crate::{
     api::{
         rest::{
             fields::{Text, request_bodies, rfc3339},
-            json::{Created, Json, Resource, described},
-            path::{NotAnId, PathId},
+            json::{Created, Described, Json},
+            path::PathId,
             problem::{Problem, ProblemType},
             query::{Query, QueryEnum},
             service::service,
@@ -114,10 +114,8 @@ impl From<TaskError> for Problem {
 }
 
 /// A path with text that is no id gets the response of an unused id.
-impl From<NotAnId> for Problem {
-    fn from(id: NotAnId) -> Self {
-        no_such_task(id)
-    }
+fn task_id(id: &PathId) -> Result<i64, Problem> {
+    id.number().map_err(no_such_task)
 }
 
 fn no_such_task(id: impl Display) -> Problem {
@@ -221,16 +219,16 @@ request_bodies! {
     CompleteTask { completed: required }
 }
 
-described! {
-    Task: "The task."
-    Vec<Task>: "The tasks, newest first."
-    Deleted: "The task is deleted."
+impl Described for Task {
+    const DESCRIPTION: &'static str = "The task.";
 }
 
-impl Resource for Task {
-    fn path(&self) -> String {
-        format!("/api/tasks/{}", self.id)
-    }
+impl Described for Vec<Task> {
+    const DESCRIPTION: &'static str = "The tasks, newest first.";
+}
+
+impl Described for Deleted {
+    const DESCRIPTION: &'static str = "The task is deleted.";
 }
 
 /// The examples of the types, for the document.
@@ -307,7 +305,9 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         body: Json<CreateTask>,
     ) -> Result<Created<Task>, Problem> {
-        Ok(Created(self.service.create(&user, body.0).await?))
+        let task = self.service.create(&user, body.0).await?;
+        let location = format!("/api/tasks/{}", task.id);
+        Ok(Created(task, location))
     }
 
     /// Read a task
@@ -320,7 +320,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
     ) -> Result<Json<Task>, Problem> {
-        Ok(Json(self.service.get(&user, id.number()?).await?))
+        Ok(Json(self.service.get(&user, task_id(&id)?).await?))
     }
 
     /// Update a task
@@ -337,7 +337,7 @@ impl<S: TaskService> TasksApi<S> {
         body: Json<UpdateTask>,
     ) -> Result<Json<Task>, Problem> {
         Ok(Json(
-            self.service.update(&user, id.number()?, body.0).await?,
+            self.service.update(&user, task_id(&id)?, body.0).await?,
         ))
     }
 
@@ -357,7 +357,9 @@ impl<S: TaskService> TasksApi<S> {
         id: Path<PathId>,
         body: Json<CompleteTask>,
     ) -> Result<Json<Task>, Problem> {
-        let task = self.service.complete(&user, id.number()?, body.0.completed);
+        let task = self
+            .service
+            .complete(&user, task_id(&id)?, body.0.completed);
         Ok(Json(task.await?))
     }
 
@@ -371,7 +373,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
     ) -> Result<Json<Deleted>, Problem> {
-        self.service.delete(&user, id.number()?).await?;
+        self.service.delete(&user, task_id(&id)?).await?;
         Ok(Json(Deleted {
             message: "Task deleted successfully".to_owned(),
         }))

@@ -5,7 +5,7 @@
 //! invalid fields and serializes straight to bytes.
 
 use poem::{
-    Body, IntoResponse, Request, RequestBody, Response,
+    IntoResponse, Request, RequestBody, Response,
     http::{StatusCode, header::LOCATION},
 };
 use poem_openapi::{
@@ -31,18 +31,12 @@ pub struct Json<T>(pub T);
 
 /// A response with status 201: the new resource, and its path in `Location`.
 #[derive(Debug)]
-pub struct Created<T>(pub T);
+pub struct Created<T>(pub T, pub String);
 
 /// The body of a successful response.
 pub trait Described: Type + Serialize {
     /// What the body is, for the document.
     const DESCRIPTION: &'static str;
-}
-
-/// The body of a response with status 201.
-pub trait Resource: Described {
-    /// The path of the resource.
-    fn path(&self) -> String;
 }
 
 fn content<T: Type>() -> Vec<MetaMediaType> {
@@ -84,7 +78,7 @@ fn response<T: Serialize>(status: StatusCode, value: &T) -> Response {
         Ok(bytes) => Response::builder()
             .status(status)
             .content_type(JSON)
-            .body(Body::from_vec(bytes)),
+            .body(bytes),
         Err(error) => Problem::internal(error).into_response(),
     }
 }
@@ -121,15 +115,15 @@ impl<T: Described> ApiResponse for Json<T> {
     }
 }
 
-impl<T: Resource> IntoResponse for Created<T> {
+impl<T: Serialize + Send> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         response(StatusCode::CREATED, &self.0)
-            .with_header(LOCATION, self.0.path())
+            .with_header(LOCATION, self.1)
             .into_response()
     }
 }
 
-impl<T: Resource> ApiResponse for Created<T> {
+impl<T: Described> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
         let schema = MetaSchema::new_with_format("string", "uri-reference");
         let location = MetaHeader {
@@ -146,13 +140,3 @@ impl<T: Resource> ApiResponse for Created<T> {
         T::register(registry);
     }
 }
-
-/// Describes the bodies of successful responses.
-macro_rules! described {
-    ($($type:ty: $description:literal)*) => {$(
-        impl $crate::api::rest::json::Described for $type {
-            const DESCRIPTION: &'static str = $description;
-        }
-    )*};
-}
-pub(in crate::api) use described;

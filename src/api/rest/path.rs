@@ -12,27 +12,17 @@ use crate::api::rest::fields::openapi_type;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathId(String);
 
-/// The text of a [`PathId`] that is no id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotAnId(String);
-
 /// How much of the text a response may repeat, in characters.
 const MAX_SHOWN: usize = 40;
 
 impl PathId {
     /// The id: a positive 64-bit integer in its canonical form, without sign or
-    /// leading zeros.
-    pub fn number(&self) -> Result<i64, NotAnId> {
+    /// leading zeros. The error is the text, for the response.
+    pub fn number(&self) -> Result<i64, String> {
         let text = &self.0;
         let canonical = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
         let number = canonical.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| NotAnId(text.chars().take(MAX_SHOWN).collect()))
-    }
-}
-
-impl std::fmt::Display for NotAnId {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+        number.ok_or_else(|| text.chars().take(MAX_SHOWN).collect())
     }
 }
 
@@ -62,7 +52,7 @@ mod tests {
         assert_eq!(number("1"), Ok(1));
         assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
         for text in ["", "0", "01", "+1", "-1", "1.0", "x", "9223372036854775808"] {
-            assert_eq!(number(text), Err(NotAnId(text.to_owned())), "{text}");
+            assert_eq!(number(text), Err(text.to_owned()), "{text}");
         }
     }
 
@@ -70,6 +60,6 @@ mod tests {
     fn only_the_start_of_a_long_text_is_shown() {
         let text = PathId("é".repeat(41));
 
-        assert_eq!(text.number().unwrap_err().to_string(), "é".repeat(40));
+        assert_eq!(text.number().unwrap_err(), "é".repeat(40));
     }
 }
