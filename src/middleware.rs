@@ -87,7 +87,7 @@ impl<E: Endpoint> Middleware<E> {
         if let Some(response) = self.cors.preflight(&request) {
             return response;
         }
-        if let Some(Err(problem)) = context.hooks().as_ref().map(RateLimitCheck::count_address) {
+        if let Some(Err(problem)) = context.hooks.as_ref().map(RateLimitCheck::count_address) {
             body::drain(request.take_body()).await;
             return finish(problem.into_response());
         }
@@ -117,7 +117,7 @@ impl<E: Endpoint> Endpoint for Middleware<E> {
 
         let headers = response.headers_mut();
         Cors::add_headers(origin, headers);
-        if let Some(check) = context.hooks() {
+        if let Some(check) = &context.hooks {
             check.add_headers(headers);
         }
         headers::add_headers(headers, self.hsts);

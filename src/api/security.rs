@@ -42,7 +42,8 @@ pub trait TokenHooks: Send + Sync {
 /// object, and keeps the same `Arc` with its own type of hooks.
 pub struct RequestContext<H: ?Sized = dyn TokenHooks> {
     user: OnceLock<User>,
-    hooks: H,
+    /// The hooks of this request.
+    pub hooks: H,
 }
 
 impl<H> RequestContext<H> {
@@ -56,11 +57,6 @@ impl<H> RequestContext<H> {
 }
 
 impl<H: ?Sized> RequestContext<H> {
-    /// The hooks of this request.
-    pub fn hooks(&self) -> &H {
-        &self.hooks
-    }
-
     /// The user's name in the log, if the request's token was accepted. It joins the
     /// lines of one user and does not reveal who that is.
     pub fn log_name(&self) -> Option<String> {
