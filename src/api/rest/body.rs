@@ -46,15 +46,11 @@ pub async fn read_object(
         ReadBodyError::PayloadTooLarge => Problem::new(ProblemType::ContentTooLarge),
         _ => Problem::invalid_field("body", "must be complete"),
     })?;
-    Ok(parse_object(request.headers(), &body)?)
-}
-
-fn parse_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Problem> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    check_media_type(headers)?;
-    let rule = match serde_json::from_slice(body) {
+    check_media_type(request.headers())?;
+    let rule = match serde_json::from_slice(&body) {
         Ok(Value::Object(object)) => return Ok(object),
         Ok(_) => "must be a JSON object".to_owned(),
         Err(error) => format!(
@@ -63,7 +59,7 @@ fn parse_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, 
             error.column()
         ),
     };
-    Err(Problem::invalid_field("body", rule))
+    Err(Problem::invalid_field("body", rule).into())
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -21,23 +21,6 @@ pub trait QueryEnum: Copy + Default + PartialEq + 'static {
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: QueryEnum> Query<T> {
-    fn parse(query: &str, name: &'static str) -> Result<T, Problem> {
-        let mut given = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
-        let Some((_, text)) = given.next() else {
-            return Ok(T::default());
-        };
-        if given.next().is_some() {
-            return Err(Problem::invalid_field(name, "must be given once"));
-        }
-        let known = T::VALUES.iter().find(|(value, _)| *value == text);
-        known.map(|(_, value)| *value).ok_or_else(|| {
-            let values: Vec<_> = T::VALUES.iter().map(|(value, _)| *value).collect();
-            Problem::invalid_field(name, format!("must be one of {}", values.join(", ")))
-        })
-    }
-}
-
 impl<'a, T: QueryEnum + Send> ApiExtractor<'a> for Query<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     type ParamType = ();
@@ -61,7 +44,20 @@ impl<'a, T: QueryEnum + Send> ApiExtractor<'a> for Query<T> {
         _body: &mut RequestBody,
         options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        let name = options.name;
         let query = request.uri().query().unwrap_or_default();
-        Ok(Self(Self::parse(query, options.name)?))
+        let mut given = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+        let Some((_, text)) = given.next() else {
+            return Ok(Self(T::default()));
+        };
+        if given.next().is_some() {
+            return Err(Problem::invalid_field(name, "must be given once").into());
+        }
+        if let Some((_, value)) = T::VALUES.iter().find(|(known, _)| *known == text) {
+            return Ok(Self(*value));
+        }
+        let known: Vec<_> = T::VALUES.iter().map(|(known, _)| *known).collect();
+        let message = format!("must be one of {}", known.join(", "));
+        Err(Problem::invalid_field(name, message).into())
     }
 }
