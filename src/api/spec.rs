@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{
     rest::{
-        problem::{Documented, PROBLEM_JSON, Problem, ProblemType, Row},
+        problem::{Documented, PROBLEM_JSON, ProblemType, Row},
         service::DocumentOnly,
     },
-    tasks::{TasksApi, example_problems, examples},
+    tasks::{TasksApi, example_problem, examples},
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of the program.
@@ -52,7 +52,7 @@ fn quote_time(line: &str) -> String {
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let service = OpenApiService::new(TasksApi::new(DocumentOnly), "Tasks API", API_VERSION)
+    let service = OpenApiService::new(TasksApi(DocumentOnly), "Tasks API", API_VERSION)
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The Tasks API developers"))
         .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
@@ -230,9 +230,5 @@ fn problem_responses(request_id: &Value) -> Value {
 }
 
 fn example(kind: ProblemType) -> Value {
-    let mut specific = example_problems().into_iter();
-    let problem = specific
-        .find(|problem| problem.kind() == kind)
-        .unwrap_or_else(|| Problem::new(kind));
-    json!(problem.body(REQUEST_ID))
+    json!(example_problem(kind).body(REQUEST_ID))
 }

@@ -250,13 +250,16 @@ pub(super) fn examples() -> Value {
     })
 }
 
-/// Examples of problems that say more than their type does.
-pub(super) fn example_problems() -> [Problem; 3] {
-    [
-        Problem::invalid_field("title", "must be 1 to 200 characters long"),
-        TaskError::QuotaExceeded { limit: 10_000 }.into(),
-        no_such_task(7),
-    ]
+/// An example of a problem type; some say more than the type does.
+pub(super) fn example_problem(kind: ProblemType) -> Problem {
+    match kind {
+        ProblemType::InvalidRequest => {
+            Problem::invalid_field("title", "must be 1 to 200 characters long")
+        }
+        ProblemType::QuotaExceeded => TaskError::QuotaExceeded { limit: 10_000 }.into(),
+        ProblemType::NotFound => no_such_task(7),
+        _ => Problem::new(kind),
+    }
 }
 
 /// The groups of operations in the document.
@@ -268,16 +271,7 @@ enum Tag {
 
 /// The operations, over any [`TaskService`].
 #[derive(Debug)]
-pub struct TasksApi<S> {
-    service: S,
-}
-
-impl<S> TasksApi<S> {
-    /// The operations, carried out by `service`.
-    pub fn new(service: S) -> Self {
-        Self { service }
-    }
-}
+pub struct TasksApi<S>(pub S);
 
 #[OpenApi(prefix_path = "/api", tag = "Tag::Tasks")]
 impl<S: TaskService> TasksApi<S> {
@@ -292,7 +286,7 @@ impl<S: TaskService> TasksApi<S> {
         /// Which tasks to list.
         status: Query<StatusFilter>,
     ) -> Result<Json<Vec<Task>>, Problem> {
-        Ok(Json(self.service.list(&user, status.0).await?))
+        Ok(Json(self.0.list(&user, status.0).await?))
     }
 
     /// Create a task
@@ -305,7 +299,7 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         body: Json<CreateTask>,
     ) -> Result<Created<Task>, Problem> {
-        let task = self.service.create(&user, body.0).await?;
+        let task = self.0.create(&user, body.0).await?;
         let location = format!("/api/tasks/{}", task.id);
         Ok(Created(task, location))
     }
@@ -320,7 +314,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
     ) -> Result<Json<Task>, Problem> {
-        Ok(Json(self.service.get(&user, task_id(&id)?).await?))
+        Ok(Json(self.0.get(&user, task_id(&id)?).await?))
     }
 
     /// Update a task
@@ -336,9 +330,7 @@ impl<S: TaskService> TasksApi<S> {
         id: Path<PathId>,
         body: Json<UpdateTask>,
     ) -> Result<Json<Task>, Problem> {
-        Ok(Json(
-            self.service.update(&user, task_id(&id)?, body.0).await?,
-        ))
+        Ok(Json(self.0.update(&user, task_id(&id)?, body.0).await?))
     }
 
     /// Complete or reopen a task
@@ -357,9 +349,7 @@ impl<S: TaskService> TasksApi<S> {
         id: Path<PathId>,
         body: Json<CompleteTask>,
     ) -> Result<Json<Task>, Problem> {
-        let task = self
-            .service
-            .complete(&user, task_id(&id)?, body.0.completed);
+        let task = self.0.complete(&user, task_id(&id)?, body.0.completed);
         Ok(Json(task.await?))
     }
 
@@ -373,7 +363,7 @@ impl<S: TaskService> TasksApi<S> {
         /// The task's id.
         id: Path<PathId>,
     ) -> Result<Json<Deleted>, Problem> {
-        self.service.delete(&user, task_id(&id)?).await?;
+        self.0.delete(&user, task_id(&id)?).await?;
         Ok(Json(Deleted {
             message: "Task deleted successfully".to_owned(),
         }))

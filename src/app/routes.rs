@@ -20,7 +20,7 @@ pub fn routes<S: TaskService>(
     readiness: Readiness,
     config: &Config,
 ) -> impl Endpoint<Output = Response> + use<S> {
-    let contract = OpenApiService::new(TasksApi::new(service), "Tasks API", API_VERSION);
+    let contract = OpenApiService::new(TasksApi(service), "Tasks API", API_VERSION);
     let routes = beside_contract()
         .nest_no_strip("/api", contract)
         .with(AddData::new(verifier))

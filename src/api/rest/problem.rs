@@ -138,12 +138,6 @@ impl Problem {
         Self::new(ProblemType::Internal)
     }
 
-    /// The type.
-    #[must_use]
-    pub fn kind(&self) -> ProblemType {
-        self.kind
-    }
-
     /// The body. A problem of status 500 or above repeats `request_id`.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ProblemBody {
