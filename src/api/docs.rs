@@ -22,13 +22,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
      frame-ancestors 'none'";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::from("/openapi.json")
+    Config::from("/openapi.json")
         .persist_authorization(true)
         .display_request_duration(true)
         .try_it_out_enabled(true)
         .deep_linking(true)
-        .validator_url("none");
-    Arc::new(config)
+        .validator_url("none")
+        .into()
 });
 
 fn document(content_type: &str, body: impl Into<Body>) -> Response {

@@ -37,9 +37,8 @@ pub trait TokenHooks: Send + Sync {
     fn rejected(&self) -> Result<(), Problem>;
 }
 
-/// The state of one request that middleware and operations share. The middleware puts
-/// it into the request's extensions as an `Arc<RequestContext>`, whose hooks are a trait
-/// object, and keeps the same `Arc` with its own type of hooks.
+/// The state of one request that middleware and operations share: an extension of the
+/// request, where the type of the hooks is erased.
 pub struct RequestContext<H: ?Sized = dyn TokenHooks> {
     user: OnceLock<User>,
     /// The hooks of this request.

@@ -1,7 +1,7 @@
 //! The contract: types, operations, and [`TaskService`], which carries them out.
 //!
-//! Doc comments on the types and operations are the text of the OpenAPI
-//! document, written for the developer of a client. This file knows no database.
+//! Doc comments on the types and operations are the text of the OpenAPI document,
+//! written for the developer of a client.
 
 use std::fmt::Display;
 
@@ -85,10 +85,7 @@ impl TaskError {
     /// Whether the service failed, rather than the request.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        match self {
-            Self::NotFound { .. } | Self::QuotaExceeded { .. } => false,
-            Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => true,
-        }
+        !matches!(self, Self::NotFound { .. } | Self::QuotaExceeded { .. })
     }
 }
 

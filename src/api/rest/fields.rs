@@ -1,9 +1,6 @@
-//! The fields of request and response bodies.
-//!
-//! The types are stricter than the framework's: a JSON value of the wrong type
-//! is never coerced, lengths count Unicode scalar values, and U+0000 is invalid
-//! because `PostgreSQL` cannot store it. [`Fields`] validates every field of a
-//! request body, so that a form can show all errors at once.
+//! The fields of request bodies. A JSON value of the wrong type is never coerced,
+//! lengths count Unicode scalar values, and `PostgreSQL` cannot store U+0000.
+//! [`Fields`] validates every field, so that a form can show all errors at once.
 
 #[cfg(test)]
 mod tests;
@@ -45,12 +42,6 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The text, owned.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.0
-    }
 }
 
 /// The value of a field, read from JSON.
@@ -70,9 +61,8 @@ impl<const MIN: usize, const MAX: usize> FromField for Text<MIN, MAX> {
 
 impl FromField for bool {
     fn from_field(value: Value) -> Result<Self, String> {
-        value
-            .as_bool()
-            .ok_or_else(|| "must be true or false".to_owned())
+        let value = value.as_bool();
+        value.ok_or_else(|| "must be true or false".to_owned())
     }
 }
 
@@ -102,10 +92,10 @@ impl Fields {
 
     /// A field that is required and not null.
     pub fn required<T: FromField>(&mut self, name: &'static str) -> Option<T> {
-        let Some(value) = self.object.remove(name) else {
-            return self.refuse(name, "is required");
-        };
-        self.convert(name, value)
+        match self.object.remove(name) {
+            None => self.refuse(name, "is required"),
+            Some(value) => self.convert(name, value),
+        }
     }
 
     /// A field that may be absent, but not null.

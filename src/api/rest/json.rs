@@ -1,8 +1,5 @@
-//! JSON bodies of requests and responses.
-//!
-//! The framework's `Json` reports errors in its own words, reads a missing body
-//! as `null`, and builds a `Value` before it writes text. This one names the
-//! invalid fields and serializes straight to bytes.
+//! JSON bodies of requests and responses. The framework's `Json` names no invalid
+//! fields, reads a missing body as `null`, and builds a `Value` before it writes text.
 
 use poem::{
     IntoResponse, Request, RequestBody, Response,

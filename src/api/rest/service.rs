@@ -1,14 +1,11 @@
-//! The trait of a service, declared once for its implementations and for the
-//! document.
+//! The trait of a service, declared once for its implementations and the document.
 
-/// Stands in for a service where only the document of its operations is wanted.
-/// Nothing routes requests to it.
+/// The service behind the document: no request is routed to it.
 #[derive(Debug)]
 pub struct DocumentOnly;
 
-/// Declares the trait of a service with asynchronous methods whose futures are
-/// `Send`, and implements it for [`DocumentOnly`]: the document is emitted from
-/// operations over a service, and needs no real one.
+/// Declares the trait of a service with asynchronous methods whose futures are `Send`,
+/// and implements it for [`DocumentOnly`].
 macro_rules! service {
     (
         $(#[$trait_attribute:meta])*

@@ -242,12 +242,11 @@ impl ProblemType {
 
     /// The type of a failure of which only the status is known.
     pub(super) fn from_status(status: StatusCode) -> Self {
-        let fallback = if status.is_client_error() {
-            Self::InvalidRequest
-        } else {
-            Self::Internal
-        };
-        Self::of_status(status.as_u16()).next().unwrap_or(fallback)
+        match Self::of_status(status.as_u16()).next() {
+            Some(kind) => kind,
+            None if status.is_client_error() => Self::InvalidRequest,
+            None => Self::Internal,
+        }
     }
 }
 
