@@ -93,15 +93,16 @@ example-install:
     npm --prefix clients/typescript run build
     npm ci --prefix examples/nextjs --no-audit --no-fund
 
-# The service and the Next.js example together: http://localhost:3000.
-example: example-install
+# The service and the Next.js example together: http://localhost:3000, `just example 3001` on another port.
+example port="3000": example-install
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build
-    BETTER_AUTH_URL=http://localhost:3000 CORS_ORIGINS=http://localhost:3000 target/debug/tasks-api &
+    export BETTER_AUTH_URL=http://localhost:{{ port }} CORS_ORIGINS=http://localhost:{{ port }}
+    target/debug/tasks-api &
     service=$!
     trap 'kill $service 2>/dev/null || true' EXIT
-    npm run dev --prefix examples/nextjs
+    npm run dev --prefix examples/nextjs -- --port {{ port }}
 
 # The example in a real browser; screenshots in examples/nextjs/test/output.
 example-test: example-install

@@ -81,7 +81,8 @@ export async function startServers(folder) {
     NODE_ENV: "production",
     NEXT_TELEMETRY_DISABLED: "1",
     BETTER_AUTH_SECRET: secret,
-    BETTER_AUTH_URL: appUrl,
+    // Unset: the application's own address follows its port.
+    BETTER_AUTH_URL: undefined,
     TASKS_API_URL: serviceUrl,
     AUTH_DATABASE_URL: database,
   }, app);
