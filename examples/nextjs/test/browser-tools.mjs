@@ -17,7 +17,7 @@ function executable() {
   return found;
 }
 
-export async function openBrowser(output) {
+export async function openBrowser(output, baseURL) {
   const browser = await chromium.launch({
     executablePath: executable(),
     // As root there is no sandbox to be had. The others keep Chromium from asking
@@ -37,10 +37,13 @@ export async function openBrowser(output) {
   return {
     /** A new user: a browser without cookies, whose console is watched. */
     async person() {
-      const context = await browser.newContext({ viewport: sizes.desktop, reducedMotion: "reduce" });
+      const context = await browser.newContext({ baseURL, viewport: sizes.desktop, reducedMotion: "reduce" });
       context.setDefaultTimeout(15_000);
-      const page = await context.newPage();
-      const person = new Person(context, page, output);
+      return this.tab({ context });
+    },
+    /** Another tab of a user's browser, with the same cookies. */
+    async tab({ context }) {
+      const person = new Person(context, await context.newPage(), output);
       people.push(person);
       return person;
     },

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 
 import { openBrowser } from "./browser-tools.mjs";
 import { expiredToken } from "./expired-token.mjs";
+import { add, box, focused, said, shows, signIn, signUp, task, titles } from "./pages.mjs";
 import { startServers } from "./servers.mjs";
 
 const output = resolve(process.env.OUTPUT ?? new URL("output", import.meta.url).pathname);
@@ -16,7 +17,7 @@ await mkdir(output, { recursive: true });
 const folder = await mkdtemp(join(tmpdir(), "tasks-example-"));
 
 const servers = await startServers(folder);
-const browser = await openBrowser(output);
+const browser = await openBrowser(output, servers.appUrl);
 const { appUrl, serviceUrl } = servers;
 const began = Date.now();
 
@@ -25,35 +26,6 @@ async function step(name, body) {
   const start = Date.now();
   await body();
   console.log(`ok  ${name} (${Date.now() - start} ms)`);
-}
-
-const box = (page, title, checked) => page.getByRole("checkbox", { name: title, exact: true, checked });
-const task = (page, title) => page.getByRole("listitem").filter({ has: box(page, title) });
-const titles = (page) => page.locator(".tasks .text label").allTextContents();
-const said = (page, text) => page.getByRole("status").filter({ hasText: text }).waitFor();
-const shows = (page, expected) =>
-  page.waitForFunction(
-    (expected) =>
-      JSON.stringify([...document.querySelectorAll(".tasks .text label")].map((one) => one.textContent)) === expected,
-    JSON.stringify(expected),
-  );
-const focused = (page) => page.evaluate(() => document.activeElement?.textContent || document.activeElement?.id);
-
-async function signUp(page, name) {
-  await page.goto(`${appUrl}/sign-up`);
-  await page.getByLabel("Name").fill(name);
-  await page.getByLabel("E-mail").fill(`${name.toLowerCase()}@example.com`);
-  await page.getByLabel("Password").fill("correct horse battery");
-  await page.getByRole("button", { name: "Create an account" }).click();
-  await page.getByRole("heading", { name: "Add a task" }).waitFor();
-}
-
-async function add(page, title, description = "") {
-  const form = page.getByRole("form", { name: "Add a task" });
-  await form.getByLabel("Title").fill(title);
-  await form.getByLabel("Description").fill(description);
-  await form.getByLabel("Title").press("Enter");
-  await said(page, `Added “${title}”.`);
 }
 
 async function story() {
@@ -270,9 +242,7 @@ async function story() {
     await page.waitForURL("**/sign-in");
     await page.goto(appUrl);
     await page.waitForURL("**/sign-in");
-    await page.getByLabel("E-mail").fill("ana@example.com");
-    await page.getByLabel("Password").fill("correct horse battery");
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await signIn(page, "Ana");
     await shows(page, ["Not yet", "Book the train to Lisbon", "Buy oat milk", "Water the plants"]);
   });
 
