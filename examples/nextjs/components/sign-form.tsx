@@ -3,6 +3,7 @@
 import { type FormEvent, useState } from "react";
 
 import { authClient } from "@/lib/auth-client";
+import { useSessionChannel } from "@/lib/session-channel";
 
 const texts = {
   "sign-in": { title: "Sign in", other: { href: "/sign-up", lead: "New here?", text: "Create an account" } },
@@ -11,6 +12,7 @@ const texts = {
 
 export function SignForm({ mode }: { mode: keyof typeof texts }) {
   const { title, other } = texts[mode];
+  const announce = useSessionChannel(null);
   const [error, setError] = useState<string>();
   const [busy, setBusy] = useState(false);
 
@@ -21,15 +23,16 @@ export function SignForm({ mode }: { mode: keyof typeof texts }) {
     setBusy(true);
     setError(undefined);
     const account = { email: text("email"), password: text("password") };
-    const { error } = await (
+    const { data, error } = await (
       mode === "sign-up"
         ? authClient.signUp.email({ ...account, name: text("name") })
         : authClient.signIn.email(account)
-    ).catch(() => ({ error: { message: "This application is not reachable. Try again in a moment." } }));
-    if (error) {
-      setError(error.message || "That did not work. Try again.");
+    ).catch(() => ({ data: null, error: { message: "This application is not reachable. Try again in a moment." } }));
+    if (!data) {
+      setError(error?.message || "That did not work. Try again.");
       setBusy(false);
     } else {
+      announce(data.user.id);
       // A full load, so that nothing of another user stays in memory.
       window.location.assign("/");
     }

@@ -7,6 +7,7 @@ import { useRef, useState } from "react";
 import { authClient } from "@/lib/auth-client";
 import { type Filter, filterOf, matches } from "@/lib/filter";
 import type { Failure, Outcome } from "@/lib/outcome";
+import { useSessionChannel } from "@/lib/session-channel";
 import { useTasks } from "@/lib/use-tasks";
 
 import { Filters } from "./filters";
@@ -20,14 +21,20 @@ const empty: Record<Filter, string> = {
 };
 
 interface Props {
-  user: { name: string; email: string };
+  user: { id: string; name: string; email: string };
   serviceUrl: string;
   first: Outcome<Task[]>;
 }
 
 export function TasksPage({ user, serviceUrl, first }: Props) {
   const filter = filterOf(useSearchParams().get("status"));
-  const { tasks, failure, loading, notice, reload, add, edit, complete, remove } = useTasks(serviceUrl, filter, first);
+  const announce = useSessionChannel(user.id);
+  const { tasks, failure, loading, notice, reload, add, edit, complete, remove } = useTasks(
+    user.id,
+    serviceUrl,
+    filter,
+    first,
+  );
   const visible = tasks?.filter((task) => matches(task, filter));
   const heading = useRef<HTMLHeadingElement>(null);
 
@@ -45,7 +52,7 @@ export function TasksPage({ user, serviceUrl, first }: Props) {
         <p className="user" title={user.email}>
           {user.name}
         </p>
-        <SignOut />
+        <SignOut announce={() => announce(null)} />
       </header>
       <main>
         <h1 className="sr-only">Your tasks</h1>
@@ -108,15 +115,19 @@ function Trouble({ failure, loading, retry }: { failure: Failure | undefined; lo
   );
 }
 
-function SignOut() {
+function SignOut({ announce }: { announce: () => void }) {
   const [text, setText] = useState("Sign out");
   return (
     <button
       onClick={async () => {
         const { error } = await authClient.signOut().catch((error: unknown) => ({ error }));
-        // A full load, so that nothing of this user stays in memory.
-        if (error) setText("Sign out failed: try again");
-        else window.location.assign("/sign-in");
+        if (error) {
+          setText("Sign out failed: try again");
+        } else {
+          announce();
+          // A full load, so that nothing of this user stays in memory.
+          window.location.assign("/sign-in");
+        }
       }}
     >
       {text}

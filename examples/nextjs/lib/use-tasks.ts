@@ -5,16 +5,19 @@ import { startTransition, useCallback, useEffect, useMemo, useOptimistic, useRef
 
 import type { Filter } from "./filter";
 import { type Failure, type Outcome, outcomeOf } from "./outcome";
-import { browserToken } from "./token";
+import { tokenSource } from "./token";
 
 /** How long "not available" stands before the list is asked for again. */
 const RETRY_AFTER = 5_000;
 
 const deadline = () => ({ signal: AbortSignal.timeout(10_000) });
 
-/** The signed-in user's tasks in the browser: what is known of them, and what can be done. */
-export function useTasks(serviceUrl: string, filter: Filter, first: Outcome<Task[]>) {
-  const client = useMemo(() => createTasksClient({ baseUrl: serviceUrl, token: browserToken }), [serviceUrl]);
+/** The tasks of one user in the browser: the list, and the operations on it. */
+export function useTasks(userId: string, serviceUrl: string, filter: Filter, first: Outcome<Task[]>) {
+  const client = useMemo(
+    () => createTasksClient({ baseUrl: serviceUrl, token: tokenSource(userId) }),
+    [serviceUrl, userId],
+  );
   const [tasks, setTasks] = useState(first.ok ? first.data : undefined);
   const [failure, setFailure] = useState(first.ok ? undefined : first.failure);
   const [notice, setNotice] = useState("");
@@ -28,7 +31,8 @@ export function useTasks(serviceUrl: string, filter: Filter, first: Outcome<Task
   );
 
   const fail = useCallback((failure: Failure) => {
-    if (failure.kind === "signed-out") window.location.assign("/sign-in");
+    // The server shows the list of the present user, or the sign-in page.
+    if (failure.kind === "session-changed") window.location.reload();
     setFailure(failure);
   }, []);
 

@@ -10,6 +10,7 @@ import { openBrowser } from "./browser-tools.mjs";
 import { expiredToken } from "./expired-token.mjs";
 import { add, box, focused, said, shows, signIn, signUp, task, titles } from "./pages.mjs";
 import { startServers } from "./servers.mjs";
+import { sessions } from "./sessions.mjs";
 
 const output = resolve(process.env.OUTPUT ?? new URL("output", import.meta.url).pathname);
 await rm(output, { recursive: true, force: true });
@@ -254,6 +255,7 @@ async function story() {
 
 try {
   await story();
+  await sessions({ browser, servers, step });
   console.log(`all good in ${((Date.now() - began) / 1000).toFixed(1)} s; screenshots in ${output}`);
 } catch (error) {
   await browser.lastLook();
