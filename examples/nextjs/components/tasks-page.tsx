@@ -102,10 +102,12 @@ function Trouble({ failure, loading, retry }: { failure: Failure | undefined; lo
       {failure?.kind === "unavailable" && (
         <div className="trouble">
           <p>
-            <strong>The task service is not available.</strong> This page keeps trying.
+            <strong>The task service is not available.</strong>{" "}
+            {failure.write && "Your last change may not have been saved. "}
+            This page keeps trying to load your list.
           </p>
           <button onClick={retry} aria-disabled={loading}>
-            Try again
+            {loading ? "Loading…" : "Reload the list"}
           </button>
         </div>
       )}

@@ -7,7 +7,7 @@ export type Failure =
   | { kind: "invalid"; errors: FieldError[] }
   | { kind: "gone" }
   | { kind: "session-changed" }
-  | { kind: "unavailable" }
+  | { kind: "unavailable"; write?: boolean }
   | { kind: "refused"; message: string };
 
 export type Outcome<T> = { ok: true; data: T } | { ok: false; failure: Failure };

@@ -33,7 +33,10 @@ export function useTasks(userId: string, serviceUrl: string, filter: Filter, fir
   const fail = useCallback((failure: Failure) => {
     // The server shows the list of the present user, or the sign-in page.
     if (failure.kind === "session-changed") window.location.reload();
-    setFailure(failure);
+    // A failed reload of the list must not hide that a write failed.
+    const hides = (before?: Failure) =>
+      failure.kind === "unavailable" && before?.kind === "unavailable" && before.write;
+    setFailure((before) => (hides(before) ? before : failure));
   }, []);
 
   // Loads when the filter changes and when asked to; the first list came with the page.
@@ -50,7 +53,9 @@ export function useTasks(userId: string, serviceUrl: string, filter: Filter, fir
       if (!outcome.ok) return fail(outcome.failure);
       setTasks(outcome.data);
       setFailure((before) => {
-        if (before?.kind === "unavailable") setNotice("The task service is back.");
+        if (before?.kind === "unavailable") {
+          setNotice(`The task service is back.${before.write ? " Check your last change." : ""}`);
+        }
         return undefined;
       });
     });
@@ -79,7 +84,8 @@ export function useTasks(userId: string, serviceUrl: string, filter: Filter, fir
       }
       setNotice("");
       // Invalid input is shown in the form that it came from.
-      if (outcome.failure.kind !== "invalid") fail(outcome.failure);
+      const { failure } = outcome;
+      if (failure.kind !== "invalid") fail(failure.kind === "unavailable" ? { ...failure, write: true } : failure);
     });
     return outcome;
   }

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 
 import { openBrowser } from "./browser-tools.mjs";
 import { expiredToken } from "./expired-token.mjs";
-import { add, box, focused, said, shows, signIn, signUp, task, titles } from "./pages.mjs";
+import { add, box, focused, hydrated, said, shows, signIn, signUp, task, titles } from "./pages.mjs";
 import { startServers } from "./servers.mjs";
 import { sessions } from "./sessions.mjs";
 
@@ -205,7 +205,7 @@ async function story() {
 
   await step("the service stops: said at once, nothing lost", async () => {
     await servers.stopService();
-    const trouble = page.getByRole("alert").filter({ hasText: "The task service is not available" });
+    const trouble = page.getByRole("alert").filter({ hasText: "Your last change may not have been saved" });
     await ana.expecting([{ url: serviceUrl, failed: true }], async () => {
       await box(page, "Buy oat milk").click();
       await trouble.waitFor();
@@ -216,13 +216,19 @@ async function story() {
       await ana.inspect("stopped");
       // A page that is opened now says the same.
       await bo.page.goto(appUrl);
-      await bo.page.getByRole("alert").filter({ hasText: "The task service is not available" }).waitFor();
+      const told = bo.page.getByRole("alert").filter({ hasText: "The task service is not available" });
+      await told.waitFor();
+      assert.doesNotMatch(await told.innerText(), /last change/);
+      await hydrated(bo.page);
+      await bo.page.getByRole("form", { name: "Add a task" }).getByLabel("Title").fill("Nor this");
+      await bo.page.getByRole("button", { name: "Add", exact: true }).click();
+      await told.filter({ hasText: "Your last change may not have been saved" }).waitFor();
     }, [bo]);
     assert.equal(await page.getByRole("form", { name: "Add a task" }).getByLabel("Title").inputValue(), "Not yet");
   });
 
   await step("the service is back: by the button, and by itself", async () => {
-    const again = page.getByRole("button", { name: "Try again" });
+    const again = page.getByRole("button", { name: "Reload the list" });
     await ana.expecting([{ url: serviceUrl, failed: true }], async () => {
       // In vain still; but it puts off the page's own next try, so that the button is there below.
       await again.click();
@@ -230,7 +236,7 @@ async function story() {
       // Where the start took its time, the page has found the service by itself.
       await again.click({ timeout: 5_000 }).catch(() => {});
     }, [bo]);
-    await said(page, "The task service is back.");
+    await said(page, "The task service is back. Check your last change.");
     assert.equal(await page.locator("main [role=alert]").innerText(), "");
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await said(page, "Added “Not yet”.");
