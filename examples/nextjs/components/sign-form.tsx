@@ -42,7 +42,7 @@ export function SignForm({ mode }: { mode: keyof typeof texts }) {
     <main className="narrow">
       <h1>{title}</h1>
       {/* post: should scripts be late, the password does not end up in the address. */}
-      <form className="card stack" method="post" onSubmit={submit}>
+      <form className="card stack" method="post" onSubmit={submit} onInput={() => setError(undefined)}>
         {mode === "sign-up" && (
           <label className="field">
             Name

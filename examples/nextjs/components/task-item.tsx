@@ -1,23 +1,25 @@
 "use client";
 
-import type { Task, UpdateTask } from "@tasks-api/client";
+import type { Task } from "@tasks-api/client";
 import { useId, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 
 import type { Outcome } from "@/lib/outcome";
 
-import { TaskForm } from "./task-form";
+import { type Changes, TaskForm } from "./task-form";
 
 interface Props {
   task: Task;
-  edit: (body: UpdateTask) => Promise<Outcome<Task>>;
+  editing: boolean;
+  setEditing: (editing: boolean) => void;
+  edit: (changes: Changes) => Promise<Outcome<Task>>;
   complete: (completed: boolean) => void;
-  remove: () => void;
+  remove: () => Promise<void>;
 }
 
-export function TaskItem({ task, edit, complete, remove }: Props) {
-  const [editing, setEditing] = useState(false);
+export function TaskItem({ task, editing, setEditing, edit, complete, remove }: Props) {
   const [asking, setAsking] = useState(false);
+  const [removing, setRemoving] = useState(false);
   const editButton = useRef<HTMLButtonElement>(null);
   const box = `task-${task.id}`;
 
@@ -34,9 +36,10 @@ export function TaskItem({ task, edit, complete, remove }: Props) {
           label={`Edit ${task.title}`}
           task={task}
           button="Save"
+          busyButton="Saving…"
           cancel={close}
-          save={async (body) => {
-            const outcome = await edit(body);
+          save={async (changes) => {
+            const outcome = await edit(changes);
             if (outcome.ok) close();
             return outcome;
           }}
@@ -62,16 +65,20 @@ export function TaskItem({ task, edit, complete, remove }: Props) {
         <button ref={editButton} className="quiet" onClick={() => setEditing(true)}>
           Edit<span className="sr-only"> {task.title}</span>
         </button>
-        <button className="quiet" onClick={() => setAsking(true)}>
-          Delete<span className="sr-only"> {task.title}</span>
+        <button className="quiet" aria-disabled={removing} onClick={() => setAsking(!removing)}>
+          {removing ? "Deleting…" : "Delete"}
+          <span className="sr-only"> {task.title}</span>
         </button>
       </div>
       {asking && (
         <DeleteDialog
           task={task}
-          close={(sure) => {
+          close={async (sure) => {
             setAsking(false);
-            if (sure) remove();
+            if (!sure) return;
+            setRemoving(true);
+            await remove();
+            setRemoving(false);
           }}
         />
       )}

@@ -11,7 +11,7 @@ import { useSessionChannel } from "@/lib/session-channel";
 import { useTasks } from "@/lib/use-tasks";
 
 import { Filters } from "./filters";
-import { TaskForm } from "./task-form";
+import { type Changes, TaskForm } from "./task-form";
 import { TaskItem } from "./task-item";
 
 const empty: Record<Filter, string> = {
@@ -35,8 +35,30 @@ export function TasksPage({ user, serviceUrl, first }: Props) {
     filter,
     first,
   );
-  const visible = tasks?.filter((task) => matches(task, filter));
+  // Tasks with an open form. They stay visible whatever list loads, so that no edit is lost.
+  const [edited, setEdited] = useState<Task[]>([]);
+  const visible = tasks
+    ?.filter((task) => matches(task, filter) && !isEdited(task))
+    .concat(edited)
+    .sort((a, b) => b.id - a.id);
   const heading = useRef<HTMLHeadingElement>(null);
+
+  function isEdited(task: Task) {
+    return edited.some(({ id }) => id === task.id);
+  }
+
+  function setEditing(task: Task, editing: boolean) {
+    if (!editing && !matches(task, filter)) leave(task);
+    setEdited((tasks) => (editing ? [...tasks, task] : tasks.filter(({ id }) => id !== task.id)));
+  }
+
+  async function addTask(changes: Changes) {
+    const outcome = await add({ title: "", ...changes });
+    // A new task is not in the list of completed ones: show it in the list of all.
+    const shown = filterOf(new URLSearchParams(window.location.search).get("status"));
+    if (outcome.ok && !matches(outcome.data, shown)) window.history.pushState(null, "", "/");
+    return outcome;
+  }
 
   /** Moves the focus on from a task that leaves the list: it would fall to the page's top. */
   function leave(task: Task) {
@@ -58,7 +80,7 @@ export function TasksPage({ user, serviceUrl, first }: Props) {
         <h1 className="sr-only">Your tasks</h1>
         <section className="card" aria-labelledby="add">
           <h2 id="add">Add a task</h2>
-          <TaskForm label="Add a task" save={add} button="Add" />
+          <TaskForm label="Add a task" save={addTask} button="Add" busyButton="Adding…" />
         </section>
 
         <section aria-labelledby="list" aria-busy={loading}>
@@ -79,7 +101,9 @@ export function TasksPage({ user, serviceUrl, first }: Props) {
                 <TaskItem
                   key={task.id}
                   task={task}
-                  edit={(body) => edit(task, body)}
+                  editing={isEdited(task)}
+                  setEditing={(editing) => setEditing(task, editing)}
+                  edit={(changes) => edit(task, changes)}
                   complete={(completed) => {
                     if (!matches({ ...task, completed }, filter)) leave(task);
                     complete(task, completed);
@@ -119,12 +143,17 @@ function Trouble({ failure, loading, retry }: { failure: Failure | undefined; lo
 
 function SignOut({ announce }: { announce: () => void }) {
   const [text, setText] = useState("Sign out");
+  const [busy, setBusy] = useState(false);
   return (
     <button
+      aria-disabled={busy}
       onClick={async () => {
+        if (busy) return;
+        setBusy(true);
         const { error } = await authClient.signOut().catch((error: unknown) => ({ error }));
         if (error) {
           setText("Sign out failed: try again");
+          setBusy(false);
         } else {
           announce();
           // A full load, so that nothing of this user stays in memory.
@@ -132,7 +161,7 @@ function SignOut({ announce }: { announce: () => void }) {
         }
       }}
     >
-      {text}
+      {busy ? "Signing out…" : text}
     </button>
   );
 }

@@ -110,9 +110,19 @@ export function useTasks(userId: string, serviceUrl: string, filter: Filter, fir
           setNotice(`Added “${task.title}”.`);
         },
       ),
-    edit: async (task: Task, body: UpdateTask) => {
+    edit: async (task: Task, changes: Partial<UpdateTask>) => {
       const outcome = await write(
-        () => outcomeOf(client.updateTask(task.id, body, deadline())),
+        async () => {
+          // An update requires a title. Without a new one, the current one is sent back:
+          // the title on the page may be older than a change made elsewhere.
+          let { title } = changes;
+          if (title === undefined) {
+            const current = await outcomeOf(client.getTask(task.id, deadline()));
+            if (!current.ok) return current;
+            title = current.data.title;
+          }
+          return outcomeOf(client.updateTask(task.id, { ...changes, title }, deadline()));
+        },
         (changed) => {
           replace(changed);
           setNotice(`Saved “${changed.title}”.`);

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { openBrowser } from "./browser-tools.mjs";
+import { edits } from "./edits.mjs";
 import { expiredToken } from "./expired-token.mjs";
 import { add, box, focused, hydrated, said, shows, signIn, signUp, task, titles } from "./pages.mjs";
 import { startServers } from "./servers.mjs";
@@ -262,6 +263,7 @@ async function story() {
 try {
   await story();
   await sessions({ browser, servers, step });
+  await edits({ browser, servers, step });
   console.log(`all good in ${((Date.now() - began) / 1000).toFixed(1)} s; screenshots in ${output}`);
 } catch (error) {
   await browser.lastLook();
