@@ -1,4 +1,4 @@
-//! The store alone: what a batch owes to each of its members.
+//! The store alone: what a batch does for each of its members.
 #![expect(
     clippy::disallowed_methods,
     reason = "looks at and prepares the tables from outside"
@@ -120,7 +120,7 @@ async fn writes_to_one_task_keep_their_order() {
 }
 
 #[tokio::test]
-async fn what_follows_a_delete_finds_no_task() {
+async fn writes_after_a_delete_find_no_task() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
     let id = rig.create(&ana, "Milk").await.unwrap().id;
@@ -140,7 +140,7 @@ async fn what_follows_a_delete_finds_no_task() {
 }
 
 #[tokio::test]
-async fn a_batch_of_all_kinds_answers_each_member_its_own() {
+async fn a_mixed_batch_gives_each_member_its_own_outcome() {
     let rig = Rig::start().await;
     let (ana, ben) = (user("ana").await, user("ben").await);
     let made = join_all((0..4).map(|n| rig.create(&ana, ["a", "b", "c", "d"][n]))).await;
@@ -177,7 +177,7 @@ async fn a_batch_of_all_kinds_answers_each_member_its_own() {
 }
 
 #[tokio::test]
-async fn one_that_the_database_refuses_takes_no_other_with_it() {
+async fn a_rejected_member_does_not_fail_the_others() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
     rig.execute(if rig.database.is_postgres() {
@@ -247,7 +247,7 @@ async fn times_have_whole_microseconds_and_are_now() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
-async fn a_locked_task_holds_up_no_other() {
+async fn a_locked_row_does_not_delay_other_requests() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
     let tasks = join_all((0..10).map(|_| rig.create(&ana, "Milk"))).await;
@@ -274,7 +274,7 @@ async fn a_locked_task_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_before_it_was_sent_is_not_done() {
+async fn a_request_that_is_cancelled_before_it_is_sent_is_not_run() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
 
@@ -289,7 +289,7 @@ async fn what_was_given_up_before_it_was_sent_is_not_done() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_the_queue_is_refused_at_once() {
+async fn a_request_beyond_the_queue_capacity_is_refused_at_once() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
 
@@ -301,7 +301,7 @@ async fn what_does_not_fit_into_the_queue_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn closing_carries_out_what_waits() {
+async fn closing_runs_the_pending_requests() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
     let store = Arc::new(rig.store.clone());
@@ -337,7 +337,7 @@ async fn a_refused_migration_leaves_the_store_serving() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
-async fn where_nothing_is_pending_no_right_to_create_is_needed() {
+async fn migrating_needs_no_right_to_create_where_nothing_is_pending() {
     let rig = Rig::start().await;
     let role = format!("serving_{}", uuid::Uuid::now_v7().simple());
     rig.execute(&format!(
@@ -363,7 +363,7 @@ async fn where_nothing_is_pending_no_right_to_create_is_needed() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
-async fn a_migration_waits_for_another_one_a_bounded_time() {
+async fn a_migration_waits_for_another_one_for_a_limited_time() {
     let rig = Rig::start().await;
     rig.store.migrate_down(1).await.unwrap();
     rig.execute("SELECT pg_advisory_lock(499851160435)").await;

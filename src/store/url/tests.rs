@@ -31,7 +31,7 @@ fn quoted(text: &str) -> &str {
 }
 
 #[test]
-fn each_form_comes_to_what_the_page_says_and_shows_no_password() {
+fn each_form_has_the_result_of_the_page_and_shows_no_password() {
     let rows = rows();
 
     for (form, result) in &rows {
@@ -76,7 +76,7 @@ fn the_driver_reads_every_form_that_is_accepted() {
 }
 
 #[test]
-fn the_driver_gets_what_is_meant() {
+fn the_driver_gets_every_part_of_the_url() {
     let pooled = driver(
         "postgresql://ana:sesame@ep-x-1-pooler.aws.neon.tech/neondb\
          ?sslmode=require&channel_binding=require&options=endpoint%3Dep-x-1",
@@ -104,7 +104,7 @@ fn the_driver_gets_what_is_meant() {
 }
 
 #[test]
-fn a_port_and_a_host_may_stand_among_the_parameters() {
+fn port_and_host_may_be_parameters() {
     let url = driver("postgres://one:1111/tasks?host=two&port=2222&dbname=other");
 
     assert_eq!((url.get_host(), url.get_port()), ("two", 2222));
