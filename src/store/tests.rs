@@ -8,14 +8,17 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use futures_util::{FutureExt, future::join_all};
-use poem_openapi::types::MaybeUndefined;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use secrecy::SecretString;
+use serde_json::Map;
 use tasks_api_test_support::database::TestDatabase;
 
 use super::*;
 use crate::{
-    api::tasks::{CreateTask, StatusFilter, Task, TaskService, Title, UpdateTask},
+    api::{
+        rest::fields::{Fields, FromFields},
+        tasks::{CreateTask, StatusFilter, Task, TaskService},
+    },
     auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
 
@@ -70,18 +73,12 @@ impl Rig {
 }
 
 pub fn new(title: &str) -> CreateTask {
-    CreateTask {
-        title: Title::parse(title).unwrap(),
-        description: None,
-    }
+    titled(title)
 }
 
-fn titled(title: &str) -> UpdateTask {
-    UpdateTask {
-        title: Title::parse(title).unwrap(),
-        description: MaybeUndefined::Undefined,
-        completed: None,
-    }
+/// A request that names the title alone.
+fn titled<T: FromFields>(title: &str) -> T {
+    Fields::read(Map::from_iter([("title".to_owned(), title.into())])).unwrap()
 }
 
 pub async fn user(name: &str) -> User {

@@ -57,10 +57,10 @@ fn each_form_has_the_result_of_the_page_and_shows_no_password() {
 }
 
 fn driver(text: &str) -> PgConnectOptions {
-    match DatabaseUrl::parse(text).unwrap().0 {
-        Target::Postgres(url) => PgConnectOptions::from_str(url.as_str()).unwrap(),
-        Target::Sqlite(_) => panic!("a file"),
-    }
+    let Target::Postgres(url) = DatabaseUrl::parse(text).unwrap().0 else {
+        panic!("not a PostgreSQL server");
+    };
+    PgConnectOptions::from_str(url.as_str()).unwrap()
 }
 
 #[test]
