@@ -98,10 +98,10 @@ impl Engine {
     /// database takes writes.
     pub async fn check_tables(&self) -> Result<(), StoreError> {
         self.control().execute_unprepared(TRY_OUT).await?;
-        if let Self::Sqlite(file) = self {
-            sqlite::check_file(file)?;
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite(file) => sqlite::check_file(file),
         }
-        Ok(())
     }
 
     /// A new connection for batches.
@@ -183,7 +183,10 @@ impl Driver {
     /// Whether each statement keeps its owners' counts as well, and so needs no
     /// transaction.
     pub fn statements_are_atomic(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        match self {
+            Self::Postgres(_) => true,
+            Self::Sqlite(_) => false,
+        }
     }
 
     /// Begins a transaction, and locks the counts of `owners` in the order of all
@@ -209,11 +212,12 @@ impl Driver {
 
     /// Changes the owners' counts by so much, where the statements do not.
     pub async fn recount(&mut self, recounts: &[(Owner<'_>, i64)]) -> Result<(), sqlx::Error> {
-        if let Self::Sqlite(connection) = self
-            && !recounts.is_empty()
-        {
-            let recount = sqlite::statements::recount(recounts);
-            recount.execute(&mut **connection).await?;
+        match self {
+            Self::Sqlite(connection) if !recounts.is_empty() => {
+                let recount = sqlite::statements::recount(recounts);
+                recount.execute(&mut **connection).await?;
+            }
+            Self::Postgres(_) | Self::Sqlite(_) => {}
         }
         Ok(())
     }
@@ -235,8 +239,11 @@ impl Driver {
     /// Undoes everything since [`Driver::begin`], where the connection is kept; the file
     /// of `SQLite` is closed after an error.
     pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
-        if let Self::Postgres(connection) = self {
-            sqlx::query("ROLLBACK").execute(&mut **connection).await?;
+        match self {
+            Self::Postgres(connection) => {
+                sqlx::query("ROLLBACK").execute(&mut **connection).await?;
+            }
+            Self::Sqlite(_) => {}
         }
         Ok(())
     }
