@@ -10,7 +10,7 @@ use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
 
 use super::{
-    entity::{self, TRY_OUT},
+    entity::{self, TRY_READS, TRY_WRITES},
     error::StoreError,
     owned::Owner,
     pool,
@@ -97,9 +97,13 @@ impl Engine {
     /// Whether every statement could run now: tables, columns and rights are there, and the
     /// database takes writes.
     pub async fn check_tables(&self) -> Result<(), StoreError> {
-        self.control().execute_unprepared(TRY_OUT).await?;
+        self.control().execute_unprepared(TRY_READS).await?;
         match self {
-            Self::Postgres(_) => Ok(()),
+            Self::Postgres(server) => {
+                server.control().execute_unprepared(TRY_WRITES).await?;
+                Ok(())
+            }
+            // A write to no row would wait for the file's one writer.
             Self::Sqlite(file) => sqlite::check_file(file),
         }
     }

@@ -76,19 +76,23 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Does what the statements do to columns of the right type, and changes nothing.
-pub const TRY_OUT: &str = concat!(
+/// Reads every column, at its type, of no row.
+pub const TRY_READS: &str = concat!(
     "SELECT ",
     columns!(""),
     " FROM tasks WHERE FALSE AND completed IS TRUE; \
-     INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-     SELECT user_id, title, description, FALSE, created_at, updated_at FROM tasks WHERE FALSE; \
-     UPDATE tasks SET user_id = 'a', title = 'a', description = 'a', completed = FALSE, \
-     created_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP WHERE FALSE; \
-     DELETE FROM tasks WHERE FALSE; \
-     INSERT INTO task_counts (user_id, tasks) SELECT user_id, 1 FROM tasks WHERE FALSE; \
-     UPDATE task_counts SET user_id = 'a', tasks = 1 WHERE FALSE"
+     SELECT user_id, tasks FROM task_counts WHERE FALSE"
 );
+
+/// Writes every column, at its type, of no row.
+pub const TRY_WRITES: &str = "\
+    INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
+    SELECT user_id, title, description, FALSE, created_at, updated_at FROM tasks WHERE FALSE; \
+    UPDATE tasks SET user_id = 'a', title = 'a', description = 'a', completed = FALSE, \
+    created_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP WHERE FALSE; \
+    DELETE FROM tasks WHERE FALSE; \
+    INSERT INTO task_counts (user_id, tasks) SELECT user_id, 1 FROM tasks WHERE FALSE; \
+    UPDATE task_counts SET user_id = 'a', tasks = 1 WHERE FALSE";
 
 impl From<task::Model> for Task {
     fn from(row: task::Model) -> Self {

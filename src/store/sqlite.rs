@@ -5,6 +5,8 @@ pub mod statements;
 #[cfg(test)]
 mod tests;
 
+use std::fs;
+
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
@@ -22,14 +24,14 @@ pub async fn begin(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbE
     pool.begin_with_options(options).await
 }
 
-/// Whether the file is still where it was opened: what is written to one that was deleted
-/// or moved is not found at the next start.
+/// Whether the file is still where it was opened, and takes writes: what is written to
+/// one that was deleted or moved is not found at the next start.
 pub fn check_file(pool: &DatabaseConnection) -> Result<(), StoreError> {
-    let file = pool.get_sqlite_connection_pool().connect_options();
-    let file = file.get_filename();
-    if file.exists() {
-        return Ok(());
-    }
-    let shown = file.display();
-    Err(StoreError::Broken(format!("the file {shown} is gone")))
+    let options = pool.get_sqlite_connection_pool().connect_options();
+    let file = options.get_filename();
+    let opened = fs::OpenOptions::new().append(true).open(file);
+    opened.map(drop).map_err(|error| {
+        let shown = file.display();
+        StoreError::Broken(format!("{shown} cannot be written: {error}"))
+    })
 }
