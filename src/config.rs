@@ -5,6 +5,7 @@
 //! the variable, what was read (unless that is secret) and what is expected.
 
 mod env_file;
+mod origin;
 mod reader;
 mod traces;
 mod variables;
@@ -27,6 +28,7 @@ use self::{
     },
 };
 pub use self::{
+    origin::AllowedOrigin,
     reader::{ConfigError, ConfigErrors},
     traces::{Sampling, TracesConfig},
     variables::{Environment, VARIABLES, Variable},
@@ -59,8 +61,8 @@ pub struct Config {
     pub issuers: Vec<String>,
     /// `JWT_AUDIENCE`; empty if unset.
     pub audiences: Vec<String>,
-    /// `CORS_ORIGINS`: exact origins.
-    pub cors_origins: Vec<String>,
+    /// `CORS_ORIGINS`.
+    pub cors_origins: Vec<AllowedOrigin>,
     /// `TASKS_PER_USER`: the quota.
     pub tasks_per_user: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
@@ -122,7 +124,7 @@ impl Config {
             key_set_urls,
             issuers: reader.list(JWT_ISSUER),
             audiences: reader.list(JWT_AUDIENCE),
-            cors_origins: reader.parse_list(CORS_ORIGINS, origin_of),
+            cors_origins: reader.parse_list(CORS_ORIGINS, AllowedOrigin::parse),
             tasks_per_user: reader.parse(TASKS_PER_USER, "a whole number from 0 to 4294967295"),
             rate_limits: RateLimitConfig {
                 per_user: rate(reader, RATE_LIMIT_PER_USER),
@@ -181,19 +183,6 @@ fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
         );
     }
     Some(secret.into())
-}
-
-/// The origin as a browser sends it (RFC 6454, section 6.2).
-fn origin_of(text: &str) -> Result<String, String> {
-    let wants = "origins like https://app.example.com, separated by commas";
-    let url = http_url(text, wants)?;
-    if url.path() == "/" && url.query().is_none() {
-        Ok(url.origin().ascii_serialization())
-    } else {
-        Err(format!(
-            "got {text:?}, wants the origin alone, without a path"
-        ))
-    }
 }
 
 /// Requests per minute.

@@ -65,7 +65,7 @@ impl<E: Endpoint> Middleware<E> {
     pub fn new(inner: E, config: &Config) -> Self {
         Self {
             inner,
-            cors: Cors::new(&config.cors_origins),
+            cors: Cors::new(&config.cors_origins, config.environment),
             rate_limits: Arc::new(RateLimits::new(&config.rate_limits)),
             hsts: config.environment != Environment::Development,
         }

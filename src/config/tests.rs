@@ -21,7 +21,8 @@ fn without_variables_the_defaults_of_development_apply() {
         config.database_url.expose_secret(),
         "sqlite://data/tasks.db"
     );
-    assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+    let origin = AllowedOrigin::Exact("http://localhost:3000".to_owned());
+    assert_eq!(config.cors_origins, [origin]);
     assert_eq!(config.tasks_per_user, 10_000);
     assert_eq!(config.rate_limits, RateLimitConfig::default());
     assert_eq!(config.log_filter, "info");
@@ -191,9 +192,12 @@ fn neither_debug_nor_an_error_shows_a_secret() {
 
 #[test]
 fn an_origin_is_normalised_as_a_browser_sends_it() {
-    let config = read(&[("CORS_ORIGINS", "https://App.Example.com:443/")]).unwrap();
+    let exact = |origin: &str| AllowedOrigin::Exact(origin.to_owned());
+    let origins = "https://App.Example.com:443/, tauri://localhost,";
+    let config = read(&[("CORS_ORIGINS", origins)]).unwrap();
 
-    assert_eq!(config.cors_origins, ["https://app.example.com"]);
+    let expected = [exact("https://app.example.com"), exact("tauri://localhost")];
+    assert_eq!(config.cors_origins, expected);
 }
 
 #[test]

@@ -89,7 +89,7 @@ variables! {
         "accepted audiences, separated by commas, in place of the origin of `BETTER_AUTH_URL`; if \
          set, every token must have one of them";
     CORS_ORIGINS: Fixed("http://localhost:3000"),
-        "the exact origins of web pages that may call, separated by commas";
+        "the origins of web pages that may call, separated by commas, see [below](#origins)";
     TASKS_PER_USER: Fixed("10000"),
         "the maximum number of tasks of a user";
     RATE_LIMIT_PER_USER: PerEnvironment { development: "off", deployed: "600" },

@@ -1,10 +1,15 @@
 //! CORS (the Fetch standard, "CORS protocol"). poem's own middleware rejects a
 //! same-origin POST with 403, and so "Try it out" in `/docs`, and sends no `Vary`.
 
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
 use poem::{
     Request, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
+
+use crate::config::{AllowedOrigin, Environment};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue =
@@ -18,19 +23,41 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const PREFLIGHT_VARY: HeaderValue =
     HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers");
 
+/// Hosts of a developer's own pages, which development allows on every port.
+const LOCAL_ORIGINS: [&[u8]; 2] = [b"http://localhost", b"http://127.0.0.1"];
+/// Maximum number of refused origins that are logged, and the maximum length of one.
+const MAX_LOGGED: (usize, usize) = (100, 256);
+
 /// The origins whose pages may read responses.
-pub struct Cors(Vec<HeaderValue>);
+pub struct Cors {
+    origins: Vec<AllowedOrigin>,
+    /// The refused origins that were logged; `None` outside development.
+    logged: Option<Mutex<HashSet<HeaderValue>>>,
+}
 
 impl Cors {
-    /// Allows `origins`, each exactly as a browser sends it.
-    pub fn new(origins: &[String]) -> Self {
-        Self(origins.iter().filter_map(|o| o.parse().ok()).collect())
+    /// Allows `origins`, and in development every origin of the developer's machine.
+    pub fn new(origins: &[AllowedOrigin], environment: Environment) -> Self {
+        let is_development = environment == Environment::Development;
+        Self {
+            origins: origins.to_vec(),
+            logged: is_development.then(Mutex::default),
+        }
     }
 
     /// The request's origin, if it is allowed.
     pub fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
-        self.0.contains(origin).then(|| origin.clone())
+        let is_allowed = self.origins.iter().any(|o| o.matches(origin.as_bytes()));
+        if is_allowed {
+            return Some(origin.clone());
+        }
+        let logged = self.logged.as_ref()?;
+        if is_local(origin.as_bytes()) {
+            return Some(origin.clone());
+        }
+        log_once(origin, &mut logged.lock());
+        None
     }
 
     /// The response to a preflight: an OPTIONS with `Origin` and
@@ -68,5 +95,26 @@ impl Cors {
             response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, credentials);
             response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
+    }
+}
+
+fn is_local(origin: &[u8]) -> bool {
+    let mut rests = LOCAL_ORIGINS.iter().filter_map(|o| origin.strip_prefix(*o));
+    rests.any(|rest| match rest {
+        [] => true,
+        [b':', port @ ..] => (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
+}
+
+/// Tells the developer whose page the browser refuses; its own message names no variable.
+fn log_once(origin: &HeaderValue, logged: &mut HashSet<HeaderValue>) {
+    let (count, length) = MAX_LOGGED;
+    let fits = logged.len() < count && origin.len() <= length;
+    if fits && logged.insert(origin.clone()) {
+        tracing::info!(
+            ?origin,
+            "pages of this origin may not call: CORS_ORIGINS does not list it"
+        );
     }
 }

@@ -122,3 +122,37 @@ async fn a_response_without_an_origin_still_varies_by_it() {
     assert!(varies_by_origin(&response));
     assert_eq!(response.header("access-control-allow-origin"), "");
 }
+
+#[tokio::test]
+async fn origins_of_the_own_machine_are_allowed_in_development_alone() {
+    let local = [
+        "http://localhost",
+        "http://localhost:3000",
+        "http://localhost:5173",
+        "http://127.0.0.1:65535",
+    ];
+    let foreign = [
+        "https://localhost:3000",
+        "http://localhost.evil.com",
+        "http://localhost:",
+        "http://localhost:3000.evil.com",
+        "http://localhost:3000@evil.com",
+        "http://127.0.0.1.evil.com",
+        "http://127.0.0.10",
+        "http://evil.localhost:3000",
+        "http://192.168.0.1:3000",
+    ];
+
+    for environment in ["development", "staging", "production"] {
+        let app = App::configured(&[("ENVIRONMENT", environment)]).await;
+        for origin in local.into_iter().chain(foreign) {
+            let call = app.request(Method::GET, "/health/live");
+            let response = call.header("origin", origin).send().await;
+
+            let is_allowed = environment == "development" && local.contains(&origin);
+            let allowed = if is_allowed { origin } else { "" };
+            let header = response.header("access-control-allow-origin");
+            assert_eq!(header, allowed, "{origin} in {environment}");
+        }
+    }
+}

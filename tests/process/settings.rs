@@ -23,28 +23,56 @@ async fn tasks_per_user_limits_the_number_of_tasks() {
     assert_eq!(create(&service, &ana).await, StatusCode::FORBIDDEN);
 }
 
+async fn is_allowed(service: &Service, origin: &str) -> bool {
+    let request = service.request(Method::GET, "/health/live");
+    let response = request.header("origin", origin).send().await.unwrap();
+    let allowed = response.headers().get("access-control-allow-origin");
+    allowed.is_some_and(|allowed| allowed == origin)
+}
+
 #[tokio::test]
 async fn only_cors_origins_may_read_responses() {
-    let origins = (
-        "CORS_ORIGINS",
-        "https://a.example.com, https://b.example.com/",
-    );
-    let chosen = Service::start(&[origins]).await;
+    let origins = "https://a.example.com, https://b.example.com/, https://*.vercel.app, \
+                   capacitor://localhost, ";
+    let chosen = Service::start(&[("CORS_ORIGINS", origins)]).await;
     let by_default = Service::start(&[]).await;
-    let allowed = async |service: &Service, origin: &str| {
-        let request = service.request(Method::GET, "/health/live");
-        let response = request.header("origin", origin).send().await.unwrap();
-        response
-            .headers()
-            .contains_key("access-control-allow-origin")
-    };
 
-    for origin in ["https://a.example.com", "https://b.example.com"] {
-        assert!(allowed(&chosen, origin).await, "{origin}");
-        assert!(!allowed(&by_default, origin).await, "{origin}");
+    for origin in [
+        "https://a.example.com",
+        "https://b.example.com",
+        "https://my-app.vercel.app",
+        "capacitor://localhost",
+    ] {
+        assert!(is_allowed(&chosen, origin).await, "{origin}");
+        assert!(!is_allowed(&by_default, origin).await, "{origin}");
     }
-    assert!(!allowed(&chosen, "http://localhost:3000").await);
-    assert!(allowed(&by_default, "http://localhost:3000").await);
+    for origin in [
+        "https://vercel.app",
+        "https://a.b.vercel.app",
+        "https://c.example.com",
+    ] {
+        assert!(!is_allowed(&chosen, origin).await, "{origin}");
+    }
+    assert!(is_allowed(&by_default, "http://localhost:3000").await);
+}
+
+#[tokio::test]
+async fn a_refused_origin_is_logged_once_in_development() {
+    let service = Service::start(&[("CORS_ORIGINS", "https://a.example.com")]).await;
+
+    for origin in ["https://b.example.com", "https://c.example.com"] {
+        for _ in 0..3 {
+            assert!(!is_allowed(&service, origin).await);
+        }
+    }
+    assert!(is_allowed(&service, "https://a.example.com").await);
+
+    service.signal("-TERM");
+    let (_, log) = service.end().await;
+    assert_eq!(log.matches("CORS_ORIGINS").count(), 2, "{log}");
+    for (origin, count) in [("//a.", 0), ("//b.", 1), ("//c.", 1)] {
+        assert_eq!(log.matches(origin).count(), count, "{log}");
+    }
 }
 
 #[tokio::test]
