@@ -93,12 +93,12 @@ pub struct RateLimitConfig {
 impl Config {
     /// Reads the environment and `.env`.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        Self::read(environment_and_file()?)
+        Reader::run(&environment_and_file()?, Self::read_all)
     }
 
     /// Reads the variables through `lookup`. A blank value is as if unset.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        Reader::run(&lookup, Self::read_all)
+        Reader::run(&|name| Ok(lookup(name)), Self::read_all)
     }
 
     fn read_all(reader: &mut Reader) -> Self {

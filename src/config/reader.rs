@@ -27,9 +27,12 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
+/// Looks a variable up; the error completes "NAME: ".
+type Lookup<'a> = &'a dyn Fn(&str) -> Result<Option<String>, String>;
+
 /// Reads variables. An error does not end the reading, so that all are found at once.
 pub(super) struct Reader<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
+    lookup: Lookup<'a>,
     /// Decides the defaults.
     pub(super) environment: Environment,
     errors: Vec<ConfigError>,
@@ -38,7 +41,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// What `read` returns, or all errors that it added.
     pub(super) fn run<T>(
-        lookup: &'a dyn Fn(&str) -> Option<String>,
+        lookup: Lookup<'a>,
         read: impl FnOnce(&mut Self) -> T,
     ) -> Result<T, ConfigErrors> {
         let mut reader = Self {
@@ -69,22 +72,31 @@ impl<'a> Reader<'a> {
             .ok()
     }
 
+    /// The configured value as it is; `None` if it is unset or blank.
+    pub(super) fn untrimmed(&mut self, variable: Variable) -> Option<String> {
+        let configured = (self.lookup)(variable.name);
+        let configured = self.accept(variable, configured).flatten();
+        configured.filter(|text| !text.trim().is_empty())
+    }
+
     /// The configured value, trimmed, or the default if it is unset or blank.
-    pub(super) fn value(&self, variable: Variable) -> Option<String> {
-        let configured = (self.lookup)(variable.name).unwrap_or_default();
-        match configured.trim() {
-            "" => variable.default_in(self.environment).map(str::to_owned),
-            text => Some(text.to_owned()),
-        }
+    pub(super) fn value(&mut self, variable: Variable) -> Option<String> {
+        let default = variable.default_in(self.environment);
+        let configured = self.untrimmed(variable);
+        configured
+            .as_deref()
+            .map(str::trim)
+            .or(default)
+            .map(str::to_owned)
     }
 
     /// The configured value or the default; empty without either.
-    pub(super) fn text(&self, variable: Variable) -> String {
+    pub(super) fn text(&mut self, variable: Variable) -> String {
         self.value(variable).unwrap_or_default()
     }
 
     /// The items of a comma-separated value.
-    pub(super) fn list(&self, variable: Variable) -> Vec<String> {
+    pub(super) fn list(&mut self, variable: Variable) -> Vec<String> {
         let text = self.text(variable);
         let items = text.split(',').map(str::trim);
         items.filter(|i| !i.is_empty()).map(str::to_owned).collect()

@@ -1,9 +1,10 @@
 //! Failing starts: one message that names the variable, exit code 2 for configuration and
 //! 1 for other failures, no backtrace, no password.
 
-use std::net::TcpListener;
+use std::{ffi::OsStr, net::TcpListener, os::unix::ffi::OsStrExt};
 
-use tasks_api_test_support::process::{SECRET, run, run_in};
+use tasks_api::config::VARIABLES;
+use tasks_api_test_support::process::{SECRET, command, run, run_in};
 
 struct Case<'a> {
     variables: &'a [(&'a str, &'a str)],
@@ -141,6 +142,40 @@ async fn a_broken_env_file_is_named_without_its_content() {
 
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text.contains(".env: entry 2"), "{text}");
+    assert!(text.contains(".env: line 2 "), "{text}");
     assert!(!text.contains("sesame"), "{text}");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_not_utf_8_is_named_and_exits_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = OsStr::from_bytes(b"sesame\xff");
+    let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    let sampler = ("OTEL_TRACES_SAMPLER", "traceidratio");
+
+    for variable in VARIABLES {
+        let mut command = command(folder.path(), &[("PORT", "0"), collector, sampler]);
+        let output = command.env(variable.name, bytes).arg("doctor").output();
+        let output = output.await.unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{}: {text}", variable.name);
+        let start = format!("\n  {}: got bytes that are not UTF-8", variable.name);
+        assert!(text.contains(&start), "{text}");
+        assert!(!text.contains("sesame"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_env_file_shared_with_next_js_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "\u{feff}# shared\r\nexport NEXT_PUBLIC_NAME=My to do list # shown\r\n\
+                KEY=\"one\r\ntwo\"\r\nPART='a secret of the tests'\r\n\
+                BETTER_AUTH_SECRET=\"${PART}, long enough for \\$5\" # comment\r\n";
+    std::fs::write(folder.path().join(".env"), file).unwrap();
+
+    let production = [("ENVIRONMENT", "production")];
+    let output = run_in(folder.path(), &production, &["token", "--sub", "ana"]).await;
+
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
 }
