@@ -51,7 +51,7 @@ pub struct Config {
     pub port: u16,
     /// `DATABASE_URL`, unparsed; it may contain a password.
     pub database_url: SecretString,
-    /// `BETTER_AUTH_SECRET`: enables HS256 tokens.
+    /// `BETTER_AUTH_SECRET`, not trimmed: enables HS256 tokens.
     pub better_auth_secret: Option<SecretString>,
     /// The origin of `BETTER_AUTH_URL` (RFC 6454, section 6.2).
     pub better_auth_origin: Option<String>,
@@ -174,7 +174,7 @@ pub fn address_from_env() -> Result<(String, u16), ConfigErrors> {
 }
 
 fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
-    let secret = reader.value(BETTER_AUTH_SECRET)?;
+    let secret = reader.untrimmed(BETTER_AUTH_SECRET)?;
     let (got, environment) = (secret.len(), reader.environment);
     if environment != Environment::Development && got < MIN_SECRET_BYTES {
         reader.reject(

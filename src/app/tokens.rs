@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::error::StartError;
 use crate::{
     auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
@@ -22,8 +24,14 @@ pub fn make_development_secret(config: &mut Config) -> Result<bool, StartError> 
     Ok(true)
 }
 
-/// Builds the verifier.
+/// Builds the verifier. A secret that looks as if it was copied with too much is logged.
 pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    if config.better_auth_secret.as_ref().is_some_and(has_border) {
+        tracing::warn!(
+            "BETTER_AUTH_SECRET begins or ends with white space or a quote; these bytes are part \
+             of the secret, for the application that signs tokens too"
+        );
+    }
     let secret_claims = explicit_claims(config);
     let mut key_set_claims = secret_claims.clone();
     // Better Auth's default: issuer and audience of the tokens of its key set are its own
@@ -41,6 +49,13 @@ pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
         key_set_times: KeySetTimes::default(),
     })
     .map_err(StartError::failed)
+}
+
+/// Whether the secret begins or ends with white space or a quote.
+fn has_border(secret: &SecretString) -> bool {
+    let is_border = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`');
+    let secret = secret.expose_secret();
+    secret.starts_with(is_border) || secret.ends_with(is_border)
 }
 
 /// Signs a token that the service accepts, with `BETTER_AUTH_SECRET`. `lifetime` is in

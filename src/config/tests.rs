@@ -40,6 +40,21 @@ fn a_blank_value_is_as_if_unset() {
 }
 
 #[test]
+fn a_secret_is_used_as_it_is() {
+    for secret in [
+        "secret\n",
+        " secret",
+        "\"secret\"",
+        "'secret'",
+        "\tsecret\r\n",
+    ] {
+        let config = read(&[("BETTER_AUTH_SECRET", secret)]).unwrap();
+        let read = config.better_auth_secret.unwrap();
+        assert_eq!(read.expose_secret(), secret);
+    }
+}
+
+#[test]
 fn exactly_the_variables_of_the_table_are_read() {
     let looked_up = RefCell::new(Vec::new());
     let config = Config::read(|name| {

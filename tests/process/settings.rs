@@ -114,3 +114,31 @@ async fn a_short_secret_causes_a_warning_in_development() {
     assert!(!long.banner.contains("shorter"));
     assert!(!short.banner.contains("\"short\""));
 }
+
+#[tokio::test]
+async fn a_secret_with_a_border_is_used_as_it_is_with_a_warning() {
+    for (before, after) in [("", "\n"), (" ", ""), ("\"", "\""), ("", "")] {
+        let secret = format!("{before}{SECRET}{after}");
+        let service = Service::start(&[("BETTER_AUTH_SECRET", &secret)]).await;
+        let signed_with = async |secret: &str| {
+            let output = run(
+                &[("BETTER_AUTH_SECRET", secret)],
+                &["token", "--sub", "ana"],
+            )
+            .await;
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let (same, trimmed) = (signed_with(&secret).await, signed_with(SECRET).await);
+        let has_border = secret != SECRET;
+
+        assert_eq!(create(&service, &same).await, StatusCode::CREATED);
+        let is_accepted = create(&service, &trimmed).await == StatusCode::CREATED;
+        assert_eq!(is_accepted, !has_border, "{secret:?}");
+
+        service.signal("-TERM");
+        let (_, log) = service.end().await;
+        let warnings = log.matches("BETTER_AUTH_SECRET begins or ends").count();
+        assert_eq!(warnings, usize::from(has_border), "{log}");
+        assert!(!log.contains(SECRET), "{log}");
+    }
+}
