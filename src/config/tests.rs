@@ -242,6 +242,22 @@ fn traces_are_exported_only_if_an_endpoint_is_set() {
 }
 
 #[test]
+fn opentelemetry_switches_turn_the_export_off() {
+    for (variable, value, expected) in [
+        ("OTEL_SDK_DISABLED", "true", false),
+        ("OTEL_SDK_DISABLED", " TRUE ", false),
+        ("OTEL_SDK_DISABLED", "False", true),
+        ("OTEL_SDK_DISABLED", "", true),
+        ("OTEL_TRACES_EXPORTER", "none", false),
+        ("OTEL_TRACES_EXPORTER", "otlp", true),
+        ("OTEL_TRACES_EXPORTER", "", true),
+    ] {
+        let config = read(&[COLLECTOR, (variable, value)]).unwrap();
+        assert_eq!(config.traces.is_some(), expected, "{variable}={value}");
+    }
+}
+
+#[test]
 fn each_sampler_of_opentelemetry_is_supported() {
     let table = [
         ("always_on", false, 1.0),
@@ -302,6 +318,8 @@ fn errors_about_traces_name_their_variable() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ana:sesame@collector"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?key=sesame"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_SDK_DISABLED", "yes"),
+        ("OTEL_TRACES_EXPORTER", "console"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
         ("OTEL_TRACES_SAMPLER_ARG", "NaN"),

@@ -37,9 +37,14 @@ const SAMPLERS: &str = "always_on, always_off, traceidratio, parentbased_always_
                         parentbased_always_off or parentbased_traceidratio";
 
 impl TracesConfig {
-    /// `None` without an endpoint; the other variables are then ignored.
+    /// `None` without an endpoint and where the export is turned off; the other variables
+    /// are then ignored.
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let endpoint = endpoint(reader)?;
+        let text = reader.value(variables::OTEL_EXPORTER_OTLP_ENDPOINT)?;
+        if is_off(reader) {
+            return None;
+        }
+        let endpoint = endpoint(reader, &text)?;
         let wants = "http/protobuf, which collectors accept on port 4318";
         reader.parse_with(variables::OTEL_EXPORTER_OTLP_PROTOCOL, wants, |text| {
             (text == "http/protobuf").then_some(())
@@ -53,11 +58,24 @@ impl TracesConfig {
     }
 }
 
-fn endpoint(reader: &mut Reader) -> Option<Url> {
+/// Whether the specification's switches turn the export off.
+fn is_off(reader: &mut Reader) -> bool {
+    let is_disabled = reader.parse_with(variables::OTEL_SDK_DISABLED, "true or false", |text| {
+        text.to_ascii_lowercase().parse().ok()
+    });
+    let wants = "otlp or none";
+    let has_none = reader.parse_with(variables::OTEL_TRACES_EXPORTER, wants, |text| match text {
+        "otlp" => Some(false),
+        "none" => Some(true),
+        _ => None,
+    });
+    is_disabled || has_none
+}
+
+fn endpoint(reader: &mut Reader, text: &str) -> Option<Url> {
     let variable = variables::OTEL_EXPORTER_OTLP_ENDPOINT;
-    let text = reader.value(variable)?;
     let wants = "an http or https URL like http://localhost:4318";
-    let mut url = reader.accept(variable, http_url(&text, wants))?;
+    let mut url = reader.accept(variable, http_url(text, wants))?;
     if url.query().is_some() || url.fragment().is_some() {
         reader.reject(variable, format!("got a URL with a query, wants {wants}"));
     }

@@ -112,6 +112,10 @@ variables! {
         "headers for the collector: `name=value,name=value`, values percent-encoded";
     OTEL_EXPORTER_OTLP_PROTOCOL: Fixed("http/protobuf"),
         "the protocol of the collector; no other is supported";
+    OTEL_SDK_DISABLED: Fixed("false"),
+        "`true` turns the export of traces off";
+    OTEL_TRACES_EXPORTER: Fixed("otlp"),
+        "`otlp`; `none` turns the export of traces off";
     OTEL_SERVICE_NAME: Fixed("tasks-api"),
         "the service name in traces";
     OTEL_TRACES_SAMPLER: Fixed("parentbased_always_on"),
