@@ -133,6 +133,14 @@ def compose_is_hardened():
                 yield f"{name}: {key} is not taken from the environment"
 
 
+def compose_trusts_the_proxy_in_front():
+    networks = compose()["networks"]["front"]["ipam"]["config"]
+    trusted = compose()["services"]["api"]["environment"]["TRUSTED_PROXIES"]
+    for network in networks:
+        if trusted != f"${{TRUSTED_PROXIES:-{network['subnet']}}}":
+            yield f"front is {network['subnet']}, and TRUSTED_PROXIES {trusted}"
+
+
 def the_manifest_follows_its_schema():
     """kubernetes-validate"""
     for version in KUBERNETES:
@@ -271,6 +279,7 @@ CHECKS = [
     compose_follows_its_schema,
     compose_resolves,
     compose_is_hardened,
+    compose_trusts_the_proxy_in_front,
     the_manifest_follows_its_schema,
     the_manifest_is_restricted,
     the_unit_is_sound,
