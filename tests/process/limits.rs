@@ -1,7 +1,10 @@
 //! Rate limits on real sockets: which address is counted.
 
+use std::{process::Stdio, time::Duration};
+
 use reqwest::{Method, StatusCode};
-use tasks_api_test_support::process::{SECRET, Service, token};
+use tasks_api_test_support::process::{SECRET, Service, command, token};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// The statuses of requests with these values of `X-Forwarded-For`.
 async fn statuses(service: &Service, forwarded: &[&str]) -> Vec<u16> {
@@ -49,6 +52,38 @@ async fn an_untrusted_proxy_is_logged_once() {
         let (_, log) = service.end().await;
         assert_eq!(log.matches("TRUSTED_PROXIES").count(), expected, "{log}");
     }
+}
+
+#[tokio::test]
+async fn production_logs_an_untrusted_proxy_without_any_limit_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [
+        ("ENVIRONMENT", "production"),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("PORT", "0"),
+    ];
+    let mut service = command(folder.path(), &variables);
+    let mut service = service.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(service.stderr.take().unwrap()).lines();
+    let mut next_with = async |text: &str| {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("{text} is not logged");
+    };
+
+    let listening = next_with("\"listening\"").await;
+    let (_, port) = listening.split_once("127.0.0.1:").unwrap();
+    let port = port.split_once('"').unwrap().0;
+    let request = reqwest::Client::new().get(format!("http://127.0.0.1:{port}/api/tasks"));
+    let request = request.header("x-forwarded-for", "203.0.113.7");
+    let response = request.send().await.unwrap();
+
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let warning = tokio::time::timeout(Duration::from_secs(30), next_with("TRUSTED_PROXIES"));
+    assert!(warning.await.unwrap().contains("WARN"));
 }
 
 #[tokio::test]
