@@ -47,7 +47,7 @@ fn read() -> Result<HashMap<String, String>, String> {
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = valid.split(|byte| *byte == b'\n').count();
         format!("line {line} is not UTF-8")
     })?;
     parse(&text, |name| env::var(name).ok())

@@ -43,14 +43,16 @@ impl AllowedOrigin {
             Self::Wildcard { prefix, suffix } => {
                 let rest = origin.strip_prefix(prefix.as_bytes());
                 let label = rest.and_then(|rest| rest.strip_suffix(suffix.as_bytes()));
-                label.is_some_and(|label| !label.is_empty() && label.iter().all(is_label_byte))
+                label.is_some_and(|label| {
+                    !label.is_empty() && label.iter().copied().all(is_label_byte)
+                })
             }
         }
     }
 }
 
 /// What a browser sends of a label: it is in lower case, and Unicode in Punycode.
-fn is_label_byte(byte: &u8) -> bool {
+fn is_label_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
 }
 
@@ -84,7 +86,7 @@ fn wildcard(text: &str) -> Option<AllowedOrigin> {
     let (scheme, label) = before.split_once("://")?;
     let label = label.to_ascii_lowercase();
     let is_https = scheme.eq_ignore_ascii_case("https");
-    if !is_https || after.contains('*') || !label.bytes().all(|byte| is_label_byte(&byte)) {
+    if !is_https || after.contains('*') || !label.bytes().all(is_label_byte) {
         return None;
     }
     // The URL parser normalises the host with a letter in the wildcard's place.
