@@ -1,18 +1,18 @@
 //! The rules for a token's claims (RFC 7519, section 4.1), and the only place that
 //! decides them. Pure but for [`now`]: no key and no network.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
 use super::error::Reason;
 
-/// The clock difference that is tolerated, in seconds.
-const LEEWAY: u64 = 30;
+/// The clock difference that is tolerated.
+const LEEWAY: Duration = Duration::from_secs(30);
 
-/// The last second of the year 9999. A later date is an error, most often
-/// milliseconds in place of seconds: such a token would never expire.
-pub(super) const MAX_DATE: u64 = 253_402_300_799;
+/// The first second of the year 10000, since 1970. A date from then on is an error, most
+/// often milliseconds in place of seconds: such a token would never expire.
+pub(super) const END_OF_DATES: Duration = Duration::from_secs(253_402_300_800);
 
 /// The most Unicode scalar values in a subject.
 const MAX_SUBJECT: usize = 255;
@@ -34,17 +34,17 @@ pub struct ClaimPolicy {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ValidClaims<'a> {
     pub(super) subject: &'a str,
-    /// When they stop being valid: `exp` and the leeway, in seconds since 1970.
-    pub(super) expires_at: u64,
+    /// When they stop being valid: `exp` and the leeway, since 1970.
+    pub(super) expires_at: Duration,
 }
 
-/// Validates the claims at `now`, in seconds since 1970. Registered claims of a wrong
+/// Validates the claims at `now`, since 1970. Registered claims of a wrong
 /// type are rejected whether or not the policy requires them: a token that violates
 /// RFC 7519 in one place is not trusted in another.
 pub(super) fn validate<'a>(
     claims: &'a Map<String, Value>,
     policy: &ClaimPolicy,
-    now: u64,
+    now: Duration,
 ) -> Result<ValidClaims<'a>, Reason> {
     let expires_at = claim(claims, "exp", date)?.ok_or(Reason::Missing("exp"))? + LEEWAY;
     if now >= expires_at {
@@ -73,12 +73,12 @@ pub(super) fn validate<'a>(
     })
 }
 
-/// The time as claims state it: seconds since 1970. A clock before 1970 makes every
-/// token expired, not every token valid.
-pub(super) fn now() -> u64 {
+/// The time as claims state it: since 1970, fractions of a second included. A clock before
+/// 1970 makes every token expired, not every token valid.
+pub(super) fn now() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(MAX_DATE, |since| since.as_secs())
+        .unwrap_or(END_OF_DATES)
 }
 
 /// Whether a text is a user id: 1 to 255 characters, not blank, no control characters.
@@ -126,10 +126,11 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// A date: whole seconds since 1970, up to the year 9999. RFC 7519 (section 2)
-/// allows fractions; no known issuer sends them, and an integer cannot be `1e400`.
-fn date(value: &Value) -> Option<u64> {
-    value.as_u64().filter(|second| *second <= MAX_DATE)
+/// A date: seconds since 1970, with or without a fraction (RFC 7519, section 2), up to the
+/// year 9999. An `f64` holds each whole second of that range exactly.
+fn date(value: &Value) -> Option<Duration> {
+    let date = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+    (date < END_OF_DATES).then_some(date)
 }
 
 #[cfg(test)]
@@ -139,6 +140,8 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
+    /// The last second of the year 9999.
+    const LAST_SECOND: u64 = 253_402_300_799;
 
     /// The subject of claims that are valid but for `changes`.
     fn validate_with(changes: &Value) -> Result<String, Reason> {
@@ -147,7 +150,8 @@ mod tests {
             claims[name] = value.clone();
         }
         let policy = ClaimPolicy::default();
-        validate(claims.as_object().unwrap(), &policy, NOW).map(|valid| valid.subject.to_owned())
+        let now = Duration::from_secs(NOW);
+        validate(claims.as_object().unwrap(), &policy, now).map(|valid| valid.subject.to_owned())
     }
 
     #[test]
@@ -157,14 +161,47 @@ mod tests {
             (json!({"exp": NOW - 29}), ok.clone()),
             (json!({"exp": NOW - 30}), Err(Reason::Expired)),
             (json!({"exp": 0}), Err(Reason::Expired)),
-            (json!({"exp": MAX_DATE}), ok.clone()),
-            (json!({"exp": MAX_DATE + 1}), Err(Reason::ClaimType("exp"))),
+            (json!({"exp": LAST_SECOND}), ok.clone()),
+            (
+                json!({"exp": LAST_SECOND + 1}),
+                Err(Reason::ClaimType("exp")),
+            ),
             (json!({"nbf": NOW + 30}), ok.clone()),
             (json!({"nbf": NOW + 31}), Err(Reason::NotYetValid)),
             (json!({"iat": NOW + 30}), ok),
             (json!({"iat": NOW + 31}), Err(Reason::IssuedInFuture)),
         ] {
             assert_eq!(validate_with(&changes), expected, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_date_may_have_a_fraction() {
+        let ok = Ok("ana".to_owned());
+        let cases = [
+            ("exp", "1799999970.001", ok.clone()),
+            ("exp", "1799999970.0", Err(Reason::Expired)),
+            ("exp", "1799999969.999", Err(Reason::Expired)),
+            ("exp", "1.8e9", ok.clone()),
+            ("exp", "18E8", ok.clone()),
+            ("exp", "0.5", Err(Reason::Expired)),
+            ("exp", "1e-400", Err(Reason::Expired)),
+            ("exp", "253402300799.5", ok.clone()),
+            ("exp", "253402300800.0", Err(Reason::ClaimType("exp"))),
+            ("exp", "1e300", Err(Reason::ClaimType("exp"))),
+            ("exp", "-0.001", Err(Reason::ClaimType("exp"))),
+            ("exp", "-1e-9", Err(Reason::ClaimType("exp"))),
+            ("nbf", "1800000030.0", ok.clone()),
+            ("nbf", "1800000030.001", Err(Reason::NotYetValid)),
+            ("nbf", "1.5", ok.clone()),
+            ("iat", "1800000029.999", ok),
+            ("iat", "1800000030.001", Err(Reason::IssuedInFuture)),
+            ("iat", "-1.5", Err(Reason::ClaimType("iat"))),
+        ];
+        for (name, number, expected) in cases {
+            let number: Value = serde_json::from_str(number).unwrap();
+            let result = validate_with(&json!({name: number}));
+            assert_eq!(result, expected, "{name}: {number}");
         }
     }
 
@@ -222,7 +259,12 @@ mod tests {
         ] {
             let claims = json!({"sub": "ana", "exp": NOW, "iss": iss, "aud": aud});
             assert_eq!(
-                validate(claims.as_object().unwrap(), &policy, NOW).map(|valid| valid.subject),
+                validate(
+                    claims.as_object().unwrap(),
+                    &policy,
+                    Duration::from_secs(NOW)
+                )
+                .map(|valid| valid.subject),
                 expected,
                 "{claims}"
             );
@@ -231,7 +273,11 @@ mod tests {
             ("iss", json!({"sub": "ana", "exp": NOW, "aud": "api"})),
             ("aud", json!({"sub": "ana", "exp": NOW, "iss": "https://a"})),
         ] {
-            let result = validate(claims.as_object().unwrap(), &policy, NOW);
+            let result = validate(
+                claims.as_object().unwrap(),
+                &policy,
+                Duration::from_secs(NOW),
+            );
             assert_eq!(result, Err(Reason::Missing(missing)));
         }
     }

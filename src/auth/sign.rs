@@ -29,10 +29,11 @@ pub fn sign_hs256(
         return Err(SignError::Subject);
     }
     let now = claims::now();
-    let expiry = now.saturating_add(lifetime.as_secs());
-    if expiry == now || expiry > claims::MAX_DATE {
+    let expiry = now.saturating_add(lifetime);
+    if lifetime.as_secs() == 0 || expiry >= claims::END_OF_DATES {
         return Err(SignError::Lifetime);
     }
+    let (now, expiry) = (now.as_secs(), expiry.as_secs());
     let mut claims = json!({"sub": subject, "iat": now, "exp": expiry});
     for (name, accepted) in [("iss", &policy.issuers), ("aud", &policy.audiences)] {
         if let Some(first) = accepted.first() {

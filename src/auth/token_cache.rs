@@ -6,7 +6,7 @@
 //! are the current ones: any newer fetch of the key set invalidates it. Rejections
 //! are not cached, so invalid tokens evict no valid ones.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -32,11 +32,11 @@ pub(super) enum VerifiedBy {
 pub(super) struct VerifiedToken {
     pub(super) user: User,
     pub(super) verified_by: VerifiedBy,
-    /// When it was verified, in seconds since 1970. If the clock is set back before
+    /// When it was verified, since 1970. If the clock is set back before
     /// that, `nbf` and `iat` must be checked again.
-    pub(super) verified_at: u64,
-    /// When it stops being valid: its `exp` and the leeway, in seconds since 1970.
-    pub(super) expires_at: u64,
+    pub(super) verified_at: Duration,
+    /// When it stops being valid: its `exp` and the leeway, since 1970.
+    pub(super) expires_at: Duration,
 }
 
 /// Recently verified tokens.
@@ -52,7 +52,7 @@ impl TokenCache {
     }
 
     /// The user of a cached token that is still valid at `now`.
-    pub(super) async fn get(&self, fingerprint: &Fingerprint, now: u64) -> Option<User> {
+    pub(super) async fn get(&self, fingerprint: &Fingerprint, now: Duration) -> Option<User> {
         let token = self.0.get(fingerprint)?;
         let is_valid = (token.verified_at..token.expires_at).contains(&now)
             && match &token.verified_by {
@@ -76,14 +76,14 @@ impl TokenCache {
 mod tests {
     use super::*;
 
-    fn verified(verified_at: u64, expires_at: u64) -> VerifiedToken {
+    fn verified() -> VerifiedToken {
         VerifiedToken {
             user: User {
                 subject: "ana".into(),
             },
             verified_by: VerifiedBy::Secret,
-            verified_at,
-            expires_at,
+            verified_at: Duration::from_secs(100),
+            expires_at: Duration::from_secs(200),
         }
     }
 
@@ -92,9 +92,9 @@ mod tests {
         for (now, is_cached) in [(99, false), (100, true), (199, true), (200, false)] {
             let cache = TokenCache::new();
             let token = TokenCache::fingerprint("a.b.c");
-            cache.insert(token, verified(100, 200));
+            cache.insert(token, verified());
 
-            let user = cache.get(&token, now).await;
+            let user = cache.get(&token, Duration::from_secs(now)).await;
 
             assert_eq!(user.is_some(), is_cached, "{now}");
         }
@@ -103,11 +103,11 @@ mod tests {
     #[tokio::test]
     async fn another_token_is_not_cached() {
         let cache = TokenCache::new();
-        cache.insert(TokenCache::fingerprint("a.b.c"), verified(100, 200));
+        cache.insert(TokenCache::fingerprint("a.b.c"), verified());
 
         let other = TokenCache::fingerprint("a.b.d");
 
-        assert!(cache.get(&other, 150).await.is_none());
+        assert!(cache.get(&other, Duration::from_secs(150)).await.is_none());
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
 
         for n in 0..2 * CAPACITY {
             let token = TokenCache::fingerprint(&n.to_string());
-            cache.insert(token, verified(100, 200));
+            cache.insert(token, verified());
         }
 
         assert!(cache.0.len() <= CAPACITY);

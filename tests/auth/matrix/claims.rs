@@ -41,18 +41,30 @@ pub fn bad_dates(signer: &Signer) -> Vec<Case> {
             Reason::IssuedInFuture,
         ),
     ];
+    let fraction = |seconds: i64| serde_json::from_str::<Value>(&format!("{seconds}.5")).unwrap();
+    for (name, value, reason) in [
+        ("exp", fraction(now - 32), Reason::Expired),
+        ("nbf", fraction(now + 60), Reason::NotYetValid),
+        ("iat", fraction(now + 60), Reason::IssuedInFuture),
+    ] {
+        let case = format!("{name} {value}");
+        cases.push(refused(&case, signer.claim(name, value), reason));
+    }
     for exp in [
         "null",
         "true",
         "\"2000000000\"",
         "[2000000000]",
         "{}",
-        "2000000000.5",
-        "2e9",
         "-1",
         "-2000000000",
         "18446744073709551615",
         "1e30",
+        "-0.5",
+        "2000000000000.5",
+        "253402300800.0",
+        "\"2000000000.5\"",
+        "\"2e9\"",
         "253402300800",
         "2000000000000",
     ] {
@@ -63,11 +75,28 @@ pub fn bad_dates(signer: &Signer) -> Vec<Case> {
             Reason::ClaimType("exp"),
         ));
     }
-    for exp in ["1e400", "NaN", "Infinity", "0x77359400", "02000000000"] {
+    for exp in [
+        "1e400",
+        "-1e400",
+        "2000000000.",
+        ".5",
+        "NaN",
+        "-Infinity",
+        "Infinity",
+        "0x77359400",
+        "02000000000",
+    ] {
         cases.push(refused(&format!("exp {exp}"), raw_exp(exp), MALFORMED));
     }
     for name in ["nbf", "iat"] {
-        for value in [Value::Null, json!("1"), json!(1.5), json!(-1), json!(false)] {
+        for value in [
+            Value::Null,
+            json!("1"),
+            json!("1.5"),
+            json!(-1.5),
+            json!(-1),
+            json!(false),
+        ] {
             let case = format!("{name} {value}");
             cases.push(refused(
                 &case,

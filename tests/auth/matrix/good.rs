@@ -17,6 +17,19 @@ pub fn good(signer: &Signer) -> Vec<Case> {
             "exp in the year 9999",
             signer.claim("exp", 253_402_300_799_i64),
         ),
+        accepted("exp with an exponent", signer.claim("exp", json!(2e9))),
+        accepted(
+            "exp with a fraction",
+            signer.claim("exp", json!(2_000_000_000.5)),
+        ),
+        accepted(
+            "nbf with a fraction",
+            signer.claim("nbf", json!(1_700_000_000.25)),
+        ),
+        accepted(
+            "iat with a fraction",
+            signer.claim("iat", json!(1_700_000_000.999)),
+        ),
         accepted("iat ahead within the leeway", signer.claim("iat", now + 20)),
         accepted("nbf in the past", signer.claim("nbf", now - 5)),
         accepted("nbf ahead within the leeway", signer.claim("nbf", now + 20)),
