@@ -24,8 +24,8 @@ pub enum AuthError {
 /// Ordered: if several key sets reject a token, the greatest reason is returned.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Longer than 8 KiB.
-    #[error("the token is longer than 8 KiB")]
+    /// Longer than 16 KiB.
+    #[error("the token is too large: it is longer than 16 KiB")]
     TooLong,
     /// Not a JSON Web Signature in compact form (RFC 7515, section 7.1).
     #[error("the token is malformed: {0}")]

@@ -117,22 +117,25 @@ fn refused(name: &str, token: String, reason: Reason) -> Case {
     (name.into(), token, Err(reason))
 }
 
-/// The longest token within 8 KiB, and the next longer one.
+/// The longest token that is accepted, in bytes.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// The longest token within 16 KiB, and the next longer one.
 fn length_around(signer: &Signer) -> (String, String) {
     let of = |length: usize| signer.claim("more", "x".repeat(length));
     // A binary search: a thousand RSA signatures would take longer than the leeway of the
     // tokens that were signed before.
-    let (mut fits, mut exceeds) = (5000, 6200);
+    let (mut fits, mut exceeds) = (11_000, 12_400);
     while exceeds - fits > 1 {
         let middle = usize::midpoint(fits, exceeds);
-        if of(middle).len() <= 8192 {
+        if of(middle).len() <= MAX_LENGTH {
             fits = middle;
         } else {
             exceeds = middle;
         }
     }
     let (within, over) = (of(fits), of(exceeds));
-    assert!(within.len() <= 8192 && over.len() > 8192);
+    assert!(within.len() <= MAX_LENGTH && over.len() > MAX_LENGTH);
     assert!(over.len() - within.len() <= 2);
     (within, over)
 }

@@ -83,7 +83,7 @@ pub fn bad_forms(signer: &Signer) -> Vec<Case> {
     .map(|(name, token)| refused(name, token, MALFORMED))
     .collect();
     let (_, over) = length_around(signer);
-    cases.push(refused("over 8 KiB", over, Reason::TooLong));
+    cases.push(refused("over 16 KiB", over, Reason::TooLong));
     cases
 }
 
