@@ -19,6 +19,34 @@ const MAX_KEYS: usize = 64;
 /// a set of many keys without ids.
 const MAX_TRIES: usize = 16;
 
+/// The y coordinates of the 8 Ed25519 points of small order, without the sign bit: 0, 1, -1
+/// and two of order 8, then 0 and 1 once more in encodings that are not reduced modulo
+/// 2^255 - 19. Signatures that verify under such a key need no private key.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    little_endian(0x00, 0, 0),
+    little_endian(0x01, 0, 0),
+    little_endian(0xec, 0xff, 0x7f),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    little_endian(0xed, 0xff, 0x7f),
+    little_endian(0xee, 0xff, 0x7f),
+];
+
+const fn little_endian(first: u8, others: u8, last: u8) -> [u8; 32] {
+    let mut number = [others; 32];
+    number[0] = first;
+    number[31] = last;
+    number
+}
+
 /// One key, and the only algorithms that it may verify.
 #[derive(Debug)]
 pub(super) struct Key {
@@ -73,6 +101,8 @@ enum UnusableKey {
     Parameters,
     #[error("it has fewer than 2048 or more than 8192 bits")]
     Size,
+    #[error("it is a point of small order, under which anyone can sign")]
+    SmallOrder,
 }
 
 #[derive(Deserialize)]
@@ -142,7 +172,7 @@ fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
         _ => return Err(UnusableKey::Unsupported),
     };
     let material = match jwk.kty.as_str() {
-        "OKP" => DecodingKey::from_ed_der(&coordinate(jwk.x)?),
+        "OKP" => ed25519_key(&coordinate(jwk.x)?)?,
         "EC" => {
             let uncompressed_point = [&[4][..], &coordinate(jwk.x)?, &coordinate(jwk.y)?].concat();
             DecodingKey::from_ec_der(&uncompressed_point)
@@ -167,6 +197,15 @@ fn parameter(base64: Option<String>) -> Result<Vec<u8>, UnusableKey> {
 fn coordinate(base64: Option<String>) -> Result<[u8; 32], UnusableKey> {
     let bytes = parameter(base64)?;
     bytes.try_into().map_err(|_| UnusableKey::Parameters)
+}
+
+fn ed25519_key(point: &[u8; 32]) -> Result<DecodingKey, UnusableKey> {
+    let mut y = *point;
+    y[31] &= 0x7f;
+    if SMALL_ORDER.contains(&y) {
+        return Err(UnusableKey::SmallOrder);
+    }
+    Ok(DecodingKey::from_ed_der(point))
 }
 
 fn rsa_key(n: &[u8], e: &[u8]) -> Result<DecodingKey, UnusableKey> {
@@ -262,6 +301,38 @@ mod tests {
                 "{jwk}"
             );
         }
+    }
+
+    #[test]
+    fn an_ed25519_key_of_small_order_is_rejected() {
+        let zeros = "0".repeat(62);
+        let ones = "f".repeat(60);
+        let in_hex = [
+            format!("00{zeros}"),
+            format!("01{zeros}"),
+            format!("ec{ones}7f"),
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05".into(),
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a".into(),
+            // Not reduced: 0 and 1.
+            format!("ed{ones}7f"),
+            format!("ee{ones}7f"),
+        ];
+        for hex in in_hex {
+            let bytes = (0..32).map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap());
+            let point: [u8; 32] = bytes.collect::<Vec<_>>().try_into().unwrap();
+            for sign in [0, 0x80] {
+                let mut point = point;
+                point[31] |= sign;
+                let x = URL_SAFE_NO_PAD.encode(point);
+                let result = parse_key(json!({"kty": "OKP", "crv": "Ed25519", "x": x}));
+                assert!(
+                    matches!(result, Err(UnusableKey::SmallOrder)),
+                    "{hex}, sign {sign}"
+                );
+            }
+        }
+        let base_point = [&[0x58][..], &[0x66; 31]].concat().try_into().unwrap();
+        assert!(ed25519_key(&base_point).is_ok());
     }
 
     #[test]

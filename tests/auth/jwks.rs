@@ -69,6 +69,12 @@ async fn a_key_set_without_a_usable_key_rejects_no_token() {
         (vec![with(ed.jwk(), "alg", "ES256")], &ed),
         (vec![with(ed.jwk(), "crv", "X25519")], &ed),
         (vec![with(ed.jwk(), "x", encode([7; 31]))], &ed),
+        // The neutral element, whose forgeries verify any message.
+        (
+            vec![with(ed.jwk(), "x", encode([&[1][..], &[0; 31]].concat()))],
+            &ed,
+        ),
+        (vec![with(ed.jwk(), "x", encode([0; 32]))], &ed),
         (vec![with(ed.jwk(), "d", encode([7; 32]))], &ed),
         (vec![with(rsa.jwk(), "n", encode([0xff; 128]))], &rsa),
         (vec![with(rsa.jwk(), "e", "AQ")], &rsa),
