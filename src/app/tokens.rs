@@ -79,7 +79,9 @@ pub fn describe_sources(config: &Config, secret_is_random: bool) -> Vec<String> 
         sources.push("HS256, signed with BETTER_AUTH_SECRET".to_owned());
     }
     for url in &config.key_set_urls {
-        sources.push(format!("EdDSA, ES256, RS256, PS256, of the key set {url}"));
+        sources.push(format!(
+            "EdDSA, ES256 to ES384, RS256 to RS512, PS256 to PS512, signed with a key of {url}"
+        ));
     }
     sources
 }

@@ -8,7 +8,7 @@ use url::{Host, Position, Url};
 
 use super::{
     error::SetupError,
-    jwk::{self, Key},
+    jwk::{self, ParsedSet},
 };
 
 /// The longest key set that is read, in bytes. A real one has 1 to 10 keys.
@@ -27,8 +27,16 @@ pub(super) enum FetchError {
     TooLong,
     #[error("its response is not a JSON Web Key Set")]
     NotAKeySet,
-    #[error("its key set has no usable key")]
-    NoUsableKey,
+    #[error("its key set has no usable key{}", skipped_suffix(.0))]
+    NoUsableKey(Vec<String>),
+}
+
+/// The keys that are skipped, to end a sentence about a key set.
+fn skipped_suffix(skipped: &[String]) -> String {
+    if skipped.is_empty() {
+        return String::new();
+    }
+    format!("; skipped: {}", skipped.join(", "))
 }
 
 impl From<reqwest::Error> for FetchError {
@@ -62,7 +70,7 @@ pub(super) fn client(url: &Url) -> Result<Client, SetupError> {
 }
 
 /// Downloads the set. The caller sets the timeout.
-pub(super) async fn fetch(client: Client, url: Url) -> Result<Vec<Key>, FetchError> {
+pub(super) async fn fetch(client: Client, url: Url) -> Result<ParsedSet, FetchError> {
     let request = client.get(url).header(ACCEPT, "application/json");
     let mut response = request.send().await?;
     if response.status() != StatusCode::OK {
@@ -78,8 +86,8 @@ pub(super) async fn fetch(client: Client, url: Url) -> Result<Vec<Key>, FetchErr
     }
     match jwk::parse_set(&body) {
         None => Err(FetchError::NotAKeySet),
-        Some(keys) if keys.is_empty() => Err(FetchError::NoUsableKey),
-        Some(keys) => Ok(keys),
+        Some(set) if set.keys.is_empty() => Err(FetchError::NoUsableKey(set.skipped)),
+        Some(set) => Ok(set),
     }
 }
 

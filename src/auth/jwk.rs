@@ -2,7 +2,12 @@
 //! which algorithms, and which of them are tried on a token. An unusable key is skipped,
 //! never guessed at. Pure: no clock and no network.
 
-use jsonwebtoken::{Algorithm, DecodingKey};
+use std::collections::BTreeSet;
+
+use jsonwebtoken::{
+    Algorithm::{self, ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512},
+    DecodingKey,
+};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use thiserror::Error;
@@ -58,6 +63,8 @@ pub(super) struct Key {
 /// The keys of one fetch.
 pub(super) struct Keys {
     pub(super) keys: Vec<Key>,
+    /// What the set holds besides, as in [`ParsedSet`].
+    pub(super) skipped: Vec<String>,
     /// When the fetch began: it contains whatever the issuer published before.
     pub(super) requested_at: Instant,
 }
@@ -121,9 +128,19 @@ struct Jwk {
     d: Option<IgnoredAny>,
 }
 
-/// The usable keys of a key set, at most [`MAX_KEYS`]; `None` if the document is
-/// not a key set.
-pub(super) fn parse_set(json: &[u8]) -> Option<Vec<Key>> {
+/// The content of a key set.
+#[derive(Debug)]
+pub(super) struct ParsedSet {
+    /// The usable keys, at most [`MAX_KEYS`].
+    pub(super) keys: Vec<Key>,
+    /// The kind of each key that is skipped, and why, each once and sorted: `EC P-521 ES512
+    /// (its type, curve or algorithm is not supported)`. Keys for other purposes than
+    /// signatures are not among them. At most [`MAX_KEYS`].
+    pub(super) skipped: Vec<String>,
+}
+
+/// Parses a key set; `None` if the document is not one.
+pub(super) fn parse_set(json: &[u8]) -> Option<ParsedSet> {
     #[derive(Deserialize)]
     struct KeySet {
         keys: Vec<Value>,
@@ -131,6 +148,7 @@ pub(super) fn parse_set(json: &[u8]) -> Option<Vec<Key>> {
 
     let set: KeySet = serde_json::from_slice(json).ok()?;
     let mut keys = Vec::new();
+    let mut skipped = BTreeSet::new();
     for (index, jwk) in set.keys.into_iter().enumerate() {
         if keys.len() == MAX_KEYS {
             tracing::warn!(
@@ -139,12 +157,33 @@ pub(super) fn parse_set(json: &[u8]) -> Option<Vec<Key>> {
             );
             break;
         }
+        let kind = kind(&jwk);
         match parse_key(jwk) {
             Ok(key) => keys.push(key),
-            Err(reason) => tracing::debug!(index, %reason, "unusable key skipped"),
+            Err(UnusableKey::Purpose) => {}
+            Err(reason) => {
+                tracing::debug!(index, kind, %reason, "unusable key skipped");
+                skipped.insert(format!("{kind} ({reason})"));
+            }
         }
     }
-    Some(keys)
+    Some(ParsedSet {
+        keys,
+        skipped: skipped.into_iter().take(MAX_KEYS).collect(),
+    })
+}
+
+/// The type, curve and algorithm of a key, for the log: printable ASCII of at most 20
+/// characters each, since a key set is input from outside.
+fn kind(jwk: &Value) -> String {
+    let parts = ["kty", "crv", "alg"].map(|name| {
+        let text = jwk[name].as_str().unwrap_or_default();
+        let printable = text.chars().filter(char::is_ascii_graphic);
+        printable.take(20).collect::<String>()
+    });
+    let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+    let first = parts.next().unwrap_or_else(|| "a key without kty".into());
+    parts.fold(first, |kind, part| format!("{kind} {part}"))
 }
 
 /// One key. With `alg` it verifies that algorithm only; without (Better Auth up to
@@ -164,19 +203,22 @@ fn parse_key(jwk: Value) -> Result<Key, UnusableKey> {
     let kind = (jwk.kty.as_str(), jwk.crv.as_deref(), jwk.alg.as_deref());
     let algorithms: &[Algorithm] = match kind {
         // RFC 9864 calls EdDSA on this curve "Ed25519".
-        ("OKP", Some("Ed25519"), None | Some("EdDSA" | "Ed25519")) => &[Algorithm::EdDSA],
-        ("EC", Some("P-256"), None | Some("ES256")) => &[Algorithm::ES256],
-        ("RSA", _, None) => &[Algorithm::RS256, Algorithm::PS256],
-        ("RSA", _, Some("RS256")) => &[Algorithm::RS256],
-        ("RSA", _, Some("PS256")) => &[Algorithm::PS256],
+        ("OKP", Some("Ed25519"), None | Some("EdDSA" | "Ed25519")) => &[EdDSA],
+        ("EC", Some("P-256"), None | Some("ES256")) => &[ES256],
+        ("EC", Some("P-384"), None | Some("ES384")) => &[ES384],
+        ("RSA", _, None) => &[RS256, RS384, RS512, PS256, PS384, PS512],
+        ("RSA", _, Some("RS256")) => &[RS256],
+        ("RSA", _, Some("RS384")) => &[RS384],
+        ("RSA", _, Some("RS512")) => &[RS512],
+        ("RSA", _, Some("PS256")) => &[PS256],
+        ("RSA", _, Some("PS384")) => &[PS384],
+        ("RSA", _, Some("PS512")) => &[PS512],
         _ => return Err(UnusableKey::Unsupported),
     };
-    let material = match jwk.kty.as_str() {
-        "OKP" => ed25519_key(&coordinate(jwk.x)?)?,
-        "EC" => {
-            let uncompressed_point = [&[4][..], &coordinate(jwk.x)?, &coordinate(jwk.y)?].concat();
-            DecodingKey::from_ec_der(&uncompressed_point)
-        }
+    let material = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("OKP", _) => ed25519_key(&coordinate(jwk.x)?)?,
+        ("EC", Some("P-384")) => ec_key::<48>(jwk.x, jwk.y)?,
+        ("EC", _) => ec_key::<32>(jwk.x, jwk.y)?,
         _ => rsa_key(&parameter(jwk.n)?, &parameter(jwk.e)?)?,
     };
     Ok(Key {
@@ -193,10 +235,18 @@ fn parameter(base64: Option<String>) -> Result<Vec<u8>, UnusableKey> {
 }
 
 /// A coordinate has the full length of its curve, leading zeros included (RFC 7518, section
-/// 6.2.1.2; RFC 8037, section 2). Both curves have 256 bits.
-fn coordinate(base64: Option<String>) -> Result<[u8; 32], UnusableKey> {
+/// 6.2.1.2; RFC 8037, section 2): 32 bytes, or 48 for P-384.
+fn coordinate<const LENGTH: usize>(base64: Option<String>) -> Result<[u8; LENGTH], UnusableKey> {
     let bytes = parameter(base64)?;
     bytes.try_into().map_err(|_| UnusableKey::Parameters)
+}
+
+fn ec_key<const LENGTH: usize>(
+    x: Option<String>,
+    y: Option<String>,
+) -> Result<DecodingKey, UnusableKey> {
+    let (x, y) = (coordinate::<LENGTH>(x)?, coordinate::<LENGTH>(y)?);
+    Ok(DecodingKey::from_ec_der(&[&[4], &x[..], &y].concat()))
 }
 
 fn ed25519_key(point: &[u8; 32]) -> Result<DecodingKey, UnusableKey> {
@@ -235,119 +285,4 @@ fn bits(number: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    use serde_json::json;
-
-    use super::*;
-
-    fn number(length: usize) -> String {
-        URL_SAFE_NO_PAD.encode(vec![0xff; length])
-    }
-
-    #[test]
-    fn a_key_verifies_its_own_algorithms_only() {
-        let ed = || json!({"kty": "OKP", "crv": "Ed25519", "x": number(32)});
-        let ec = || json!({"kty": "EC", "crv": "P-256", "x": number(32), "y": number(32)});
-        let rsa = || json!({"kty": "RSA", "n": number(256), "e": "AQAB"});
-        let with = |mut jwk: Value, name: &str, value: Value| {
-            jwk[name] = value;
-            jwk
-        };
-        let (eddsa, es256) = (&[Algorithm::EdDSA][..], &[Algorithm::ES256][..]);
-        let (rs256, ps256) = (&[Algorithm::RS256][..], &[Algorithm::PS256][..]);
-        let both = &[Algorithm::RS256, Algorithm::PS256][..];
-        let zero_led = URL_SAFE_NO_PAD.encode([&[0][..], &[0xff; 256]].concat());
-        for (jwk, expected) in [
-            (ed(), Some(eddsa)),
-            (with(ed(), "alg", json!("EdDSA")), Some(eddsa)),
-            (with(ed(), "alg", json!("Ed25519")), Some(eddsa)),
-            (with(ed(), "alg", json!("ES256")), None),
-            (with(ed(), "crv", json!("Ed448")), None),
-            (with(ed(), "crv", json!("X25519")), None),
-            (with(ed(), "x", json!(number(31))), None),
-            (with(ed(), "x", json!("not base64!")), None),
-            (with(ed(), "x", json!(7)), None),
-            (with(ed(), "use", json!("sig")), Some(eddsa)),
-            (with(ed(), "use", json!("enc")), None),
-            (with(ed(), "key_ops", json!(["verify"])), Some(eddsa)),
-            (with(ed(), "key_ops", json!(["sign"])), None),
-            (with(ed(), "kid", json!(1)), None),
-            (with(ed(), "d", json!(number(32))), None),
-            (ec(), Some(es256)),
-            (with(ec(), "alg", json!("ES256")), Some(es256)),
-            (with(ec(), "alg", json!("ECDH-ES")), None),
-            (with(ec(), "crv", json!("P-384")), None),
-            (with(ec(), "y", json!(number(33))), None),
-            (with(ec(), "y", Value::Null), None),
-            (rsa(), Some(both)),
-            (with(rsa(), "alg", json!("RS256")), Some(rs256)),
-            (with(rsa(), "alg", json!("PS256")), Some(ps256)),
-            (with(rsa(), "alg", json!("RS512")), None),
-            (with(rsa(), "alg", json!("HS256")), None),
-            (with(rsa(), "n", json!(number(255))), None),
-            (with(rsa(), "n", json!(number(1025))), None),
-            (with(rsa(), "n", json!(zero_led)), Some(both)),
-            (with(rsa(), "e", json!("AQ")), None),
-            (with(rsa(), "e", json!("AQAA")), None),
-            (with(rsa(), "e", Value::Null), None),
-            (json!({"kty": "oct", "k": number(32), "alg": "HS256"}), None),
-            (json!({"kty": "oct", "k": number(32)}), None),
-            (json!("a text"), None),
-        ] {
-            assert_eq!(
-                parse_key(jwk.clone()).ok().map(|key| key.algorithms),
-                expected,
-                "{jwk}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_ed25519_key_of_small_order_is_rejected() {
-        let zeros = "0".repeat(62);
-        let ones = "f".repeat(60);
-        let in_hex = [
-            format!("00{zeros}"),
-            format!("01{zeros}"),
-            format!("ec{ones}7f"),
-            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05".into(),
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a".into(),
-            // Not reduced: 0 and 1.
-            format!("ed{ones}7f"),
-            format!("ee{ones}7f"),
-        ];
-        for hex in in_hex {
-            let bytes = (0..32).map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap());
-            let point: [u8; 32] = bytes.collect::<Vec<_>>().try_into().unwrap();
-            for sign in [0, 0x80] {
-                let mut point = point;
-                point[31] |= sign;
-                let x = URL_SAFE_NO_PAD.encode(point);
-                let result = parse_key(json!({"kty": "OKP", "crv": "Ed25519", "x": x}));
-                assert!(
-                    matches!(result, Err(UnusableKey::SmallOrder)),
-                    "{hex}, sign {sign}"
-                );
-            }
-        }
-        let base_point = [&[0x58][..], &[0x66; 31]].concat().try_into().unwrap();
-        assert!(ed25519_key(&base_point).is_ok());
-    }
-
-    #[test]
-    fn a_document_that_is_not_a_key_set_is_rejected() {
-        for invalid in [
-            "",
-            "[]",
-            "{}",
-            "null",
-            r#"{"keys": {}}"#,
-            r#"{"keys": ["#,
-            "<html>",
-        ] {
-            assert!(parse_set(invalid.as_bytes()).is_none(), "{invalid}");
-        }
-        assert!(parse_set(br#"{"keys": []}"#).is_some_and(|keys| keys.is_empty()));
-    }
-}
+mod tests;

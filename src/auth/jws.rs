@@ -84,13 +84,17 @@ pub(super) fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// The five algorithms of the contract. All others are rejected, among them `none`
-/// and the rest of the HS family.
+/// The ten algorithms of the contract. All others are rejected, among them `none` and the
+/// rest of the HS family.
 fn algorithm(alg: Option<&Value>) -> Option<Algorithm> {
-    use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
+    use Algorithm::{ES256, ES384, EdDSA, HS256, PS256, PS384, PS512, RS256, RS384, RS512};
 
     let algorithm = alg?.as_str()?.parse().ok()?;
-    matches!(algorithm, HS256 | EdDSA | ES256 | RS256 | PS256).then_some(algorithm)
+    matches!(
+        algorithm,
+        HS256 | EdDSA | ES256 | ES384 | RS256 | RS384 | RS512 | PS256 | PS384 | PS512
+    )
+    .then_some(algorithm)
 }
 
 /// `typ` is a media type: it is case-insensitive, and its prefix `application/` is

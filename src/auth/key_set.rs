@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::{
     fetch::FetchError,
-    jwk::{Key, Keys},
+    jwk::{Keys, ParsedSet},
 };
 use crate::{
     duration::whole_seconds,
@@ -62,6 +62,9 @@ pub struct KeySetStatus {
     pub url: String,
     /// The number of usable keys in the cache.
     pub keys: usize,
+    /// The kind of each cached key that is not usable, and why: `EC P-521 ES512 (its type,
+    /// curve or algorithm is not supported)`. Each once, at most 64.
+    pub skipped: Vec<String>,
     /// The error of the latest fetch, if it failed. The cache may still hold keys.
     pub problem: Option<String>,
 }
@@ -76,7 +79,7 @@ pub struct KeySetsUnavailable {
 
 /// Fetches the set.
 pub(super) type Fetch =
-    Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Key>, FetchError>> + Send + Sync>;
+    Box<dyn Fn() -> BoxFuture<'static, Result<ParsedSet, FetchError>> + Send + Sync>;
 
 /// A channel that closes when the task of a fetch ends, a panic included, so that nothing
 /// waits forever.
@@ -183,6 +186,10 @@ impl KeySet {
         KeySetStatus {
             url: self.url.clone(),
             keys: state.keys.as_ref().map_or(0, |keys| keys.keys.len()),
+            skipped: state
+                .keys
+                .as_ref()
+                .map_or_else(Vec::new, |keys| keys.skipped.clone()),
             problem: state.problem.clone(),
         }
     }
@@ -225,16 +232,24 @@ impl KeySet {
         Some(fetching)
     }
 
-    fn finish_fetch(&self, requested_at: Instant, outcome: Result<Vec<Key>, FetchError>) {
+    fn finish_fetch(&self, requested_at: Instant, outcome: Result<ParsedSet, FetchError>) {
         let now = Instant::now();
         let mut state = self.state(now);
         metrics::key_set_fetched(&self.url, outcome.is_ok());
         match outcome {
-            Ok(keys) => {
+            Ok(ParsedSet { keys, skipped }) => {
                 if state.keys.is_none() || state.failures > 0 {
                     tracing::info!(url = self.url, keys = keys.len(), "key set fetched");
                 }
-                state.keys = Some(Arc::new(Keys { keys, requested_at }));
+                let known = state.keys.as_ref().map(|keys| &keys.skipped);
+                if !skipped.is_empty() && known != Some(&skipped) {
+                    tracing::warn!(url = self.url, ?skipped, "keys of the key set skipped");
+                }
+                state.keys = Some(Arc::new(Keys {
+                    keys,
+                    skipped,
+                    requested_at,
+                }));
                 state.failures = 0;
                 state.problem = None;
                 state.next_attempt = None;

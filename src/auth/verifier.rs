@@ -43,8 +43,9 @@ pub struct TokenSources {
     /// The policy for tokens signed with the secret.
     pub secret_claims: ClaimPolicy,
     /// The `http` or `https` URLs of the key sets (RFC 7517, section 5). Their keys
-    /// verify `EdDSA`, ES256, RS256 and PS256, and nothing else does. Several sets
-    /// form a union: each may sign for every issuer of `key_set_claims`.
+    /// verify `EdDSA`, ES256, ES384, RS256, RS384, RS512, PS256, PS384 and PS512, and
+    /// nothing else does. Several sets form a union: each may sign for every issuer of
+    /// `key_set_claims`.
     pub key_set_urls: Vec<Url>,
     /// The policy for tokens signed by a key set.
     pub key_set_claims: ClaimPolicy,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::{
     app::{error::StartError, open_store, tokens},
-    auth::{AuthError, Verifier},
+    auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
     store::Store,
 };
@@ -99,6 +99,14 @@ async fn check_migrations(store: &Store, findings: &mut Findings) {
     }
 }
 
+fn usable_keys(key_set: &KeySetStatus) -> String {
+    let usable = format!("{}: usable keys: {}", key_set.url, key_set.keys);
+    if key_set.skipped.is_empty() {
+        return usable;
+    }
+    format!("{usable}; skipped: {}", key_set.skipped.join(", "))
+}
+
 async fn check_tokens(
     config: &Config,
     verifier: &Verifier,
@@ -111,7 +119,7 @@ async fn check_tokens(
     let key_sets = verifier.check_key_sets().await;
     for key_set in key_sets.unwrap_or_else(|unavailable| unavailable.key_sets) {
         let found = match key_set.problem {
-            None => Ok(format!("{}: usable keys: {}", key_set.url, key_set.keys)),
+            None => Ok(usable_keys(&key_set)),
             Some(problem) => Err(format!("{}: {problem}", key_set.url)),
         };
         findings.add("key set", found);

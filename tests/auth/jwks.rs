@@ -90,6 +90,29 @@ async fn a_key_set_without_a_usable_key_rejects_no_token() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_kind_is_named() {
+    let signer = Signer::new(Kind::EdDsa, "k");
+    let p521 = json!({"kty": "EC", "crv": "P-521", "alg": "ES512", "x": "AA", "y": "AA"});
+    for (jwk, name) in [
+        (p521, "EC P-521 ES512"),
+        (json!({"kty": "EC", "crv": "secp256k1"}), "EC secp256k1"),
+        (json!({"kty": "OKP", "crv": "Ed448"}), "OKP Ed448"),
+        (json!({"kty": "oct", "k": "AA"}), "oct"),
+    ] {
+        let (_server, beside) = verifier(&[jwk.clone(), signer.jwk()]).await;
+        let status = beside.check_key_sets().await.unwrap();
+        assert_eq!(status[0].keys, 1);
+        assert!(status[0].skipped[0].starts_with(name), "{status:?}");
+
+        let (_server, alone) = verifier(&[jwk]).await;
+        let problem = alone.check_key_sets().await.unwrap_err().key_sets[0]
+            .problem
+            .clone();
+        assert!(problem.is_some_and(|text| text.contains(name)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn one_invalid_key_does_not_invalidate_the_set() {
     let signer = Signer::new(Kind::Es256, "good");
     let bad = [

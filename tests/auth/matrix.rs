@@ -35,13 +35,38 @@ async fn every_es256_token_is_verified_correctly() {
 }
 
 #[tokio::test]
+async fn every_es384_token_is_verified_correctly() {
+    judge_all(&Signer::new(Kind::Es384, "es")).await;
+}
+
+#[tokio::test]
 async fn every_rs256_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::Rs256, "rs")).await;
 }
 
 #[tokio::test]
+async fn every_rs384_token_is_verified_correctly() {
+    judge_all(&Signer::new(Kind::Rs384, "rs")).await;
+}
+
+#[tokio::test]
+async fn every_rs512_token_is_verified_correctly() {
+    judge_all(&Signer::new(Kind::Rs512, "rs")).await;
+}
+
+#[tokio::test]
 async fn every_ps256_token_is_verified_correctly() {
     judge_all(&Signer::new(Kind::Ps256, "ps")).await;
+}
+
+#[tokio::test]
+async fn every_ps384_token_is_verified_correctly() {
+    judge_all(&Signer::new(Kind::Ps384, "ps")).await;
+}
+
+#[tokio::test]
+async fn every_ps512_token_is_verified_correctly() {
+    judge_all(&Signer::new(Kind::Ps512, "ps")).await;
 }
 
 async fn judge_all(signer: &Signer) {

@@ -22,7 +22,7 @@ struct Issuer {
 }
 
 impl Issuer {
-    async fn respond(&self) -> Result<Vec<Key>, FetchError> {
+    async fn respond(&self) -> Result<ParsedSet, FetchError> {
         let count = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
         assert!(!self.panics.load(Ordering::SeqCst), "the fetch panics");
         if self.slow.load(Ordering::SeqCst) {

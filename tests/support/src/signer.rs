@@ -11,8 +11,10 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-        RSA_PSS_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+        RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+        RsaPublicKeyComponents,
     },
 };
 use base64::{
@@ -37,15 +39,35 @@ pub enum Kind {
     EdDsa,
     /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
     /// RSASSA-PSS with SHA-256.
     Ps256,
+    /// RSASSA-PSS with SHA-384.
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    Ps512,
 }
 
 impl Kind {
     /// The algorithms with a public key.
-    pub const PUBLISHED: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Rs256, Self::Ps256];
+    pub const PUBLISHED: [Self; 9] = [
+        Self::EdDsa,
+        Self::Es256,
+        Self::Es384,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+    ];
 
     /// The name in the header field `alg`.
     pub fn alg(self) -> &'static str {
@@ -53,8 +75,13 @@ impl Kind {
             Self::Hs256 => "HS256",
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
             Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
         }
     }
 }
@@ -110,9 +137,10 @@ impl Signer {
             Kind::Es256 => {
                 Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
             }
-            Kind::Rs256 | Kind::Ps256 => {
-                Pair::Rsa(rsa.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap()))
+            Kind::Es384 => {
+                Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap())
             }
+            _ => Pair::Rsa(rsa.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap())),
         };
         Self {
             kind,
@@ -138,8 +166,10 @@ impl Signer {
                 json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x})
             }
             Pair::Ec(pair) => {
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": encode(x), "y": encode(y)})
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let crv = if x.len() == 32 { "P-256" } else { "P-384" };
+                json!({"kty": "EC", "crv": crv, "kid": kid, "x": encode(x), "y": encode(y)})
             }
             Pair::Rsa(pair) => {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
@@ -198,13 +228,16 @@ impl Signer {
             Pair::Ec(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                if self.kind == Kind::Ps256 {
-                    pair.sign(&RSA_PSS_SHA256, &random, message, &mut signature)
-                        .unwrap();
-                } else {
-                    pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-                        .unwrap();
-                }
+                let encoding: &dyn RsaEncoding = match self.kind {
+                    Kind::Ps256 => &RSA_PSS_SHA256,
+                    Kind::Ps384 => &RSA_PSS_SHA384,
+                    Kind::Ps512 => &RSA_PSS_SHA512,
+                    Kind::Rs384 => &RSA_PKCS1_SHA384,
+                    Kind::Rs512 => &RSA_PKCS1_SHA512,
+                    _ => &RSA_PKCS1_SHA256,
+                };
+                pair.sign(encoding, &random, message, &mut signature)
+                    .unwrap();
                 signature
             }
         }
