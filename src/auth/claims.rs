@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::error::Reason;
 
+/// The claims that are validated, and so must be well-formed; any other is ignored.
+pub(super) const READ: [&str; 6] = ["aud", "exp", "iat", "iss", "nbf", "sub"];
+
 /// The clock difference that is tolerated.
 const LEEWAY: Duration = Duration::from_secs(30);
 

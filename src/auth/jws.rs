@@ -1,14 +1,20 @@
 //! The JSON Web Signature in compact form: three base64url parts and a header
 //! without extensions (RFC 7515, sections 4 and 7.1). Nothing here is trusted yet.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
-use super::error::Reason::{self, Malformed};
+use super::{
+    claims,
+    error::Reason::{self, Malformed},
+};
 
 /// The longest token that is parsed, in bytes: a quarter of the longest request head. Better
 /// Auth's JWT plugin puts the user into the token, an avatar as a data URL included.
@@ -42,7 +48,8 @@ impl<'a> Jws<'a> {
             return Err(Malformed("the signature is empty"));
         }
 
-        let header = object(&header).ok_or(Malformed("the header is not a JSON object"))?;
+        let header = object(&header, &["alg", "crit", "kid", "typ"])
+            .ok_or(Malformed("the header is not a JSON object"))?;
         let algorithm = algorithm(header.get("alg")).ok_or(Reason::Algorithm)?;
         if header.contains_key("crit") {
             return Err(Reason::Critical);
@@ -72,9 +79,9 @@ impl<'a> Jws<'a> {
         }
     }
 
-    /// The payload's members. To be called once the signature is verified.
+    /// The registered claims. To be called once the signature is verified.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, Reason> {
-        object(&self.payload).ok_or(Malformed("the payload is not a JSON object"))
+        object(&self.payload, &claims::READ).ok_or(Malformed("the payload is not a JSON object"))
     }
 }
 
@@ -107,13 +114,16 @@ fn is_access_token(typ: &Value) -> bool {
     })
 }
 
-/// A JSON object whose member names are unique. RFC 7515 and RFC 7519 (section 4
-/// of each) let a parser take the last of two members or reject the object. Parsers
-/// that differ in this can be exploited, so this one rejects.
-fn object(json: &[u8]) -> Option<Map<String, Value>> {
-    struct UniqueMembers;
+/// The members in `read` of a JSON object whose member names are unique. RFC 7515 and RFC
+/// 7519 (section 4 of each) let a parser take the last of two members or reject the object.
+/// Parsers that differ in this can be exploited, so this one rejects.
+///
+/// Other members need not be representable: issuers that cut a name in the middle of an
+/// emoji send half a surrogate pair.
+fn object(json: &[u8], read: &[&str]) -> Option<Map<String, Value>> {
+    struct UniqueMembers<'a>(&'a [&'a str]);
 
-    impl<'de> Visitor<'de> for UniqueMembers {
+    impl<'de> Visitor<'de> for UniqueMembers<'_> {
         type Value = Map<String, Value>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,9 +131,14 @@ fn object(json: &[u8]) -> Option<Map<String, Value>> {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut members = Map::new();
-            while let Some((name, value)) = access.next_entry()? {
-                if members.insert(name, value).is_some() {
+            let (mut names, mut members) = (HashSet::new(), Map::new());
+            while let Some(Name(name)) = access.next_key()? {
+                if let Some(&read) = self.0.iter().find(|read| read.as_bytes() == name) {
+                    members.insert(read.to_owned(), access.next_value()?);
+                } else {
+                    access.next_value::<IgnoredAny>()?;
+                }
+                if !names.insert(name) {
                     return Err(A::Error::custom("duplicate member"));
                 }
             }
@@ -131,8 +146,50 @@ fn object(json: &[u8]) -> Option<Map<String, Value>> {
         }
     }
 
-    let mut json = serde_json::Deserializer::from_slice(json);
-    let members = json.deserialize_map(UniqueMembers).ok()?;
+    // Members that are skipped are checked for neither UTF-8 nor depth.
+    let text = str::from_utf8(json).ok().filter(|text| !is_deep(text))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let members = json.deserialize_map(UniqueMembers(read)).ok()?;
     json.end().ok()?;
     Some(members)
+}
+
+/// A member's name as bytes, since it may contain half a surrogate pair as well.
+#[derive(PartialEq, Eq, Hash)]
+struct Name(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Name;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Name, E> {
+                Ok(Name(bytes.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// Whether arrays and objects nest deeper than 127 levels, the limit of `serde_json`.
+fn is_deep(json: &str) -> bool {
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > 127
+    })
 }

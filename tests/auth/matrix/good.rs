@@ -61,8 +61,26 @@ pub fn good(signer: &Signer) -> Vec<Case> {
             assert!(escaped.contains(r"\u0061na"));
             signer.sign(signer.header().to_string(), escaped)
         }),
+        accepted("half a surrogate pair in an unread header", {
+            let header = signer.header().to_string();
+            let header = format!(r#"{{"x":"\udc00",{}"#, &header[1..]);
+            signer.sign(header, payload().to_string())
+        }),
         accepted("16 KiB long", length_around(signer).0),
     ];
+    for unread in [
+        r#""name":"\ud800""#,
+        r#""name":"Ana \ud83d...""#,
+        r#""name":"\udc00\ud800""#,
+        r#""user":{"names":["\ud800"],"\udfff":1}"#,
+        r#""\ud800":1,"\ud801":1"#,
+        r#""large":1e400"#,
+        r#""brackets":"[[\"[[\\""#,
+    ] {
+        let payload = format!("{{{unread},{}", &payload().to_string()[1..]);
+        let token = signer.sign(signer.header().to_string(), payload);
+        cases.push(accepted(&format!("unread {unread}"), token));
+    }
     for typ in [
         "jwt",
         "at+jwt",
