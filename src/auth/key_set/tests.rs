@@ -179,6 +179,46 @@ async fn a_flood_of_unknown_keys_triggers_one_fetch_in_thirty_seconds() {
     assert_eq!(issuer.fetches(), 4);
 }
 
+/// A token with an unknown id every 30 seconds cannot keep the refetch for itself: what it
+/// triggers serves every other token.
+#[tokio::test(start_paused = true)]
+async fn a_rotation_is_seen_within_thirty_seconds_while_unknown_keys_use_every_refetch() {
+    for seconds_after_refetch in [0, 1, 15, 29] {
+        let (issuer, set) = arrange();
+        let start = Instant::now();
+        set.current().await.unwrap();
+        let mut rotated_at = None;
+        let mut seen_after = None;
+        for second in 1..=100 {
+            advance(Duration::from_secs(1)).await;
+            let seen = set.current().await.unwrap();
+            if second % 30 == 1 {
+                set.newer(&seen, Instant::now()).await;
+            }
+            if second == 31 + seconds_after_refetch {
+                rotated_at = Some(Instant::now());
+            }
+            let Some(rotated_at) = rotated_at else {
+                continue;
+            };
+            // A token of the new key: only a set requested after the rotation has it.
+            let seen = set.current().await.unwrap();
+            let newer = set.newer(&seen, Instant::now()).await.unwrap_or(seen);
+            if newer.requested_at > rotated_at && seen_after.is_none() {
+                seen_after = Some(Instant::now() - rotated_at);
+            }
+        }
+
+        let limit = Duration::from_secs(30);
+        assert!(
+            seen_after.is_some_and(|after| after <= limit),
+            "{seen_after:?}"
+        );
+        let most = 2 + (Instant::now() - start).as_secs() / 30;
+        assert!(issuer.fetches() as u64 <= most, "{}", issuer.fetches());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_set_fetched_after_the_token_arrived_is_not_refetched() {
     let (issuer, set) = arrange();
