@@ -15,7 +15,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 /// The first second of the year 10000, since 1970. A date from then on is an error, most
 /// often milliseconds in place of seconds: such a token would never expire.
-pub(super) const END_OF_DATES: Duration = Duration::from_secs(253_402_300_800);
+pub(super) const END_OF_DATES: Duration = Duration::from_hours(70_389_528);
 
 /// The most Unicode scalar values in a subject.
 const MAX_SUBJECT: usize = 255;

@@ -62,7 +62,7 @@ pub(super) struct Key {
 
 /// The keys of one fetch.
 pub(super) struct Keys {
-    pub(super) keys: Vec<Key>,
+    pub(super) usable: Vec<Key>,
     /// What the set holds besides, as in [`ParsedSet`].
     pub(super) skipped: Vec<String>,
     /// When the fetch began: it contains whatever the issuer published before.
@@ -75,7 +75,7 @@ impl Keys {
     /// 7515, section 4.1.4), all keys of the algorithm are tried.
     pub(super) fn verify(&self, token: &Jws<'_>) -> Result<(), Reason> {
         let fits = |key: &&Key| key.algorithms.contains(&token.algorithm);
-        let keys = || self.keys.iter().filter(fits);
+        let keys = || self.usable.iter().filter(fits);
         let has_kid = keys().any(|key| key.id == token.kid);
         let candidates = keys().filter(|key| match &token.kid {
             None => true,

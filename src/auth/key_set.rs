@@ -185,7 +185,7 @@ impl KeySet {
         let state = self.state(Instant::now());
         KeySetStatus {
             url: self.url.clone(),
-            keys: state.keys.as_ref().map_or(0, |keys| keys.keys.len()),
+            keys: state.keys.as_ref().map_or(0, |keys| keys.usable.len()),
             skipped: state
                 .keys
                 .as_ref()
@@ -246,7 +246,7 @@ impl KeySet {
                     tracing::warn!(url = self.url, ?skipped, "keys of the key set skipped");
                 }
                 state.keys = Some(Arc::new(Keys {
-                    keys,
+                    usable: keys,
                     skipped,
                     requested_at,
                 }));

@@ -66,7 +66,7 @@ async fn settle() {
 }
 
 fn id(keys: &Keys) -> &str {
-    keys.keys[0].id.as_deref().unwrap()
+    keys.usable[0].id.as_deref().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
