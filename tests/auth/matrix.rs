@@ -97,6 +97,7 @@ async fn judge_all(signer: &Signer) {
     .unwrap();
     let mut table = good::good(signer);
     table.extend(forms::bad_forms(signer));
+    table.extend(forms::bad_members(signer));
     table.extend(forms::bad_headers(signer));
     table.extend(signatures::bad_signatures(
         signer,
