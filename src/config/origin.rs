@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::reader::http_url;
+use super::reader::{http_url, shown};
 
 const WANTS: &str = "origins like https://app.example.com, https://*.example.com or \
                      capacitor://localhost, separated by commas";
@@ -28,7 +28,8 @@ impl AllowedOrigin {
     /// Parses one item of `CORS_ORIGINS`. The error completes "NAME: ".
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.contains('*') && text != "*" {
-            return wildcard(text).ok_or_else(|| format!("got {text:?}, wants {WILDCARD_WANTS}"));
+            let got = shown(text);
+            return wildcard(text).ok_or_else(|| format!("got {got}, wants {WILDCARD_WANTS}"));
         }
         app_origin(text)
             .map_or_else(|| web_origin(text), Ok)
@@ -61,9 +62,8 @@ fn web_origin(text: &str) -> Result<String, String> {
     if url.path() == "/" && url.query().is_none() && url.fragment().is_none() {
         Ok(url.origin().ascii_serialization())
     } else {
-        Err(format!(
-            "got {text:?}, wants the origin alone, without a path"
-        ))
+        let got = shown(text);
+        Err(format!("got {got}, wants the origin alone, without a path"))
     }
 }
 
@@ -256,6 +256,21 @@ mod tests {
             let error = AllowedOrigin::parse(item).unwrap_err();
             assert!(error.contains("wants"), "{error}");
             assert!(!error.contains("sesame"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_password() {
+        for item in [
+            "http://user:s3cret@*",
+            "https://user:s3cret@*.example.com",
+            "https://*.example.com/s3cret@",
+            "https://user:s3cret@example.com",
+            "capacitor://user:s3cret@localhost",
+            "s3cret@*",
+        ] {
+            let error = AllowedOrigin::parse(item).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
         }
     }
 }

@@ -141,8 +141,16 @@ pub(super) fn http_url(text: &str, wants: &str) -> Result<Url, String> {
             "a URL with a user name or password".to_owned()
         }
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => return Ok(url),
-        _ if text.contains('@') => "something else".to_owned(),
-        _ => format!("{text:?}"),
+        _ => shown(text),
     };
     Err(format!("got {got}, wants {wants}"))
+}
+
+/// A value as an error shows it: what stands before an @ may be a password.
+pub(super) fn shown(text: &str) -> String {
+    if text.contains('@') {
+        "something else".to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
