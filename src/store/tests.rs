@@ -170,6 +170,13 @@ async fn a_mixed_batch_gives_each_member_its_own_outcome() {
     let titles = |tasks: Vec<Task>| tasks.into_iter().map(|task| task.title).collect::<Vec<_>>();
     assert_eq!(titles(all.unwrap()), ["d", "B", "a"]);
     assert_eq!(titles(pending.unwrap()), ["d", "B"]);
+    // One read serves lists of different statuses.
+    let (pending, completed) = tokio::join!(
+        rig.store.list(&ana, StatusFilter::Pending),
+        rig.store.list(&ana, StatusFilter::Completed),
+    );
+    assert_eq!(titles(pending.unwrap()), ["d", "B"]);
+    assert_eq!(titles(completed.unwrap()), ["a"]);
     assert!(ben.unwrap().is_empty());
 }
 

@@ -184,7 +184,11 @@ async fn a_trace_holds_no_client_input_but_the_request_id() {
     let traced = Traced::start(&[]).await;
     let headers = [("user-agent", "sesame"), ("cookie", "a=sesame")];
 
-    for path in ["/api/tasks/864209753186420?q=sesame", "/sesame", "/api/tasks"] {
+    for path in [
+        "/api/tasks/864209753186420?q=sesame",
+        "/sesame",
+        "/api/tasks",
+    ] {
         for method in ["GET", "POST", "SESAME"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             traced.call(method, path, &headers).await;
