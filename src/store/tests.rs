@@ -49,7 +49,7 @@ impl Rig {
         }
     }
 
-    async fn execute(&self, statement: &str) {
+    pub async fn execute(&self, statement: &str) {
         self.outside.execute_unprepared(statement).await.unwrap();
     }
 
@@ -57,7 +57,7 @@ impl Rig {
         self.store.create(user, new(title)).await
     }
 
-    async fn text(&self, sql: &str) -> String {
+    pub async fn text(&self, sql: &str) -> String {
         let backend = self.outside.get_database_backend();
         let ask = Statement::from_string(backend, sql);
         let row = self.outside.query_one_raw(ask).await.unwrap().unwrap();

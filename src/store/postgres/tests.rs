@@ -118,3 +118,22 @@ async fn lists_go_by_the_owner_and_tasks_by_their_id_alone() {
         assert!(plan.contains("Index Scan using tasks_pkey"), "{plan}");
     }
 }
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+#[expect(clippy::disallowed_methods, reason = "asks for a setting")]
+async fn batches_run_at_read_committed_whatever_the_database_has_as_its_default() {
+    let rig = Rig::start().await;
+    let name = rig.text("SELECT current_database()").await;
+    let strict = "SET default_transaction_isolation = 'serializable'";
+    rig.execute(&format!("ALTER DATABASE {name} {strict}"))
+        .await;
+
+    let server = rig.database.url().parse().unwrap();
+    let server = super::Postgres::open(&server).await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let level = sqlx::query("SHOW transaction_isolation");
+    let level = level.fetch_one(&mut *connection).await.unwrap();
+
+    assert_eq!(level.get::<String, _>(0), "read committed");
+}
