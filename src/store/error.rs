@@ -166,9 +166,10 @@ impl Fate {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
-            | sqlx::Error::WorkerCrashed => Self::Unknown,
-            // A column of another type than the migrations made.
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Unusable,
+            | sqlx::Error::WorkerCrashed
+            // A column of another type than the migrations made: what returned it was done.
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_) => Self::Unknown,
             _ => Self::Rejected,
         };
         match (progress, fate) {

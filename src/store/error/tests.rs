@@ -86,6 +86,10 @@ fn nothing_was_written_is_said_only_where_it_is_certain() {
     assert_eq!(Fate::of(&lost(), Progress::Sent), Unknown);
     assert_eq!(Fate::of(&lost(), Progress::Committing), Unknown);
     assert_eq!(Fate::of_connecting(&lost()), RolledBack);
+    // A statement that committed may return a row that cannot be read.
+    let unreadable = || sqlx::Error::Decode("a column of another type".into());
+    assert_eq!(Fate::of(&unreadable(), Progress::Uncommitted), RolledBack);
+    assert_eq!(Fate::of(&unreadable(), Progress::Sent), Unknown);
 }
 
 #[test]
