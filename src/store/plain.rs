@@ -52,6 +52,8 @@ impl Store {
                 let fate = Fate::of_orm(&error, Progress::Uncommitted);
                 access.error(fate, &error)
             };
+            let safe = store.check_statements().await;
+            safe.map_err(|error| TaskError::Unavailable(error.to_string()))?;
             let transaction = store.engine().begin().await.map_err(not_committed)?;
             let tasks = OwnerTasks { transaction, owned };
             if access == Access::Write {
