@@ -9,7 +9,7 @@ mod m20261123_000001_create_tasks;
 mod m20261123_000002_index_no_status;
 
 use sea_orm_migration::{MigrationTrait, async_trait};
-pub use sea_orm_migration::{MigratorTrait, migrator::MigrationStatus, seaql_migrations};
+pub use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 /// All migrations, oldest first.
 #[derive(Debug)]
