@@ -2,6 +2,7 @@
 //! [`Application::run_until_stopped`] serves.
 
 mod banner;
+pub mod development;
 pub mod error;
 mod readiness;
 mod routes;
@@ -43,9 +44,9 @@ impl Application {
     /// Opens and migrates the database, listens, and shows where. A database that cannot
     /// be reached is migrated later; until then readiness fails.
     pub async fn build(mut config: Config) -> Result<Self, StartError> {
-        let secret_is_random = tokens::make_development_secret(&mut config)?;
-        let verifier = tokens::verifier(&config)?;
         let (url, store) = open_store(&config).await?;
+        let secret = development::keep_secret(&mut config, &url)?;
+        let verifier = tokens::verifier(&config)?;
         store.migrate_when_reachable().await?;
         let api = listen("PORT", &config.host, config.port).await?;
         let metrics = match config.metrics_port {
@@ -53,7 +54,7 @@ impl Application {
             None => None,
         };
         let address = api.local_addr().map_err(StartError::failed)?;
-        banner::show(&config, &url, address, secret_is_random)?;
+        banner::show(&config, &url, address, &secret)?;
         if let Some(metrics) = &metrics {
             let address = metrics.local_addr().map_err(StartError::failed)?;
             tracing::info!(%address, "listening for metrics");

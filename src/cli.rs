@@ -44,7 +44,8 @@ enum Command {
         #[command(subcommand)]
         direction: migrate::Direction,
     },
-    /// Print a token signed with `BETTER_AUTH_SECRET`.
+    /// Print a token signed with `BETTER_AUTH_SECRET`, or in development with the secret
+    /// of the running service.
     Token(token::Args),
     /// Check configuration, database, migrations and keys.
     Doctor {
@@ -83,14 +84,14 @@ impl Cli {
                 });
             }
             Command::Doctor { token } => {
-                return block_on(doctor::run(&configure()?, token.as_deref()));
+                return block_on(doctor::run(configure()?, token.as_deref()));
             }
             Command::Openapi { format } => match format {
                 Format::Yaml => spec::YAML.clone(),
                 Format::Json => spec::JSON.clone(),
             },
             Command::Migrate { direction } => block_on(migrate::run(&configure()?, direction))?,
-            Command::Token(args) => token::run(&configure()?, &args)?,
+            Command::Token(args) => token::run(configure()?, &args)?,
             Command::Health { live } => block_on(health::run(live))?,
         };
         // A closed pipe is an error, where `print!` would panic.

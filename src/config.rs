@@ -28,7 +28,7 @@ use self::{
     },
 };
 pub use self::{
-    origin::AllowedOrigin,
+    origin::{AllowedOrigin, LOCAL_ORIGINS},
     reader::{ConfigError, ConfigErrors},
     traces::{Sampling, TracesConfig},
     variables::{Environment, VARIABLES, Variable},

@@ -5,9 +5,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use secrecy::ExposeSecret;
 
-use super::{error::StartError, tokens};
+use super::{development::SecretSource, error::StartError, tokens};
 use crate::{
-    config::{Config, Environment, MIN_SECRET_BYTES},
+    config::{Config, Environment, LOCAL_ORIGINS, MIN_SECRET_BYTES},
     store::DatabaseUrl,
 };
 
@@ -21,9 +21,9 @@ pub fn show(
     config: &Config,
     database: &DatabaseUrl,
     address: SocketAddr,
-    secret_is_random: bool,
+    secret: &SecretSource,
 ) -> Result<(), StartError> {
-    let sources = tokens::describe_sources(config, secret_is_random);
+    let sources = tokens::describe_sources(config, secret);
     if config.environment != Environment::Development {
         let environment = config.environment.to_string();
         let tokens = sources.join("; ");
@@ -43,11 +43,18 @@ pub fn show(
     for source in &sources {
         println!("  Tokens    {source}");
     }
-    let Some(secret) = &config.better_auth_secret else {
+    println!("  Origins   {}", origins(config));
+    if let Some(origin) = &config.better_auth_origin {
+        println!(
+            "\nA token of a signed-in user, in the browser's console at {origin}:\n\n{}",
+            tokens::BETTER_AUTH_SNIPPET
+        );
+    }
+    let Some(configured) = &config.better_auth_secret else {
         println!("\nA token comes from your application; see \"Better Auth\" in the README.");
         return Ok(());
     };
-    if secret.expose_secret().len() < MIN_SECRET_BYTES {
+    if configured.expose_secret().len() < MIN_SECRET_BYTES {
         println!(
             "\nBETTER_AUTH_SECRET is shorter than {MIN_SECRET_BYTES} bytes; production rejects it."
         );
@@ -56,6 +63,33 @@ pub fn show(
     println!(
         "\nA token of the user \"{SUBJECT}\", valid for 24 hours (for \"Authorize\" in the docs):\n\n{token}"
     );
+    if *secret != SecretSource::ThisRun {
+        println!(
+            "\nA token of another user:\n\n{} token --sub bob",
+            program()
+        );
+    }
     println!("\nTry it:\n\ncurl -H 'Authorization: Bearer {token}' {url}/api/tasks\n");
     Ok(())
+}
+
+/// The origins whose pages may call.
+fn origins(config: &Config) -> String {
+    let mut origins: Vec<_> = config
+        .cors_origins
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for local in LOCAL_ORIGINS {
+        let any_port = format!("{local}:*");
+        origins.retain(|origin| origin != local && !origin.starts_with(&format!("{local}:")));
+        origins.push(any_port);
+    }
+    origins.join(", ")
+}
+
+/// The program, as it was called. A name alone is found again in `PATH`.
+fn program() -> String {
+    let called = std::env::args().next();
+    called.unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned())
 }

@@ -5,24 +5,15 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::StartError;
+use super::{development::SecretSource, error::StartError};
 use crate::{
     auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
-    config::{Config, Environment, MIN_SECRET_BYTES},
+    config::Config,
 };
 
-/// In development without any key source, makes a secret for this run. Returns whether
-/// it did.
-pub fn make_development_secret(config: &mut Config) -> Result<bool, StartError> {
-    if config.verifies_tokens() || config.environment != Environment::Development {
-        return Ok(false);
-    }
-    let mut bytes = [0_u8; MIN_SECRET_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StartError::Failed(format!("no random bytes are available: {error}")))?;
-    config.better_auth_secret = Some(hex::encode(bytes).into());
-    Ok(true)
-}
+/// Returns a token of the user that is signed in with Better Auth's JWT plugin, in the
+/// console of a browser on a page of the application.
+pub const BETTER_AUTH_SNIPPET: &str = r#"(await (await fetch("/api/auth/token")).json()).token"#;
 
 /// Builds the verifier. A secret that looks as if it was copied with too much is logged.
 pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
@@ -71,12 +62,16 @@ pub fn sign(config: &Config, subject: &str, lifetime: Duration) -> Result<String
 
 /// One sentence for each source of tokens.
 #[must_use]
-pub fn describe_sources(config: &Config, secret_is_random: bool) -> Vec<String> {
+pub fn describe_sources(config: &Config, secret: &SecretSource) -> Vec<String> {
     let mut sources = Vec::new();
-    if secret_is_random {
-        sources.push("HS256, signed with a random secret of this run".to_owned());
-    } else if config.better_auth_secret.is_some() {
-        sources.push("HS256, signed with BETTER_AUTH_SECRET".to_owned());
+    if config.better_auth_secret.is_some() {
+        sources.push(match secret {
+            SecretSource::Configured => "HS256, signed with BETTER_AUTH_SECRET".to_owned(),
+            SecretSource::File(file) => {
+                format!("HS256, signed with the secret in {}", file.display())
+            }
+            SecretSource::ThisRun => "HS256, signed with a random secret of this run".to_owned(),
+        });
     }
     for url in &config.key_set_urls {
         sources.push(format!(

@@ -3,11 +3,17 @@
 
 use std::fmt::Display;
 
+use secrecy::ExposeSecret;
+
 use crate::{
-    app::{error::StartError, open_store, tokens},
+    app::{
+        development::{self, SecretSource},
+        error::StartError,
+        open_store, tokens,
+    },
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
-    store::Store,
+    store::{DatabaseUrl, Store},
 };
 
 /// Prints and counts the findings.
@@ -38,19 +44,26 @@ impl Findings {
 
 /// Checks the configuration, the database, its migrations, the key sets and, if given,
 /// a token. The findings are printed; the error only sets the exit code.
-pub async fn run(config: &Config, token: Option<&str>) -> Result<(), StartError> {
+pub async fn run(mut config: Config, token: Option<&str>) -> Result<(), StartError> {
     let mut findings = Findings::default();
     let environment = format!("environment {}", config.environment);
     findings.good("configuration", environment);
-    check_database(config, &mut findings).await;
-    if config.verifies_tokens() {
-        match tokens::verifier(config) {
-            Ok(verifier) => check_tokens(config, &verifier, token, &mut findings).await,
+    check_database(&config, &mut findings).await;
+    match development_secret(&mut config) {
+        Ok(secret) if config.verifies_tokens() => match tokens::verifier(&config) {
+            Ok(verifier) => {
+                for source in tokens::describe_sources(&config, &secret) {
+                    findings.good("tokens", source);
+                }
+                check_tokens(&verifier, token, &mut findings).await;
+            }
             Err(error) => findings.bad("tokens", error),
+        },
+        Ok(_) => {
+            let found = "no key is configured; in development the first start makes a secret";
+            findings.good("tokens", found);
         }
-    } else {
-        let found = "no key is configured; in development each run makes a random secret";
-        findings.good("tokens", found);
+        Err(error) => findings.bad("tokens", error),
     }
     let Findings { good, bad } = findings;
     if bad > 0 {
@@ -58,6 +71,17 @@ pub async fn run(config: &Config, token: Option<&str>) -> Result<(), StartError>
         return Err(StartError::Failed(message));
     }
     Ok(())
+}
+
+/// Sets the secret of the service that ran here before, if there is one.
+fn development_secret(config: &mut Config) -> Result<SecretSource, StartError> {
+    // An invalid URL is reported as the database's.
+    let url = DatabaseUrl::parse(config.database_url.expose_secret()).ok();
+    let file = url.and_then(|url| development::secret_file(config, &url));
+    match file {
+        Some(file) if development::set_secret_of(&file, config)? => Ok(SecretSource::File(file)),
+        _ => Ok(SecretSource::Configured),
+    }
 }
 
 async fn check_database(config: &Config, findings: &mut Findings) {
@@ -107,15 +131,7 @@ fn usable_keys(key_set: &KeySetStatus) -> String {
     format!("{usable}; skipped: {}", key_set.skipped.join(", "))
 }
 
-async fn check_tokens(
-    config: &Config,
-    verifier: &Verifier,
-    token: Option<&str>,
-    findings: &mut Findings,
-) {
-    for source in tokens::describe_sources(config, false) {
-        findings.good("tokens", source);
-    }
+async fn check_tokens(verifier: &Verifier, token: Option<&str>, findings: &mut Findings) {
     let key_sets = verifier.check_key_sets().await;
     for key_set in key_sets.unwrap_or_else(|unavailable| unavailable.key_sets) {
         let found = match key_set.problem {

@@ -1,5 +1,7 @@
 //! The origins of `CORS_ORIGINS`.
 
+use std::fmt;
+
 use url::Url;
 
 use super::reader::{http_url, shown};
@@ -8,6 +10,9 @@ const WANTS: &str = "origins like https://app.example.com, https://*.example.com
                      capacitor://localhost, separated by commas";
 const WILDCARD_WANTS: &str = "one wildcard, in the first label of an https host of three labels \
                               or more, like https://*.example.com";
+
+/// Origins of a developer's own pages, which development allows on every port.
+pub const LOCAL_ORIGINS: [&str; 2] = ["http://localhost", "http://127.0.0.1"];
 
 /// An origin, or a set of origins, whose pages may read responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,15 @@ impl AllowedOrigin {
                     !label.is_empty() && label.iter().copied().all(is_label_byte)
                 })
             }
+        }
+    }
+}
+
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(origin) => f.write_str(origin),
+            Self::Wildcard { prefix, suffix } => write!(f, "{prefix}*{suffix}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use poem::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 
-use crate::config::{AllowedOrigin, Environment};
+use crate::config::{AllowedOrigin, Environment, LOCAL_ORIGINS};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue =
@@ -23,25 +23,25 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const PREFLIGHT_VARY: HeaderValue =
     HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers");
 
-/// Hosts of a developer's own pages, which development allows on every port.
-const LOCAL_ORIGINS: [&[u8]; 2] = [b"http://localhost", b"http://127.0.0.1"];
 /// Maximum number of refused origins that are logged, and the maximum length of one.
 const MAX_LOGGED: (usize, usize) = (100, 256);
 
 /// The origins whose pages may read responses.
 pub struct Cors {
     origins: Vec<AllowedOrigin>,
-    /// The refused origins that were logged; `None` outside development.
-    logged: Option<Mutex<HashSet<HeaderValue>>>,
+    /// Whether every port of the developer's machine is allowed.
+    allows_local: bool,
+    /// The refused origins that were logged.
+    logged: Mutex<HashSet<HeaderValue>>,
 }
 
 impl Cors {
     /// Allows `origins`, and in development every origin of the developer's machine.
     pub fn new(origins: &[AllowedOrigin], environment: Environment) -> Self {
-        let is_development = environment == Environment::Development;
         Self {
             origins: origins.to_vec(),
-            logged: is_development.then(Mutex::default),
+            allows_local: environment == Environment::Development,
+            logged: Mutex::default(),
         }
     }
 
@@ -49,14 +49,13 @@ impl Cors {
     pub fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
         let is_allowed = self.origins.iter().any(|o| o.matches(origin.as_bytes()));
-        if is_allowed {
+        if is_allowed || self.allows_local && is_local(origin.as_bytes()) {
             return Some(origin.clone());
         }
-        let logged = self.logged.as_ref()?;
-        if is_local(origin.as_bytes()) {
-            return Some(origin.clone());
+        // Pages of the service itself, such as /docs, need no permission.
+        if !is_own(origin.as_bytes(), request.get(header::HOST)) {
+            log_once(origin, &mut self.logged.lock());
         }
-        log_once(origin, &mut logged.lock());
         None
     }
 
@@ -99,12 +98,23 @@ impl Cors {
 }
 
 fn is_local(origin: &[u8]) -> bool {
-    let mut rests = LOCAL_ORIGINS.iter().filter_map(|o| origin.strip_prefix(*o));
+    let mut rests = LOCAL_ORIGINS
+        .iter()
+        .filter_map(|o| origin.strip_prefix(o.as_bytes()));
     rests.any(|rest| match rest {
         [] => true,
         [b':', port @ ..] => (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit),
         _ => false,
     })
+}
+
+/// Whether the origin has the host of the request. A proxy may have ended TLS, so that
+/// the scheme is unknown.
+fn is_own(origin: &[u8], host: Option<&HeaderValue>) -> bool {
+    let host = host.map_or(&b""[..], HeaderValue::as_bytes);
+    let schemes = [&b"https://"[..], b"http://"];
+    let mut hosts = schemes.iter().filter_map(|s| origin.strip_prefix(*s));
+    hosts.any(|own| own.eq_ignore_ascii_case(host))
 }
 
 /// Tells the developer whose page the browser refuses; its own message names no variable.

@@ -8,7 +8,10 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use url::Url;
 
@@ -47,6 +50,15 @@ impl DatabaseUrl {
                 "{dialect} is not supported"
             ))),
             _ => Err(DatabaseUrlError::with_forms("has an unknown scheme")),
+        }
+    }
+
+    /// The SQLite file; `None` for a database server.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Target::Sqlite(path) => Some(path),
+            Target::Postgres(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@
 mod cluster;
 mod connection;
 mod crowd;
+mod development;
 mod dice;
 mod durability;
 mod failures;

@@ -57,7 +57,7 @@ async fn only_cors_origins_may_read_responses() {
 }
 
 #[tokio::test]
-async fn a_refused_origin_is_logged_once_in_development() {
+async fn a_refused_origin_is_logged_once() {
     let service = Service::start(&[("CORS_ORIGINS", "https://a.example.com")]).await;
 
     for origin in ["https://b.example.com", "https://c.example.com"] {
