@@ -10,6 +10,7 @@ use serde_json::Value;
 use tasks_api_test_support::json_schema::resolved;
 
 use crate::{
+    corrections::{CORRECTIONS, Correction, corrected},
     document::{differences, form, lower_case, operations, pairs, urls},
     schema::{covers, keeps, same},
     security::{Access, Security},
@@ -18,7 +19,7 @@ use crate::{
 /// The version step that a change requires, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Descriptions only: a patch version.
+    /// Descriptions, and what a released document got wrong: a patch version.
     Documentation,
     /// Additions only: a minor version.
     Compatible,
@@ -36,10 +37,17 @@ pub struct Change {
     pub what: String,
 }
 
-/// Every difference between two documents.
+/// Every difference between two documents. Listed corrections of the old one are as a
+/// change of a description.
 pub fn compare(old: &Value, new: &Value) -> Vec<Change> {
+    compare_with(old, new, CORRECTIONS)
+}
+
+/// As [`compare`], with another list of corrections.
+pub fn compare_with(old: &Value, new: &Value, corrections: &[Correction]) -> Vec<Change> {
     let mut comparison = Comparison::default();
-    let (old_document, new_document) = (resolved(old), resolved(new));
+    let old_document = resolved(&corrected(old, new, corrections));
+    let new_document = resolved(new);
     comparison.documents(&old_document, &new_document);
     let mut changes = comparison.changes;
     if changes.is_empty() && without_version(old) != without_version(new) {

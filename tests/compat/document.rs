@@ -14,6 +14,11 @@ const METHODS: [&str; 8] = [
     "delete", "get", "head", "options", "patch", "post", "put", "trace",
 ];
 
+/// The operations of a path as they are written.
+pub fn methods(item: &Value) -> impl Iterator<Item = &Value> {
+    METHODS.iter().filter_map(|method| item.get(*method))
+}
+
 /// The operations of a path by method. Each has the parameters, servers and security that
 /// it inherits from the path and the document.
 pub fn operations(item: &Value, document: &Value) -> Value {

@@ -8,6 +8,7 @@
 )]
 
 mod compare;
+mod corrections;
 mod document;
 mod edges;
 mod mutations;

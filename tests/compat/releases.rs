@@ -8,7 +8,7 @@ use tasks_api::api::spec::{API_VERSION, DOCUMENT};
 
 use crate::compare::{Change, Class, compare};
 
-type Version = (u64, u64, u64);
+pub type Version = (u64, u64, u64);
 
 fn version(text: &str) -> Version {
     let mut parts = text.split('.').map(|part| part.parse().expect("a number"));
@@ -21,7 +21,7 @@ fn folder() -> PathBuf {
 }
 
 /// All released documents, oldest first.
-fn released() -> Vec<(Version, Value)> {
+pub fn released() -> Vec<(Version, Value)> {
     let names = fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
