@@ -2,6 +2,7 @@
 //! knows no resource of the contract.
 
 pub mod body;
+mod characters;
 pub mod fields;
 pub mod json;
 pub mod path;

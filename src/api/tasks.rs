@@ -154,7 +154,10 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 pub struct CreateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is trimmed; no U+0000.
+    /// after white space at both ends is trimmed (Unicode `White_Space` and
+    /// U+FEFF); no U+0000. At least one is visible: not white space, a format
+    /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
+    /// `pattern` expresses this for characters up to U+FFFF.
     pub title: Title,
     /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
     /// Absent or null: no description.
@@ -166,7 +169,10 @@ pub struct CreateTask {
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 pub struct UpdateTask {
     /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is trimmed; no U+0000.
+    /// after white space at both ends is trimmed (Unicode `White_Space` and
+    /// U+FEFF); no U+0000. At least one is visible: not white space, a format
+    /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
+    /// `pattern` expresses this for characters up to U+FFFF.
     pub title: Title,
     /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
     /// Absent: unchanged. Null: removed.

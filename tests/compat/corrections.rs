@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 
-use crate::document::methods;
+use crate::{
+    document::methods,
+    patterns::{TITLE, TITLE_OF_1_0_0},
+};
 
 /// A mistake of a released document.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +40,20 @@ pub enum Mistake {
 }
 
 /// Every correction so far.
-pub const CORRECTIONS: &[Correction] = &[];
+pub const CORRECTIONS: &[Correction] = &[title("CreateTask"), title("UpdateTask")];
+
+const fn title(schema: &'static str) -> Correction {
+    let mistake = Mistake::Pattern {
+        schema,
+        field: "title",
+        was: TITLE_OF_1_0_0,
+        is: TITLE,
+    };
+    Correction {
+        release: "1.0.0",
+        mistake,
+    }
+}
 
 /// The old document with the corrections of its release that occur in the new one.
 pub fn corrected(old: &Value, new: &Value, corrections: &[Correction]) -> Value {

@@ -12,6 +12,7 @@ mod corrections;
 mod document;
 mod edges;
 mod mutations;
+mod patterns;
 mod releases;
 mod schema;
 mod security;

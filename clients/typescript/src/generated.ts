@@ -22,10 +22,13 @@ export interface CompleteTask {
 export interface CreateTask {
   /**
      * What is to be done: 1 to 200 characters (Unicode scalar values), counted
-     * after white space at both ends is trimmed; no U+0000.
+     * after white space at both ends is trimmed (Unicode `White_Space` and
+     * U+FEFF); no U+0000. At least one is visible: not white space, a format
+     * character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
+     * `pattern` expresses this for characters up to U+FFFF.
      * @minLength 1
      * @maxLength 200
-     * @pattern ^[^\u0000]*[^\u0000\s][^\u0000]*$
+     * @pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb][^\u0000]*$
      */
   title: string;
   /**
@@ -128,10 +131,13 @@ export interface Task {
 export interface UpdateTask {
   /**
      * What is to be done: 1 to 200 characters (Unicode scalar values), counted
-     * after white space at both ends is trimmed; no U+0000.
+     * after white space at both ends is trimmed (Unicode `White_Space` and
+     * U+FEFF); no U+0000. At least one is visible: not white space, a format
+     * character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
+     * `pattern` expresses this for characters up to U+FFFF.
      * @minLength 1
      * @maxLength 200
-     * @pattern ^[^\u0000]*[^\u0000\s][^\u0000]*$
+     * @pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb][^\u0000]*$
      */
   title: string;
   /**

@@ -13,28 +13,40 @@ use poem_openapi::{
 use serde::Serializer;
 use serde_json::{Map, Value};
 
-use crate::api::rest::problem::FieldError;
+use crate::api::rest::{
+    characters::{PATTERN, VISIBLE_PATTERN, is_visible, is_white_space},
+    problem::FieldError,
+};
 
 /// Text of `MIN` to `MAX` Unicode scalar values without U+0000. If `MIN` is
-/// above 0, white space at both ends is trimmed first.
+/// above 0, white space at both ends is trimmed first, and at least one character must
+/// be visible: see [`is_white_space`] and [`is_visible`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// Validates `text`. The error is a predicate for a person ("must be …").
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = if MIN > 0 { text.trim() } else { text };
+        let text = if MIN > 0 {
+            text.trim_matches(is_white_space)
+        } else {
+            text
+        };
         if text.contains('\0') {
             return Err("must not contain the character U+0000".to_owned());
         }
         let length = text.chars().count();
-        if (MIN..=MAX).contains(&length) {
-            Ok(Self(text.to_owned()))
-        } else if MIN > 0 {
-            Err(format!("must be {MIN} to {MAX} characters long"))
-        } else {
-            Err(format!("must be at most {MAX} characters long"))
+        if !(MIN..=MAX).contains(&length) {
+            return Err(if MIN > 0 {
+                format!("must be {MIN} to {MAX} characters long")
+            } else {
+                format!("must be at most {MAX} characters long")
+            });
         }
+        if MIN > 0 && !text.contains(is_visible) {
+            return Err("must have at least one visible character".to_owned());
+        }
+        Ok(Self(text.to_owned()))
     }
 
     /// The text.
@@ -190,9 +202,9 @@ openapi_type! {
         min_length: (MIN > 0).then_some(MIN),
         max_length: Some(MAX),
         pattern: Some(if MIN > 0 {
-            r"^[^\u0000]*[^\u0000\s][^\u0000]*$".to_owned()
+            VISIBLE_PATTERN.clone()
         } else {
-            r"^[^\u0000]*$".to_owned()
+            PATTERN.to_owned()
         }),
         ..MetaSchema::new("string")
     }

@@ -164,6 +164,78 @@ async fn lengths_count_characters_and_the_limits_are_exact() {
 }
 
 #[tokio::test]
+async fn a_title_has_a_visible_character() {
+    let app = App::start().await;
+    let task = app.create("ana", "Buy milk").await;
+
+    for title in [
+        "\u{200b}",
+        "\u{3164}",
+        "\u{2800}\u{2800}",
+        "\u{115f}\u{1160}\u{ffa0}",
+        "\u{17b4}\u{17b5}",
+        "\u{180e}",
+        "\u{2060}\u{2061}\u{2062}\u{2063}\u{2064}",
+        "\u{fe0f}",
+        "\u{ad}",
+        "\u{202e}",
+        "\u{200d} \u{200d}",
+        " \u{feff}\u{200b}\u{feff} ",
+        "\u{1d159}",
+        "\u{e0001}\u{e0041}\u{e007f}",
+        "\u{e0100}",
+    ] {
+        let body = json!({"title": title});
+        let message = "must have at least one visible character";
+        for response in [post(&app, &body).await, put(&app, &task["id"], &body).await] {
+            let problem = response.problem(400, "invalid-request");
+            assert_eq!(
+                problem["errors"],
+                json!([{"field": "title", "message": message}]),
+                "{title:?}"
+            );
+        }
+    }
+    assert_eq!(app.list("ana", "").await, [task]);
+}
+
+#[tokio::test]
+async fn invisible_characters_beside_visible_ones_are_kept() {
+    let app = App::start().await;
+
+    for title in [
+        "👩\u{200d}👩\u{200d}👧",
+        "❤\u{fe0f}",
+        "🏴\u{e0067}\u{e0062}\u{e007f}",
+        "\u{202e}abc",
+        "می\u{200c}خواهم",
+        "\u{200b}a\u{200b}",
+        "\u{301}",
+    ] {
+        let task = app.create("ana", title).await;
+        assert_eq!(task["title"], title);
+    }
+}
+
+#[tokio::test]
+async fn white_space_is_that_of_unicode_and_u_feff() {
+    let app = App::start().await;
+
+    for space in ('\u{1}'..=char::MAX).filter(|c| c.is_whitespace() || *c == '\u{feff}') {
+        let padded = app.create("ana", &format!("{space}a{space}b{space}")).await;
+        let alone = post(&app, &json!({"title": space})).await;
+
+        assert_eq!(padded["title"], format!("a{space}b"));
+        let problem = alone.problem(400, "invalid-request");
+        assert_eq!(problem["detail"], "title must be 1 to 200 characters long");
+    }
+    for other in ['\u{1c}', '\u{1f}', '\u{200b}', '\u{180e}', '\u{2060}'] {
+        let title = format!("{other}a{other}");
+        assert_eq!(app.create("ana", &title).await["title"], title);
+    }
+}
+
+#[tokio::test]
 async fn all_invalid_fields_are_reported_at_once() {
     let app = App::start().await;
     let task = app.create("ana", "Buy milk").await;
