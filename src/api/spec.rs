@@ -23,7 +23,11 @@ const DESCRIPTION: &str = "A private list of tasks for each user of an applicati
 users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
 
 Every response has the header `X-Request-Id`. The body of every response with status 400 or \
-above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.";
+above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.
+
+A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is \
+405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation \
+documents it.";
 
 /// The request id in the examples.
 const REQUEST_ID: &str = "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90";
@@ -204,7 +208,8 @@ fn problem_responses(request_id: &Value) -> Value {
     let responses = documented.map(|kind| {
         let row = kind.row();
         let mut headers = json!({"X-Request-Id": request_id});
-        for header in row.headers {
+        // `Connection` is a header of HTTP/1.1 alone (RFC 9113, section 8.2.2).
+        for header in row.headers.iter().filter(|h| h.name != "Connection") {
             headers[header.name] = json!({
                 "description": header.description,
                 "required": true,

@@ -46,7 +46,7 @@ fn each_operation_has_its_statuses_and_no_others() {
         ),
         ("deleteTask", "delete /api/tasks/{id}", "200 404"),
     ];
-    let any = "401 413 429 500 503";
+    let any = "401 408 413 429 500 503";
 
     assert_eq!(operations().len(), table.len());
     for (path, method, operation) in operations() {
@@ -58,6 +58,18 @@ fn each_operation_has_its_statuses_and_no_others() {
         let responses = operation["responses"].as_object().unwrap();
         let documented: BTreeSet<_> = responses.keys().map(String::as_str).collect();
         assert_eq!(documented, expected, "{id}");
+    }
+}
+
+#[test]
+fn a_405_belongs_to_no_operation_and_the_description_says_so() {
+    let description = DOCUMENT["info"]["description"].as_str().unwrap();
+
+    for part in ["405", "/problems/method-not-allowed", "`Allow`"] {
+        assert!(description.contains(part), "{part}");
+    }
+    for (_, _, operation) in operations() {
+        assert!(operation["responses"]["405"].is_null());
     }
 }
 
@@ -111,6 +123,10 @@ fn every_problem_is_described_with_its_media_type_and_headers() {
     assert!(header("Unauthorized", "WWW-Authenticate"));
     assert!(header("TooManyRequests", "Retry-After"));
     assert!(header("ServiceUnavailable", "Retry-After"));
+    assert!(
+        !header("RequestTimeout", "Connection"),
+        "HTTP/2 has no such header"
+    );
 }
 
 #[test]

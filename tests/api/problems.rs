@@ -1,5 +1,6 @@
 //! Every failure, of every layer, has a problem body (RFC 9457).
 
+use futures_util::StreamExt;
 use poem::{
     Body,
     http::{Method, StatusCode},
@@ -206,6 +207,31 @@ async fn a_body_over_128_kib_is_413_whatever_its_framing() {
     assert_eq!(exact.status, StatusCode::CREATED);
     over.problem(413, "content-too-large");
     chunked.problem(413, "content-too-large");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_in_time_is_408_and_writes_nothing() {
+    let app = App::start().await;
+    let id = app.create("ana", "Buy milk").await["id"].to_string();
+    tokio::time::pause();
+
+    for (method, path) in [
+        (Method::POST, "/api/tasks".to_owned()),
+        (Method::PUT, format!("/api/tasks/{id}")),
+        (Method::PATCH, format!("/api/tasks/{id}/complete")),
+    ] {
+        let start = futures_util::stream::iter([Ok::<_, std::io::Error>(b"{\"title\"".to_vec())]);
+        let body = Body::from_bytes_stream(start.chain(futures_util::stream::pending()));
+        let call = app.user("ana", method, &path).body(body);
+        let response = call.header("content-type", "application/json").send().await;
+
+        response.problem(408, "request-timeout");
+        assert_eq!(response.header("connection"), "close");
+    }
+    tokio::time::resume();
+    let tasks = app.list("ana", "").await;
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0]["title"], "Buy milk");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
  * A private list of tasks for each user of an application that signs its users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
  *
  * Every response has the header `X-Request-Id`. The body of every response with status 400 or above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.
+ *
+ * A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is 405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation documents it.
  * OpenAPI spec version: 1.0.1
  */
 import { send } from './send.js';
@@ -173,6 +175,11 @@ export type QuotaExceededResponse = Problem;
 export type NotFoundResponse = Problem;
 
 /**
+ * The body of the request did not arrive in time, and nothing was written. Send the request again, on a new connection.
+ */
+export type RequestTimeoutResponse = Problem;
+
+/**
  * The body is larger than 128 KiB.
  */
 export type ContentTooLargeResponse = Problem;
@@ -228,6 +235,11 @@ export type listTasksResponse401 = {
   status: 401
 }
 
+export type listTasksResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type listTasksResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -251,7 +263,7 @@ export type listTasksResponse503 = {
 export type listTasksResponseSuccess = (listTasksResponse200) & {
   headers: Headers;
 };
-export type listTasksResponseError = (listTasksResponse400 | listTasksResponse401 | listTasksResponse413 | listTasksResponse429 | listTasksResponse500 | listTasksResponse503) & {
+export type listTasksResponseError = (listTasksResponse400 | listTasksResponse401 | listTasksResponse408 | listTasksResponse413 | listTasksResponse429 | listTasksResponse500 | listTasksResponse503) & {
   headers: Headers;
 };
 
@@ -310,6 +322,11 @@ export type createTaskResponse403 = {
   status: 403
 }
 
+export type createTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type createTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -338,7 +355,7 @@ export type createTaskResponse503 = {
 export type createTaskResponseSuccess = (createTaskResponse201) & {
   headers: Headers;
 };
-export type createTaskResponseError = (createTaskResponse400 | createTaskResponse401 | createTaskResponse403 | createTaskResponse413 | createTaskResponse415 | createTaskResponse429 | createTaskResponse500 | createTaskResponse503) & {
+export type createTaskResponseError = (createTaskResponse400 | createTaskResponse401 | createTaskResponse403 | createTaskResponse408 | createTaskResponse413 | createTaskResponse415 | createTaskResponse429 | createTaskResponse500 | createTaskResponse503) & {
   headers: Headers;
 };
 
@@ -399,6 +416,11 @@ export type getTaskResponse404 = {
   status: 404
 }
 
+export type getTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type getTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -422,7 +444,7 @@ export type getTaskResponse503 = {
 export type getTaskResponseSuccess = (getTaskResponse200) & {
   headers: Headers;
 };
-export type getTaskResponseError = (getTaskResponse401 | getTaskResponse404 | getTaskResponse413 | getTaskResponse429 | getTaskResponse500 | getTaskResponse503) & {
+export type getTaskResponseError = (getTaskResponse401 | getTaskResponse404 | getTaskResponse408 | getTaskResponse413 | getTaskResponse429 | getTaskResponse500 | getTaskResponse503) & {
   headers: Headers;
 };
 
@@ -473,6 +495,11 @@ export type updateTaskResponse404 = {
   status: 404
 }
 
+export type updateTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type updateTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -501,7 +528,7 @@ export type updateTaskResponse503 = {
 export type updateTaskResponseSuccess = (updateTaskResponse200) & {
   headers: Headers;
 };
-export type updateTaskResponseError = (updateTaskResponse400 | updateTaskResponse401 | updateTaskResponse404 | updateTaskResponse413 | updateTaskResponse415 | updateTaskResponse429 | updateTaskResponse500 | updateTaskResponse503) & {
+export type updateTaskResponseError = (updateTaskResponse400 | updateTaskResponse401 | updateTaskResponse404 | updateTaskResponse408 | updateTaskResponse413 | updateTaskResponse415 | updateTaskResponse429 | updateTaskResponse500 | updateTaskResponse503) & {
   headers: Headers;
 };
 
@@ -564,6 +591,11 @@ export type deleteTaskResponse404 = {
   status: 404
 }
 
+export type deleteTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type deleteTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -587,7 +619,7 @@ export type deleteTaskResponse503 = {
 export type deleteTaskResponseSuccess = (deleteTaskResponse200) & {
   headers: Headers;
 };
-export type deleteTaskResponseError = (deleteTaskResponse401 | deleteTaskResponse404 | deleteTaskResponse413 | deleteTaskResponse429 | deleteTaskResponse500 | deleteTaskResponse503) & {
+export type deleteTaskResponseError = (deleteTaskResponse401 | deleteTaskResponse404 | deleteTaskResponse408 | deleteTaskResponse413 | deleteTaskResponse429 | deleteTaskResponse500 | deleteTaskResponse503) & {
   headers: Headers;
 };
 
@@ -638,6 +670,11 @@ export type completeTaskResponse404 = {
   status: 404
 }
 
+export type completeTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
 export type completeTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -666,7 +703,7 @@ export type completeTaskResponse503 = {
 export type completeTaskResponseSuccess = (completeTaskResponse200) & {
   headers: Headers;
 };
-export type completeTaskResponseError = (completeTaskResponse400 | completeTaskResponse401 | completeTaskResponse404 | completeTaskResponse413 | completeTaskResponse415 | completeTaskResponse429 | completeTaskResponse500 | completeTaskResponse503) & {
+export type completeTaskResponseError = (completeTaskResponse400 | completeTaskResponse401 | completeTaskResponse404 | completeTaskResponse408 | completeTaskResponse413 | completeTaskResponse415 | completeTaskResponse429 | completeTaskResponse500 | completeTaskResponse503) & {
   headers: Headers;
 };
 

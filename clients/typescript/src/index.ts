@@ -20,8 +20,9 @@ export interface TasksClientOptions {
 export type RequestOptions = Omit<RequestInit, "method" | "headers" | "body">;
 
 /**
- * An answer that the contract does not know: an undocumented status, or a body
- * that is not the documented JSON. Mostly it comes from a proxy on the way.
+ * An answer that the contract does not know: a body that is not the documented
+ * JSON, or an undocumented status without a problem (RFC 9457). Mostly it comes
+ * from a proxy on the way.
  */
 export class UnexpectedResponseError extends Error {
   override readonly name = "UnexpectedResponseError";
@@ -64,13 +65,16 @@ interface Responses {
 // The documented statuses, which the generated code has as types alone. The
 // compiler wants exactly these: one too many or too few does not build.
 const documented: { [O in keyof Responses]: Record<Responses[O]["status"], 1> } = {
-  listTasks: { 200: 1, 400: 1, 401: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
-  createTask: { 201: 1, 400: 1, 401: 1, 403: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
-  getTask: { 200: 1, 401: 1, 404: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
-  updateTask: { 200: 1, 400: 1, 401: 1, 404: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
-  deleteTask: { 200: 1, 401: 1, 404: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
-  completeTask: { 200: 1, 400: 1, 401: 1, 404: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
+  listTasks: { 200: 1, 400: 1, 401: 1, 408: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
+  createTask: { 201: 1, 400: 1, 401: 1, 403: 1, 408: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
+  getTask: { 200: 1, 401: 1, 404: 1, 408: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
+  updateTask: { 200: 1, 400: 1, 401: 1, 404: 1, 408: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
+  deleteTask: { 200: 1, 401: 1, 404: 1, 408: 1, 413: 1, 429: 1, 500: 1, 503: 1 },
+  completeTask: { 200: 1, 400: 1, 401: 1, 404: 1, 408: 1, 413: 1, 415: 1, 429: 1, 500: 1, 503: 1 },
 };
+
+const isProblemJson = (headers: Headers) =>
+  /^application\/problem\+json *(;|$)/i.test(headers.get("content-type") ?? "");
 
 const read = async (response: Response, operation: keyof Responses) => {
   const { status, headers } = response;
@@ -81,17 +85,22 @@ const read = async (response: Response, operation: keyof Responses) => {
   } catch {
     throw new UnexpectedResponseError(response, body);
   }
-  // A proxy's own 429 or 503 may well be JSON, but it is no problem.
-  if (!(status in documented[operation]) || response.ok === isProblem(data)) {
-    throw new UnexpectedResponseError(response, body);
-  }
+  // A proxy's own 429 or 503 may well be JSON, but it is no problem. An undocumented
+  // failure that calls itself one is: 405 belongs to a path, not to an operation, and a
+  // later service may have statuses that this client does not know.
+  const expected =
+    status in documented[operation]
+      ? response.ok !== isProblem(data)
+      : status >= 400 && isProblem(data) && isProblemJson(headers);
+  if (!expected) throw new UnexpectedResponseError(response, body);
   return { status, data, headers };
 };
 
 /**
  * The six operations. Each answers a union that `status` tells apart, with the
- * body in `data`; no documented status throws. What throws: `fetch` (no network,
- * aborted), the token source, and `UnexpectedResponseError`.
+ * body in `data`; no documented status throws, nor does any other failure whose body
+ * is a problem. What throws: `fetch` (no network, aborted), the token source, and
+ * `UnexpectedResponseError`.
  */
 export const createTasksClient = ({ baseUrl, token, fetch: given }: TasksClientOptions) => {
   const base = baseUrl.replace(/\/+$/, "");

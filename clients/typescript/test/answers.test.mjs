@@ -29,8 +29,10 @@ const answers = (status, type, body) => {
 
 const json = (value) => JSON.stringify(value);
 const outside = [
-  ["an undocumented status", 418, "application/problem+json", json(problem)],
-  ["a status that another operation documents", 403, "application/problem+json", json({ ...problem, status: 403 })],
+  ["an undocumented status with JSON", 418, "application/json", json(problem)],
+  ["an undocumented status with a problem that lacks a part", 405, "application/problem+json", json({ status: 405 })],
+  ["an undocumented status with a page that calls itself a problem", 431, "application/problem+json", "<h1>No</h1>"],
+  ["an undocumented success with a problem", 202, "application/problem+json", json(problem)],
   ["a proxy's page", 502, "text/html", "<h1>Bad gateway</h1>"],
   ["a proxy's page under a documented status", 503, "text/html", "<h1>Back soon</h1>"],
   ["a proxy's own JSON under a documented status", 429, "application/json", json({ message: "Slow down" })],
@@ -51,6 +53,25 @@ for (const [what, status, type, body] of outside) {
       assert.match(error.message, new RegExp(`${status} .*/api/tasks/1 `));
       return true;
     });
+  });
+}
+
+for (const [what, status, type] of [
+  ["a method that the path does not support", 405, "application/problem+json"],
+  ["a body that came too slowly", 408, "application/problem+json"],
+  ["too large a head", 431, "Application/Problem+JSON; charset=utf-8"],
+  ["a status that another operation documents", 403, "application/problem+json"],
+  ["a status of a later service", 412, "application/problem+json;charset=utf-8"],
+  ["a gateway's problem", 502, "application/problem+json"],
+]) {
+  test(`${what} is a problem and does not throw`, async () => {
+    const body = { ...problem, status };
+    answers(status, type, json(body));
+    const answer = await client.getTask(1);
+    assert.equal(answer.status, status);
+    assert.ok(isProblem(answer.data));
+    assert.deepEqual(answer.data, body);
+    assert.ok(answer.headers.get("date"));
   });
 }
 

@@ -25,6 +25,7 @@ export async function everyStatus(body: CreateTask): Promise<Task | Problem> {
     case 400:
     case 401:
     case 403:
+    case 408:
     case 413:
     case 415:
     case 429:
@@ -44,6 +45,7 @@ export async function oneStatusTooFew(body: CreateTask): Promise<Task | Problem>
     case 201:
     case 400:
     case 401:
+    case 408:
     case 413:
     case 415:
     case 429:

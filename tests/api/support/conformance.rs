@@ -36,9 +36,10 @@ static PROBLEM: LazyLock<Validator> =
 
 /// Headers that any response may have: of HTTP itself, rate limits, CORS and browser
 /// security. An `OpenAPI` document does not list them.
-const COMMON_HEADERS: [&str; 12] = [
+const COMMON_HEADERS: [&str; 13] = [
     "allow",
     "cache-control",
+    "connection",
     "content-length",
     "content-security-policy",
     "content-type",

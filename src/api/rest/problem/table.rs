@@ -159,10 +159,11 @@ problem_types! {
         status: 408,
         slug: "request-timeout",
         title: "Request timeout",
-        description: "The request did not arrive in time.",
+        description: "The body of the request did not arrive in time, and nothing was written. \
+                      Send the request again, on a new connection.",
         detail: "The request did not arrive in time.",
         headers: &[CONNECTION],
-        documented: Documented::Nowhere,
+        documented: Documented::Everywhere,
     }
     ContentTooLarge {
         status: 413,
