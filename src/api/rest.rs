@@ -5,6 +5,7 @@ pub mod body;
 mod characters;
 pub mod fields;
 pub mod json;
+mod object;
 pub mod path;
 pub mod problem;
 pub mod query;

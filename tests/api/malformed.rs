@@ -3,6 +3,7 @@
 
 mod addresses;
 mod bodies;
+mod named;
 
 use poem::http::{Method, Uri};
 

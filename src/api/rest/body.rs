@@ -14,7 +14,10 @@ use poem::{
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::api::rest::problem::{Problem, ProblemType};
+use crate::api::rest::{
+    object,
+    problem::{Problem, ProblemType},
+};
 
 /// The media type of every body but a problem's.
 pub const JSON: &str = "application/json";
@@ -50,16 +53,7 @@ pub async fn read_object(
         return Ok(Map::new());
     }
     check_media_type(request.headers())?;
-    let rule = match serde_json::from_slice(&body) {
-        Ok(Value::Object(object)) => return Ok(object),
-        Ok(_) => "must be a JSON object".to_owned(),
-        Err(error) => format!(
-            "must be valid JSON (see line {}, column {})",
-            error.line(),
-            error.column()
-        ),
-    };
-    Err(Problem::invalid_field("body", rule).into())
+    Ok(object::parse(&body)?)
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
