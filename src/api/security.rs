@@ -123,8 +123,12 @@ impl<'a> ApiExtractor<'a> for SignedIn {
             MetaSecurityScheme {
                 ty: "http",
                 description: Some(
-                    "A JWT of the application that signed the user in: its `sub` claim is the \
-                     user. See the README for the algorithms and claims that are accepted.",
+                    "A JWT of the application that signed the user in: its `sub` claim, 1 to 255 \
+                     characters, is the user. It is signed with the application's secret \
+                     (HS256) or with a key of its key set (EdDSA, ES256, ES384, RS256, RS384, \
+                     RS512, PS256, PS384, PS512), as the operator configures. `exp` is \
+                     required; it, `nbf` and `iat` may have a fraction. A token has at most \
+                     16 KiB.",
                 ),
                 name: None,
                 key_in: None,

@@ -93,6 +93,13 @@ fn each_operation_is_documented_and_secured() {
     assert_eq!(scheme["type"], "http");
     assert_eq!(scheme["scheme"], "bearer");
     assert_eq!(scheme["bearerFormat"], "JWT");
+    let accepted = scheme["description"].as_str().unwrap();
+    for part in [
+        "HS256", "EdDSA", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+        "`exp`", "fraction", "16 KiB",
+    ] {
+        assert!(accepted.contains(part), "{part} in {accepted}");
+    }
 }
 
 #[test]
