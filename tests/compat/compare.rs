@@ -5,6 +5,9 @@
 //! break, because a client that handles all documented ones meets another. A removed
 //! status is none. Removing a documented field is a break on both sides. Unknown fields
 //! are ignored, so a client would not notice that its input is lost or its output missing.
+//!
+//! A status that occurs only with a header that old clients cannot know is no break: see
+//! `only_with.rs`.
 
 use serde_json::Value;
 use tasks_api_test_support::json_schema::resolved;
@@ -12,6 +15,7 @@ use tasks_api_test_support::json_schema::resolved;
 use crate::{
     corrections::{CORRECTIONS, Correction, corrected},
     document::{differences, form, lower_case, operations, pairs, urls},
+    only_with::{Occurs, occurs, reachable},
     schema::{covers, keeps, same},
     security::{Access, Security},
 };
@@ -137,16 +141,25 @@ impl Comparison {
             &old["requestBody"],
             &new["requestBody"],
         );
-        for (status, sides) in pairs(&old["responses"], &new["responses"]) {
+        for (status, (old_response, new_response)) in pairs(&old["responses"], &new["responses"]) {
             let place = format!("{place}, response {status}");
-            match sides {
+            match (old_response, new_response) {
                 (Some(_), None) => self.report(Class::Compatible, &place, "is gone"),
-                (None, Some(_)) => {
-                    let what =
-                        "is new: a client that handles every documented status does not know it";
-                    self.report(Class::Breaking, &place, what);
+                (None, Some(_)) => match reachable(status, old, new) {
+                    Some(why) => self.report(Class::Breaking, &place, format!("is new: {why}")),
+                    None => self.report(Class::Compatible, &place, "is new, with a new header"),
+                },
+                (Some(old_response), Some(new_response)) => {
+                    match occurs(status, old, new) {
+                        Occurs::Same => {}
+                        Occurs::Less => self.report(Class::Compatible, &place, "needs a header"),
+                        Occurs::More => {
+                            let what = "needed a header that it no longer needs";
+                            self.report(Class::Breaking, &place, what);
+                        }
+                    }
+                    self.response(&place, old_response, new_response);
                 }
-                (Some(old), Some(new)) => self.response(&place, old, new),
                 (None, None) => {}
             }
         }

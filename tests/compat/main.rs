@@ -12,6 +12,7 @@ mod corrections;
 mod document;
 mod edges;
 mod mutations;
+mod only_with;
 mod patterns;
 mod releases;
 mod schema;

@@ -118,7 +118,8 @@ mod tests {
     fn the_service_rejects_all_that_the_corrected_pattern_rejects() {
         let new = compiled(TITLE);
 
-        for character in ('\0'..=char::MAX).filter(|c| !accepts(&new, *c)) {
+        // It accepts every character above.
+        for character in ('\0'..='\u{ffff}').filter(|c| !accepts(&new, *c)) {
             let twice = format!("{character}{character}");
             assert!(Title::parse(&twice).is_err(), "{character:?}");
         }

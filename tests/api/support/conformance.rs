@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use jsonschema::Validator;
-use poem::http::Method;
+use poem::http::{HeaderMap, Method};
 use serde_json::Value;
 use tasks_api::api::spec;
 use tasks_api_test_support::json_schema::{plain, resolved};
@@ -70,8 +70,14 @@ fn template(path: &str) -> Option<&'static str> {
 }
 
 /// Validates a response; the error says what is undocumented. On undocumented paths and
-/// methods a failure must be a problem, and a success is not validated.
-pub fn check(method: &Method, path: &str, response: &Response) -> Result<(), String> {
+/// methods a failure must be a problem, and a success is not validated. `sent` are the
+/// headers of the request.
+pub fn check(
+    method: &Method,
+    path: &str,
+    sent: &HeaderMap,
+    response: &Response,
+) -> Result<(), String> {
     let content_type = response.header("content-type");
     let media_type = content_type.split(';').next().unwrap_or_default();
     let method = if method == Method::HEAD {
@@ -97,11 +103,23 @@ pub fn check(method: &Method, path: &str, response: &Response) -> Result<(), Str
     if documented.is_null() {
         return Err(format!("status {status} is not documented"));
     }
+    only_with(operation, status, sent)?;
     let place = format!("{method} {template} {status}");
     headers(&place, documented, response)?;
     let validator = SCHEMAS.get(&format!("{place} {media_type}"));
     let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
     body(validator, response)
+}
+
+/// A status in the operation's `x-only-with` occurs only if the request has all of the
+/// headers that it maps to.
+fn only_with(operation: &Value, status: &str, sent: &HeaderMap) -> Result<(), String> {
+    let needed = operation["x-only-with"][status].as_array();
+    let mut needed = needed.into_iter().flatten().filter_map(Value::as_str);
+    match needed.find(|name| !sent.contains_key(*name)) {
+        Some(name) => Err(format!("status {status} without the header {name}")),
+        None => Ok(()),
+    }
 }
 
 fn headers(place: &str, documented: &Value, response: &Response) -> Result<(), String> {
@@ -148,7 +166,8 @@ fn body(validator: &Validator, response: &Response) -> Result<(), String> {
 
 /// The validation must be able to fail.
 mod tests {
-    use poem::http::{HeaderMap, StatusCode};
+    use poem::http::{HeaderName, HeaderValue, StatusCode};
+    use serde_json::json;
 
     use super::*;
 
@@ -175,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_documented_response_passes() {
-        let get = |response: &Response| check(&Method::GET, "/api/tasks/1/", response);
+        let get =
+            |response: &Response| check(&Method::GET, "/api/tasks/1/", &HeaderMap::new(), response);
 
         assert_eq!(get(&response(200, &[JSON, ID], TASK)), Ok(()));
         let away = response(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], PROBLEM);
@@ -189,12 +209,36 @@ mod tests {
             check(
                 &Method::POST,
                 "/api/tasks/1",
+                &HeaderMap::new(),
                 &response(405, &[PROBLEM_JSON, ID], text),
             )
         };
 
         assert_eq!(post(&problem), Ok(()));
         assert!(post("{}").unwrap_err().contains("required"));
+    }
+
+    #[test]
+    fn a_status_that_needs_a_header_is_found_without_it() {
+        let operation = json!({"x-only-with": {"412": ["If-Match"], "410": ["A", "B"]}});
+        let with = |names: &[&'static str]| -> HeaderMap {
+            let headers = names.iter();
+            headers
+                .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("1")))
+                .collect()
+        };
+
+        for (status, sent, missing) in [
+            ("412", &[][..], Some("If-Match")),
+            ("412", &["if-none-match"], Some("If-Match")),
+            ("412", &["if-match"], None),
+            ("410", &["a"], Some("B")),
+            ("410", &["a", "b"], None),
+            ("404", &[], None),
+        ] {
+            let expected = missing.map(|name| format!("status {status} without the header {name}"));
+            assert_eq!(only_with(&operation, status, &with(sent)).err(), expected);
+        }
     }
 
     #[test]
@@ -235,10 +279,16 @@ mod tests {
         ];
 
         for (response, expected) in table {
-            let found = check(&Method::GET, "/api/tasks/1", &response).unwrap_err();
+            let found =
+                check(&Method::GET, "/api/tasks/1", &HeaderMap::new(), &response).unwrap_err();
             assert!(found.contains(expected), "{expected} in {found}");
         }
-        let elsewhere = check(&Method::GET, "/nothing", &response(404, &[JSON], "{}"));
+        let elsewhere = check(
+            &Method::GET,
+            "/nothing",
+            &HeaderMap::new(),
+            &response(404, &[JSON], "{}"),
+        );
         assert!(elsewhere.unwrap_err().contains("no problem"));
     }
 }

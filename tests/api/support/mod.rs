@@ -155,6 +155,7 @@ impl Call<'_> {
     pub async fn send(self) -> Response {
         let method = self.request.method().clone();
         let path = self.request.uri().path().to_owned();
+        let sent = self.request.headers().clone();
         let (parts, body) = self
             .app
             .endpoint
@@ -167,7 +168,7 @@ impl Call<'_> {
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("text"),
         };
-        conformance::check(&method, &path, &response).unwrap_or_else(|undocumented| {
+        conformance::check(&method, &path, &sent, &response).unwrap_or_else(|undocumented| {
             panic!("{method} {path} answered {response:?}: {undocumented}")
         });
         response
