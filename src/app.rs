@@ -2,6 +2,7 @@
 //! [`Application::run_until_stopped`] serves.
 
 mod banner;
+mod connections;
 pub mod development;
 pub mod error;
 mod readiness;
@@ -9,17 +10,20 @@ mod routes;
 mod signals;
 pub mod tokens;
 
-use std::{future::pending, io::ErrorKind};
+use std::{
+    future::{Pending, pending},
+    io::ErrorKind,
+};
 
 use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
 
 use self::error::StartError;
 pub use self::routes::routes;
+use self::signals::Signals;
 use crate::{
     auth::Verifier,
     config::Config,
-    server,
+    server::{self, Listeners},
     store::{DatabaseUrl, Store},
     telemetry::{metrics, traces},
 };
@@ -29,8 +33,8 @@ pub struct Application {
     config: Config,
     store: Store,
     verifier: Verifier,
-    api: TcpListener,
-    metrics: Option<TcpListener>,
+    api: Listeners,
+    metrics: Option<Listeners>,
 }
 
 /// Opens the database that the configuration names.
@@ -53,10 +57,9 @@ impl Application {
             Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),
             None => None,
         };
-        let address = api.local_addr().map_err(StartError::failed)?;
-        banner::show(&config, &url, address, &secret)?;
+        banner::show(&config, &url, &api, &secret)?;
         if let Some(metrics) = &metrics {
-            let address = metrics.local_addr().map_err(StartError::failed)?;
+            let address = metrics.reachable().map_err(StartError::failed)?;
             tracing::info!(%address, "listening for metrics");
         }
         Ok(Self {
@@ -74,21 +77,30 @@ impl Application {
         let Self { config, store, .. } = self;
         let readiness = readiness::readiness(&store, &self.verifier);
         let endpoint = routes(store.clone(), self.verifier, readiness.clone(), &config);
-        let metrics = self
-            .metrics
-            .map(|listener| tokio::spawn(server::serve(listener, metrics::endpoint(), pending())));
+        let metrics = self.metrics.map(|listeners| {
+            let (limits, never) = (connections::metrics(&config), pending::<Pending<()>>());
+            tokio::spawn(server::serve(listeners, metrics::endpoint(), limits, never))
+        });
+        let limits = connections::api(&config);
+        let mut signals = Signals::receive();
+        #[expect(
+            clippy::async_yields_async,
+            reason = "what ends the wait is known then"
+        )]
         let stopped = async move {
-            signals::stop().await;
+            signals.next().await;
             readiness.stop();
             let delay = config.stop_delay;
             tracing::info!(delay_seconds = delay.as_secs(), "stopping");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 // A second signal ends the delay.
-                () = signals::stop() => {}
+                () = signals.next() => {}
             }
+            // The next one ends the wait for requests in flight.
+            async move { signals.next().await }
         };
-        server::serve(self.api, endpoint, stopped).await;
+        server::serve(self.api, endpoint, limits, stopped).await;
         store.close().await;
         // Metrics are served to the end, so that the stop can be observed.
         if let Some(metrics) = metrics {
@@ -100,9 +112,9 @@ impl Application {
 }
 
 /// Listens on the port of `variable`, which an error names.
-async fn listen(variable: &str, host: &str, port: u16) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind((host, port)).await;
-    listener.map_err(|error| {
+async fn listen(variable: &str, host: &str, port: u16) -> Result<Listeners, StartError> {
+    let listeners = Listeners::bind(host, port).await;
+    listeners.map_err(|error| {
         let (variable, cause) = match error.kind() {
             ErrorKind::AddrInUse => (variable, "the address is in use".to_owned()),
             ErrorKind::PermissionDenied => (variable, "permission denied".to_owned()),

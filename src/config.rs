@@ -22,7 +22,8 @@ use self::{
     reader::{Reader, http_url},
     variables::{
         BETTER_AUTH_SECRET, BETTER_AUTH_URL, CORS_ORIGINS, DATABASE_URL, ENVIRONMENT, HOST,
-        JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, METRICS_PORT, PORT, RATE_LIMIT_FAILED_AUTH,
+        JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, KEEP_ALIVE_SECONDS, MAX_CONNECTIONS,
+        MAX_CONNECTIONS_PER_ADDRESS, METRICS_PORT, PORT, RATE_LIMIT_FAILED_AUTH,
         RATE_LIMIT_PER_ADDRESS, RATE_LIMIT_PER_USER, RUST_LOG, STOP_DELAY, TASKS_PER_USER,
         TRUSTED_PROXIES,
     },
@@ -67,6 +68,12 @@ pub struct Config {
     pub tasks_per_user: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub rate_limits: RateLimitConfig,
+    /// `MAX_CONNECTIONS` of clients.
+    pub max_connections: u32,
+    /// `MAX_CONNECTIONS_PER_ADDRESS` of a client; `None` for no limit.
+    pub max_connections_per_address: Option<NonZeroU32>,
+    /// `KEEP_ALIVE_SECONDS`: how long a connection without a request is kept.
+    pub keep_alive: Duration,
     /// `STOP_DELAY`: how long requests are accepted after a stop signal.
     pub stop_delay: Duration,
     /// `METRICS_PORT`: the port of the metrics on `HOST`; 0 picks a free one.
@@ -132,6 +139,28 @@ impl Config {
                 failed_auth: rate(reader, RATE_LIMIT_FAILED_AUTH),
                 trusted_proxies: reader.parse_list(TRUSTED_PROXIES, network),
             },
+            max_connections: reader.parse_with(
+                MAX_CONNECTIONS,
+                "a whole number from 1 to 1000000",
+                |text| {
+                    let number = text.parse().ok();
+                    number.filter(|number| (1..=1_000_000).contains(number))
+                },
+            ),
+            max_connections_per_address: number_or_off(
+                reader,
+                MAX_CONNECTIONS_PER_ADDRESS,
+                "a whole number; 0 or off for no limit",
+            ),
+            keep_alive: reader.parse_with(
+                KEEP_ALIVE_SECONDS,
+                "whole seconds from 1 to 86400",
+                |text| {
+                    let seconds = text.parse().ok();
+                    let seconds = seconds.filter(|seconds| (1..=86_400).contains(seconds));
+                    seconds.map(Duration::from_secs)
+                },
+            ),
             stop_delay: reader.parse_with(STOP_DELAY, "whole seconds from 0 to 300", |text| {
                 let seconds = text.parse().ok().filter(|seconds| *seconds <= 300);
                 seconds.map(Duration::from_secs)
@@ -188,6 +217,11 @@ fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
 /// Requests per minute.
 fn rate(reader: &mut Reader, variable: Variable) -> Option<NonZeroU32> {
     let wants = "requests per minute, a whole number; 0 or off for no limit";
+    number_or_off(reader, variable, wants)
+}
+
+/// A limit; `None` for 0 and `off`.
+fn number_or_off(reader: &mut Reader, variable: Variable, wants: &str) -> Option<NonZeroU32> {
     reader.parse_with(variable, wants, |text| match text {
         "off" => Some(None),
         _ => text.parse().ok().map(NonZeroU32::new),

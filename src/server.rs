@@ -1,4 +1,4 @@
-//! The accept loop on hyper: connection limit, timeouts and graceful shutdown.
+//! The accept loop on hyper: connection limits, timeouts and graceful shutdown.
 //!
 //! poem's own server sets no timeouts, and its accept loop spins when file
 //! descriptors run out. This module can go once it does better.
@@ -6,11 +6,20 @@
 //! The server speaks HTTP/1.1, and HTTP/2 without TLS to clients that begin with it
 //! (RFC 9113, section 3.3), as load balancers do.
 
+mod admission;
+mod listen;
+mod open_files;
+mod response_body;
+mod socket;
 mod timeouts;
 
-use std::{io::ErrorKind, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, io::ErrorKind, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use hyper::{body::Incoming, http::Version, service::service_fn};
+use hyper::{
+    body::{Body, Incoming},
+    http::{Method, Version, header::CONTENT_LENGTH},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -21,56 +30,80 @@ use poem::{
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 
-use self::timeouts::{ConnectionTimer, Expired, TimedStream};
+use self::{
+    admission::{Admission, Place},
+    response_body::{MAX_SLICE, ResponseBody},
+    socket::TimedStream,
+    timeouts::Expired,
+};
+pub use self::{
+    admission::{ConnectionLimits, client_network},
+    listen::Listeners,
+    open_files::raise_limit as raise_open_files,
+};
 
-/// Maximum number of open connections; more wait in the listener's backlog.
-const MAX_CONNECTIONS: u32 = 10_000;
 /// How long requests in flight may take to finish once the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, such as one without file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// How long a graceful close of an idle connection may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum size of a request's head, in bytes.
 const MAX_HEAD_SIZE: u32 = 64 * 1024;
-/// Maximum number of concurrent requests on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 100;
+/// Maximum number of concurrent requests on one HTTP/2 connection. Balancers open another
+/// connection beyond it, browsers wait.
+const MAX_STREAMS: u32 = 64;
+/// Maximum number of bytes that an HTTP/2 stream keeps waiting in hyper, besides the last
+/// slice: with [`MAX_STREAMS`], a connection keeps at most 3 MiB.
+const MAX_WAITING: usize = 2 * MAX_SLICE;
 
-/// Serves until `stop` resolves, then waits up to `SHUTDOWN_TIMEOUT` for requests in
-/// flight.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, stop: impl Future<Output = ()>)
-where
+/// Serves until `stop` resolves, then waits for requests in flight: until the future that
+/// it resolved to does, and up to `SHUTDOWN_TIMEOUT`.
+pub async fn serve<E, S>(
+    listeners: Listeners,
+    endpoint: E,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = S>,
+) where
     E: Endpoint<Output = Response> + 'static,
+    S: Future<Output = ()>,
 {
     let endpoint = Arc::new(endpoint);
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().max_buf_size(MAX_HEAD_SIZE as usize);
     http.http2()
         .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buf_size(MAX_WAITING)
         .max_header_list_size(MAX_HEAD_SIZE);
     let http = Arc::new(http);
     let (stopping, _) = watch::channel(false);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let most_open = u32::try_from(limits.most_open()).unwrap_or(u32::MAX);
+    let slots = Arc::new(Semaphore::new(most_open as usize));
+    let admission = Admission::new(limits);
     let mut stop = pin!(stop);
-    loop {
+    let cut = loop {
         let (slot, accepted) = tokio::select! {
-            () = &mut stop => break,
-            next = async { (slots.clone().acquire_owned().await, listener.accept().await) } => next,
+            cut = &mut stop => break cut,
+            next = async { (slots.clone().acquire_owned().await, listeners.accept().await) } => next,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(place) = admission.admit(peer.ip()) else {
+                    // A reset leaves nothing behind in the kernel.
+                    let _ = stream.set_zero_linger();
+                    continue;
+                };
                 let (http, endpoint) = (Arc::clone(&http), Arc::clone(&endpoint));
                 let stopping = stopping.subscribe();
                 tokio::spawn(async move {
-                    if let Err(error) = connection(stream, &http, endpoint, stopping).await {
+                    let served = connection(stream, &http, endpoint, &place, stopping).await;
+                    if let Err(error) = served {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                    drop(slot);
+                    drop((place, slot));
                 });
             }
             Err(error) => match error.kind() {
@@ -84,13 +117,16 @@ where
                 }
             },
         }
-    }
-    drop(listener);
+    };
+    drop(listeners);
     stopping.send_replace(true);
     // Every open connection holds a slot.
-    let closed = timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(MAX_CONNECTIONS));
-    if closed.await.is_err() {
-        tracing::warn!("shutdown timeout reached with requests in flight");
+    let closed = timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(most_open));
+    tokio::select! {
+        closed = closed => if closed.is_err() {
+            tracing::warn!("shutdown timeout reached with requests in flight");
+        },
+        () = cut => tracing::warn!("a further signal ends the requests in flight"),
     }
 }
 
@@ -99,6 +135,7 @@ async fn connection<E>(
     stream: TcpStream,
     http: &auto::Builder<TokioExecutor>,
     endpoint: Arc<E>,
+    place: &Place,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
@@ -107,40 +144,65 @@ where
     stream.set_nodelay(true)?;
     let local = LocalAddr(Addr::from(stream.local_addr()?));
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));
-    let timer = ConnectionTimer::new();
+    let timer = &place.timer;
     let request_timer = timer.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let in_flight = request_timer.begin_request(request.version() == Version::HTTP_2);
+        let is_http2 = request.version() == Version::HTTP_2;
+        let ends_with_head = is_http2 && request.method() == Method::HEAD;
+        let in_progress = request_timer.begin_request(is_http2);
         let endpoint = Arc::clone(&endpoint);
         let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
-        async move {
+        let respond = async move {
             let response: hyper::Response<_> = endpoint.get_response(request).await.into();
-            drop(in_flight);
+            let mut response = response.map(|body| ResponseBody::new(body, in_progress));
+            if ends_with_head {
+                if let Some(length) = response.body().size_hint().exact() {
+                    let headers = response.headers_mut();
+                    headers.entry(CONTENT_LENGTH).or_insert(length.into());
+                }
+                response = response.map(ResponseBody::omitted);
+            }
             Ok::<_, std::convert::Infallible>(response)
-        }
+        };
+        // hyper keeps the future of an HTTP/2 request in place until its body is taken: 9 KiB,
+        // unless only a pointer is in that place.
+        Box::pin(respond)
     });
-    let io = TokioIo::new(TimedStream {
-        stream,
-        timer: timer.clone(),
-    });
+    let io = TokioIo::new(TimedStream::new(stream, timer.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut is_stopping = false;
-    let expired = loop {
+    loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
-            expired = timer.expired() => break expired,
+            expired = timer.expired() => match expired {
+                Expired::Stuck => return Ok(()),
+                Expired::StuckRequest => {
+                    timer.drain();
+                    connection.as_mut().graceful_shutdown();
+                }
+                Expired::Idle => {
+                    // A request that has just arrived is served first.
+                    timer.probe();
+                    let polled = poll_fn(|c| Poll::Ready(connection.as_mut().poll(c))).await;
+                    if let Poll::Ready(ended) = polled {
+                        return ended;
+                    }
+                    if timer.is_expired_idle() {
+                        timer.close();
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+            },
             // It changes once; an error means that the server is gone.
             _ = stopping.changed(), if !is_stopping => {
                 is_stopping = true;
-                connection.as_mut().graceful_shutdown();
+                if timer.idle_since().is_none() {
+                    timer.close();
+                    connection.as_mut().graceful_shutdown();
+                }
+                timer.evict();
             }
         }
-    };
-    if expired == Expired::Idle {
-        connection.as_mut().graceful_shutdown();
-        // An error is of no consequence: every response was sent.
-        let _ = timeout(CLOSE_TIMEOUT, connection).await;
     }
-    Ok(())
 }

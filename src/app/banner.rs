@@ -1,13 +1,14 @@
 //! What the service prints once it listens: in development a text with a token to try
 //! it with, elsewhere a log line.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
 use super::{development::SecretSource, error::StartError, tokens};
 use crate::{
     config::{Config, Environment, LOCAL_ORIGINS, MIN_SECRET_BYTES},
+    server::Listeners,
     store::DatabaseUrl,
 };
 
@@ -16,26 +17,25 @@ const SUBJECT: &str = "developer";
 /// How long the banner's token is valid.
 const LIFETIME: Duration = Duration::from_hours(24);
 
-/// Shows that the service listens on `address`.
+/// Shows where the service listens, and an address at which it can be reached.
 pub fn show(
     config: &Config,
     database: &DatabaseUrl,
-    address: SocketAddr,
+    listeners: &Listeners,
     secret: &SecretSource,
 ) -> Result<(), StartError> {
     let sources = tokens::describe_sources(config, secret);
+    let reachable = listeners.reachable().map_err(StartError::failed)?;
+    let url = format!("http://{reachable}");
     if config.environment != Environment::Development {
         let environment = config.environment.to_string();
         let tokens = sources.join("; ");
-        tracing::info!(%address, environment, %database, tokens, "listening");
+        let addresses = listeners.addresses().map_err(StartError::failed)?;
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        let address = addresses.join(", ");
+        tracing::info!(address, url, environment, %database, tokens, "listening");
         return Ok(());
     }
-    let host = if address.ip().is_unspecified() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    };
-    let url = format!("http://{host}");
     println!("Tasks API {}, development\n", env!("CARGO_PKG_VERSION"));
     println!("  Address   {url}");
     println!("  Docs      {url}/docs");

@@ -70,7 +70,8 @@ variables! {
     ENVIRONMENT: Fixed("development"),
         "`development`, `staging` or `production`";
     HOST: Fixed("127.0.0.1"),
-        "the name or address to listen on";
+        "the name or address to listen on; every address of a name, both families for \
+         `localhost`";
     PORT: Fixed("8000"),
         "the port to listen on; 0 picks a free one";
     DATABASE_URL: Fixed("sqlite://data/tasks.db"),
@@ -101,6 +102,14 @@ variables! {
     TRUSTED_PROXIES: Unset,
         "addresses and networks (`10.0.0.0/8`), separated by commas, of the proxies whose \
          `X-Forwarded-For` is trusted";
+    MAX_CONNECTIONS: Fixed("10000"),
+        "the maximum number of client connections, see [below](#connections)";
+    MAX_CONNECTIONS_PER_ADDRESS: Fixed("1000"),
+        "the maximum number of connections of one client address, other than `TRUSTED_PROXIES`; 0 \
+         or `off` for no limit";
+    KEEP_ALIVE_SECONDS: Fixed("75"),
+        "seconds that a connection without a request is kept, 1 to 86400; above the idle timeout \
+         of the balancer, see [below](#connections)";
     STOP_DELAY: PerEnvironment { development: "0", deployed: "5" },
         "seconds after SIGTERM in which requests are still accepted while `/health/ready` is 503; \
          0 to 300";

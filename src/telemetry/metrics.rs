@@ -49,6 +49,8 @@ struct Metrics {
     key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     key_set_fetches: Family<Labels<1>, Counter>,
     limits_hit: Family<Labels<1>, Counter>,
+    client_connections: Gauge,
+    max_client_connections: Gauge,
     /// When each key set was last fetched, by its URL.
     key_sets: Mutex<BTreeMap<String, Instant>>,
     registry: Registry,
@@ -68,6 +70,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     registry.register("batch_size", "Requests per statement", batch_sizes.clone());
     let connections = "Database connections of requests: open, and of those busy";
     let errors = "Failed batches: not connected, refused, lost or too slow";
+    let limits = "Requests over a rate limit, connections over a limit of connections";
     let key_set_age = "Age of the oldest key set in use";
     let r = &mut registry;
     Metrics {
@@ -80,7 +83,9 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         database_errors: add(r, "database_errors", errors),
         key_set_age: add(r, "key_set_age_seconds", key_set_age),
         key_set_fetches: add(r, "key_set_fetches", "Fetches of a key set"),
-        limits_hit: add(r, "limits_hit", "Requests over a rate limit"),
+        limits_hit: add(r, "limits_hit", limits),
+        client_connections: add(r, "connections", "Open client connections"),
+        max_client_connections: add(r, "connections_max", "Limit of client connections"),
         key_sets: Mutex::default(),
         registry,
     }
@@ -215,6 +220,30 @@ impl Drop for Connection {
     }
 }
 
+/// Counts a client connection until it is dropped.
+pub struct ClientConnection(());
+
+impl ClientConnection {
+    /// An open connection.
+    #[must_use]
+    pub fn open() -> Self {
+        METRICS.client_connections.inc();
+        Self(())
+    }
+}
+
+impl Drop for ClientConnection {
+    fn drop(&mut self) {
+        METRICS.client_connections.dec();
+    }
+}
+
+/// Records the limit of client connections.
+pub fn max_client_connections(limit: usize) {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    METRICS.max_client_connections.set(limit);
+}
+
 /// Counts a batch that failed for a cause of this kind.
 pub fn database_error(kind: &'static str) {
     let errors = &METRICS.database_errors;
@@ -232,7 +261,7 @@ pub fn key_set_fetched(url: &str, success: bool) {
     }
 }
 
-/// Counts a request over this rate limit.
+/// Counts a request or a connection over this limit.
 pub fn limit_hit(limit: &'static str) {
     METRICS.limits_hit.get_or_create(&[("limit", limit)]).inc();
 }

@@ -27,8 +27,9 @@ def drain():
 
 
 def connections():
-    """The limit of concurrent client connections."""
-    return constant("src/server.rs", "MAX_CONNECTIONS")
+    """The limit of concurrent client connections, by default."""
+    variables = read("src/config/variables.rs")
+    return int(re.search(r'MAX_CONNECTIONS: Fixed\("(\d+)"\)', variables)[1])
 
 
 def seconds(text):

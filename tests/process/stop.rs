@@ -94,3 +94,66 @@ async fn a_request_in_flight_is_completed() {
     assert!(response.starts_with("HTTP/1.1 201 "), "{response}");
     assert_eq!(service.end().await.0, Some(0));
 }
+
+/// A service with half a request, whose stop has begun.
+async fn stopping(stop_delay: &str, signal: &str) -> (Service, TcpStream) {
+    let service = service(stop_delay).await;
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 16\r\n\r\n{{\"title\":",
+        token("ana").await
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    service.signal(signal);
+    sleep(Duration::from_millis(300)).await;
+    (service, stream)
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait_for_requests_in_flight() {
+    for signal in ["-INT", "-TERM"] {
+        let (mut service, _half) = stopping("0", signal).await;
+        assert!(service.child.try_wait().unwrap().is_none(), "it waits");
+
+        service.signal(signal);
+
+        let (code, log) = service.end().await;
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("a further signal ends"), "{log}");
+        assert!(log.contains("stopped"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_third_signal_ends_the_process_at_once() {
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let (mut service, _half) = stopping("300", signal).await;
+        service.signal(signal);
+        sleep(Duration::from_millis(300)).await;
+        assert!(service.child.try_wait().unwrap().is_none(), "it waits");
+
+        service.signal(signal);
+
+        let (code, log) = service.end().await;
+        assert_eq!(code, Some(expected), "{log}");
+        assert!(log.contains("stopped at once"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_head_does_not_delay_the_exit() {
+    let service = service("0").await;
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP").await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+
+    service.signal("-INT");
+
+    let (code, log) = service.end().await;
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("shutdown timeout"), "{log}");
+}

@@ -25,7 +25,7 @@ ROOMS = {
     "migration": [],
     "api": ["auth", *LEAVES],
     "auth": LEAVES,
-    "server": ["duration"],
+    "server": ["telemetry", "duration"],
     "telemetry": ["config", "duration"],
     "config": ["duration"],
     "duration": [],

@@ -10,7 +10,7 @@ use std::{
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use crate::auth::User;
+use crate::{auth::User, server::client_network};
 
 /// Maximum number of keys, before new ones share a count.
 pub const MAX_KEYS: usize = 100_000;
@@ -25,8 +25,7 @@ const EVICTION_INTERVAL: Duration = Duration::from_secs(1);
 pub enum Key {
     /// A user, hashed: keys of one size, however long the subjects are.
     User([u8; 32]),
-    /// An IPv4 address or the /64 of an IPv6 one, the least that one customer gets (RFC
-    /// 6177).
+    /// The [`client_network`] of an address.
     Address(IpAddr),
     /// The /24 or /48 of an address.
     Network(IpAddr),
@@ -42,7 +41,7 @@ impl Key {
 
     /// The key of an address.
     pub fn address(address: IpAddr) -> Self {
-        Self::Address(masked(address, 32, 64))
+        Self::Address(client_network(address))
     }
 
     /// The key whose count it shares when there are too many keys.

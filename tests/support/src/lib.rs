@@ -11,6 +11,7 @@
 
 pub mod client;
 pub mod database;
+pub mod http2;
 pub mod json_schema;
 pub mod key_server;
 pub mod pgbouncer;

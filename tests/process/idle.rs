@@ -1,0 +1,237 @@
+//! Connections without a request: how long they are kept, and how many.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tasks_api_test_support::process::{SECRET, Service, client, free_port, token};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+const GET: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
+const LIMIT: Duration = Duration::from_secs(30);
+
+async fn service(variables: &[(&str, &str)]) -> (Service, SocketAddr) {
+    let mut all = vec![("BETTER_AUTH_SECRET", SECRET)];
+    all.extend(variables);
+    let service = Service::start(&all).await;
+    service.wait_until_ready().await;
+    let address = service.url.strip_prefix("http://").unwrap().parse();
+    (service, address.unwrap())
+}
+
+/// A connection from 127.0.0.`last`.
+async fn connect(to: SocketAddr, last: u8) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    let from = Ipv4Addr::new(127, 0, 0, last);
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// One response with a body, without the bytes after it; an error if there is none.
+async fn response(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut received = Vec::new();
+    loop {
+        let mut buffer = [0; 1024];
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        received.extend_from_slice(&buffer[..length]);
+        if received.ends_with(b"}") {
+            return Ok(String::from_utf8(received).unwrap());
+        }
+    }
+}
+
+async fn get(stream: &mut TcpStream) -> std::io::Result<String> {
+    stream.write_all(GET).await?;
+    response(stream).await
+}
+
+/// Whether a request from 127.0.0.`last` on a new connection is served.
+async fn is_served(to: SocketAddr, last: u8) -> bool {
+    let served = timeout(LIMIT, async {
+        let mut stream = connect(to, last).await;
+        get(&mut stream)
+            .await
+            .is_ok_and(|r| r.starts_with("HTTP/1.1 200"))
+    });
+    served.await.unwrap_or(false)
+}
+
+/// Whether the service has closed the connection; waits a moment for it.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut buffer = [0; 1024];
+    let read = stream.read(&mut buffer);
+    let read = timeout(Duration::from_millis(500), read).await;
+    matches!(read, Ok(Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn a_request_at_the_end_of_the_idle_time_is_never_answered_with_a_reset() {
+    let (_service, address) = service(&[("KEEP_ALIVE_SECONDS", "1")]).await;
+    let mut clients = JoinSet::new();
+    for n in 0..400_u64 {
+        clients.spawn(async move {
+            let mut stream = connect(address, 1).await;
+            get(&mut stream).await.unwrap();
+            let idle = Instant::now();
+            // Within 4 ms around the end of the idle time.
+            sleep_until(idle + Duration::from_micros(998_000 + n * 10)).await;
+            let sent = stream.write_all(GET).await;
+            sent.and(response(&mut stream).await)
+        });
+        if n % 20 == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let (mut served, mut closed) = (0, 0);
+    while let Some(result) = clients.join_next().await {
+        match result.unwrap() {
+            Ok(_) => served += 1,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => closed += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    println!("{served} served, {closed} closed before they sent");
+    assert!(served > 0);
+}
+
+#[tokio::test]
+async fn idle_connections_are_kept_as_long_as_configured() {
+    let (_service, address) = service(&[("KEEP_ALIVE_SECONDS", "2")]).await;
+    let (mut used, mut late) = (connect(address, 1).await, connect(address, 1).await);
+    get(&mut used).await.unwrap();
+    get(&mut late).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    get(&mut used).await.unwrap();
+
+    // It waits for the close, and fails after 30 seconds.
+    let end = timeout(LIMIT, late.read(&mut [0; 1])).await;
+    assert_eq!(end.unwrap().unwrap(), 0, "a close, no reset");
+    let end = timeout(LIMIT, used.read(&mut [0; 1])).await;
+    assert_eq!(end.unwrap().unwrap(), 0, "a close, no reset");
+
+    let (_default, address) = service(&[]).await;
+    let mut kept = connect(address, 1).await;
+    get(&mut kept).await.unwrap();
+    sleep(Duration::from_secs(4)).await;
+    get(&mut kept).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crowd_of_one_address_locks_out_nobody_and_is_seen() {
+    let port = free_port().to_string();
+    let (service, address) = service(&[
+        ("MAX_CONNECTIONS", "100"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "50"),
+        ("METRICS_PORT", &port),
+    ])
+    .await;
+    let mut crowd = Vec::new();
+    for _ in 0..150 {
+        crowd.push(connect(address, 1).await);
+    }
+
+    for last in [1, 2, 3] {
+        assert!(is_served(address, last).await, "127.0.0.{last}");
+    }
+    assert!(is_closed(&mut crowd[0]).await, "the oldest one");
+    assert!(!is_closed(&mut crowd[149]).await, "the latest one");
+    let mut kept = 0;
+    for stream in &mut crowd[99..] {
+        kept += usize::from(get(stream).await.is_ok());
+    }
+    assert!((45..=50).contains(&kept), "{kept}");
+    let metrics = format!("http://127.0.0.1:{port}/metrics");
+    let metrics = client().get(metrics).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let value = |name: &str| {
+        let mut lines = metrics.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap().parse::<usize>().unwrap()
+    };
+    assert_eq!(value("tasks_api_connections_max"), 100);
+    assert!(value("tasks_api_connections") >= kept);
+    let hit = "tasks_api_limits_hit_total{limit=\"connections-per-address\"}";
+    assert!(value(hit) >= 100);
+    drop(crowd);
+    service.signal("-TERM");
+    let (code, log) = service.end().await;
+    assert_eq!(code, Some(0));
+    let warnings = log.matches("too many connections from one address").count();
+    assert_eq!(warnings, 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_crowd_of_many_addresses_locks_out_nobody() {
+    let (_service, address) = service(&[("MAX_CONNECTIONS", "100")]).await;
+    let mut crowd = Vec::new();
+    for n in 0..200_u8 {
+        let mut stream = connect(address, 10 + n).await;
+        match n % 3 {
+            0 => drop(get(&mut stream).await.unwrap()),
+            1 => stream.write_all(&GET[..20]).await.unwrap(),
+            _ => {}
+        }
+        crowd.push(stream);
+    }
+    for last in [1, 2, 3, 10] {
+        assert!(is_served(address, last).await, "127.0.0.{last}");
+    }
+    assert!(is_closed(&mut crowd[0]).await, "the oldest one");
+}
+
+#[tokio::test]
+async fn where_all_connections_are_busy_a_health_check_is_served() {
+    let limits = [
+        ("MAX_CONNECTIONS", "40"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "20"),
+    ];
+    let (_service, address) = service(&limits).await;
+    let head = format!(
+        "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        token("ana").await
+    );
+    let mut crowd = Vec::new();
+    for n in 0..40 {
+        let mut stream = connect(address, 10 + n % 2).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        crowd.push(stream);
+    }
+    // The last heads have arrived.
+    sleep(Duration::from_millis(500)).await;
+
+    assert!(is_served(address, 1).await);
+    assert!(
+        !is_served(address, 10).await,
+        "its connections are all busy"
+    );
+    let mut stream = connect(address, 1).await;
+    get(&mut stream).await.unwrap();
+    assert!(is_closed(&mut stream).await, "it makes room for others");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_have_all_connections() {
+    let (_service, address) = service(&[
+        ("MAX_CONNECTIONS_PER_ADDRESS", "10"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ])
+    .await;
+    let mut crowd = Vec::new();
+    for _ in 0..30 {
+        crowd.push(connect(address, 1).await);
+    }
+    for stream in &mut crowd {
+        assert!(get(stream).await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+}
