@@ -9,5 +9,6 @@
 )]
 
 mod aborts;
+mod crowds;
 mod slow;
 mod timing;
