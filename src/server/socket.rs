@@ -143,3 +143,67 @@ impl AsyncWrite for TimedStream {
         self.stream()?.poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Write};
+
+    use tokio::{net::TcpListener, time::sleep};
+
+    use super::*;
+
+    /// A connection whose idle time is over, and its client.
+    async fn expired() -> (std::net::TcpStream, TimedStream, ConnectionTimer) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let timer = ConnectionTimer::new(Duration::from_secs(10), Duration::ZERO);
+        let mut stream = TimedStream::new(stream, timer.clone());
+        drop(timer.begin_request(false));
+        // The runtime knows now that there is nothing to read.
+        assert!(poll_once(&mut stream).await.is_pending());
+        (client, stream, timer)
+    }
+
+    async fn poll_once(stream: &mut TimedStream) -> Poll<usize> {
+        let mut bytes = [0; 16];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        poll_fn(|context| {
+            let polled = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+            Poll::Ready(polled.map(|read| {
+                read.unwrap();
+                buffer.filled().len()
+            }))
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_request_is_found_that_the_runtime_does_not_know_of_yet() {
+        let (mut client, mut stream, timer) = expired().await;
+        timer.probe();
+        let _ = poll_once(&mut stream).await;
+        assert!(timer.is_expired_idle(), "nothing has arrived");
+
+        client.write_all(b"GET").unwrap();
+        timer.probe();
+        let known = poll_once(&mut stream).await;
+
+        assert!(known.is_pending());
+        assert!(!timer.is_expired_idle());
+    }
+
+    #[tokio::test]
+    async fn bytes_after_the_servers_close_cause_no_reset() {
+        let (mut client, stream, timer) = expired().await;
+        timer.close();
+        drop(stream);
+
+        for _ in 0..3 {
+            sleep(Duration::from_millis(20)).await;
+            client.write_all(b"GET").unwrap();
+        }
+        let mut end = [0; 1];
+        assert_eq!(std::io::Read::read(&mut client, &mut end).unwrap(), 0);
+    }
+}

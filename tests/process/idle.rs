@@ -2,10 +2,12 @@
 
 use std::{
     io::ErrorKind,
+    mem::MaybeUninit,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
+use socket2::SockRef;
 use tasks_api_test_support::process::{SECRET, Service, client, free_port, token};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -74,8 +76,31 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
     matches!(read, Ok(Ok(0) | Err(_)))
 }
 
-#[tokio::test]
-async fn a_request_at_the_end_of_the_idle_time_is_never_answered_with_a_reset() {
+/// How a request ended that was sent when the idle time was over, or nearly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Served,
+    /// The client saw the close before it sent the request.
+    NotSent,
+    /// The close and the request passed each other.
+    Crossed,
+}
+
+async fn late(stream: &mut TcpStream) -> Late {
+    let mut byte = [MaybeUninit::uninit()];
+    if matches!(SockRef::from(&*stream).peek(&mut byte), Ok(0)) {
+        return Late::NotSent;
+    }
+    let sent = stream.write_all(GET).await;
+    match sent.and(response(stream).await) {
+        Ok(_) => Late::Served,
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Late::Crossed,
+        Err(error) => panic!("a reset: {error}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_at_the_end_of_the_idle_time_is_served_or_not_sent_and_never_reset() {
     let (_service, address) = service(&[("KEEP_ALIVE_SECONDS", "1")]).await;
     let mut clients = JoinSet::new();
     for n in 0..400_u64 {
@@ -85,23 +110,19 @@ async fn a_request_at_the_end_of_the_idle_time_is_never_answered_with_a_reset() 
             let idle = Instant::now();
             // Within 4 ms around the end of the idle time.
             sleep_until(idle + Duration::from_micros(998_000 + n * 10)).await;
-            let sent = stream.write_all(GET).await;
-            sent.and(response(&mut stream).await)
+            late(&mut stream).await
         });
         if n % 20 == 0 {
             sleep(Duration::from_millis(20)).await;
         }
     }
-    let (mut served, mut closed) = (0, 0);
-    while let Some(result) = clients.join_next().await {
-        match result.unwrap() {
-            Ok(_) => served += 1,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => closed += 1,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    println!("{served} served, {closed} closed before they sent");
+    let ends = clients.join_all().await;
+    let count = |end| ends.iter().filter(|e| **e == end).count();
+    let [served, not_sent, crossed] = [Late::Served, Late::NotSent, Late::Crossed].map(count);
+    println!("{served} served, {not_sent} not sent, {crossed} crossed the close");
     assert!(served > 0);
+    // The last microseconds remain: a server cannot know what is on its way.
+    assert!(crossed <= 40, "{crossed} of 400");
 }
 
 #[tokio::test]
