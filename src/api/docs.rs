@@ -1,102 +1,163 @@
 //! The document, and Swagger UI at `/docs`. Its assets are in the binary, and the
 //! Content-Security-Policy forbids requests to other hosts.
+//!
+//! All references are relative, so that the pages work behind a proxy that strips a prefix
+//! of the path.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
+use hyper::body::Bytes;
 use poem::{
-    Body, IntoResponse, Response, handler,
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    Request, Response, handler,
+    http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
     web::Path,
 };
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
-    rest::problem::{Problem, ProblemType},
+    rest::{
+        asset::Asset,
+        body::JSON,
+        problem::{Problem, ProblemType},
+    },
     spec,
 };
 
+/// In the extensions of a request whose path had a trailing slash. The middleware removes
+/// the slash, but a browser resolves references against the path with it.
+#[derive(Clone)]
+pub struct TrailingSlash;
+
 /// Scripts and requests are limited to this origin. Swagger UI needs inline
 /// styles and `data:` images.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
+     frame-ancestors 'none'",
+);
 
-static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    Config::from("/openapi.json")
-        .persist_authorization(true)
-        .display_request_duration(true)
-        .try_it_out_enabled(true)
-        .deep_linking(true)
-        .validator_url("none")
-        .into()
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The files of Swagger UI that the page loads, and their media types.
+const FILES: [(&str, &str); 6] = [
+    ("favicon-16x16.png", "image/png"),
+    ("favicon-32x32.png", "image/png"),
+    ("index.css", "text/css; charset=utf-8"),
+    ("swagger-ui.css", "text/css; charset=utf-8"),
+    ("swagger-ui-bundle.js", JAVASCRIPT),
+    ("swagger-ui-standalone-preset.js", JAVASCRIPT),
+];
+
+/// What `/docs/{file}` serves, by name.
+static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
+    let config = Arc::new(Config::from(""));
+    let files = FILES.into_iter().filter_map(|(name, content_type)| {
+        let file = serve(name, Arc::clone(&config)).ok()??;
+        // Borrowed from the binary, so that this copies nothing.
+        let bytes = match file.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        let content = if file.gzpipped {
+            Asset::from_gzip(content_type, bytes)
+        } else {
+            Asset::new(content_type, bytes)
+        };
+        Some((name, content))
+    });
+    let script = Asset::new(JAVASCRIPT, include_str!("docs.js"));
+    files.chain([("swagger-initializer.js", script)]).collect()
 });
 
-fn document(content_type: &str, body: impl Into<Body>) -> Response {
-    Response::builder()
-        .content_type(content_type)
-        .header(CACHE_CONTROL, "no-cache")
-        .body(body)
+/// `/docs`, and `/docs/`, relative to which the assets are in the same folder.
+static PAGES: LazyLock<[Asset; 2]> = LazyLock::new(|| {
+    ["docs/", ""].map(|folder| {
+        let page = include_str!("docs.html").replace("{folder}", folder);
+        Asset::new(HTML, page)
+    })
+});
+
+static OPENAPI_JSON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(JSON, spec::json_text(&spec::SERVED)));
+
+static OPENAPI_YAML: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("application/yaml", spec::yaml_text(&spec::SERVED)));
+
+static HOME: LazyLock<Asset> = LazyLock::new(|| {
+    let html = r#"<!DOCTYPE html>
+<html lang="en">
+<title>Tasks API</title>
+<p>This is the Tasks API. See <a href="docs">its documentation</a>.</p>
+</html>
+"#;
+    Asset::new(HTML, html)
+});
+
+static PROBLEMS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
+    let rows = ProblemType::ALL.iter().map(|kind| kind.row());
+    let pages = rows.map(|row| {
+        let text = format!(
+            "{} (status {})\n\n{}\n",
+            row.title, row.status, row.description
+        );
+        (row.slug, Asset::new("text/plain; charset=utf-8", text))
+    });
+    pages.collect()
+});
+
+/// The response of a page or an asset of Swagger UI.
+fn page(content: &Asset, request: &Request) -> Response {
+    let mut response = content.respond(request.headers());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    response
 }
 
-/// A page or an asset of Swagger UI.
-fn page(content_type: &str, body: impl Into<Body>) -> Response {
-    document(content_type, body)
-        .with_header(CONTENT_SECURITY_POLICY, POLICY)
-        .into_response()
+/// The asset with this name, or 404.
+fn find<'a>(assets: &'a [(&str, Asset)], name: &str) -> poem::Result<&'a Asset> {
+    let found = assets.iter().find(|(known, _)| *known == name);
+    let found = found.map(|(_, content)| content);
+    found.ok_or_else(|| Problem::new(ProblemType::NotFound).into())
 }
 
 /// `/docs`.
 #[handler]
-pub fn index() -> Response {
-    page("text/html; charset=utf-8", include_str!("docs.html"))
+pub fn index(request: &Request) -> Response {
+    let [beside, inside] = &*PAGES;
+    let has_slash = request.extensions().get::<TrailingSlash>().is_some();
+    page(if has_slash { inside } else { beside }, request)
 }
 
 /// `/docs/{file}`: the page's scripts, styles and icons.
 #[handler]
-pub fn asset(Path(file): Path<String>) -> poem::Result<Response> {
-    match serve(&file, CONFIG.clone()) {
-        Ok(Some(asset)) if file != "index.html" && !file.is_empty() => {
-            Ok(page(&asset.content_type, asset.bytes.into_owned()))
-        }
-        Ok(_) => Err(Problem::new(ProblemType::NotFound).into()),
-        Err(error) => Err(Problem::internal(error).into()),
-    }
+pub fn asset(Path(file): Path<String>, request: &Request) -> poem::Result<Response> {
+    Ok(page(find(&ASSETS, &file)?, request))
 }
 
 /// `/openapi.json`.
 #[handler]
-pub fn openapi_json() -> Response {
-    document("application/json", spec::JSON.as_str())
+pub fn openapi_json(request: &Request) -> Response {
+    OPENAPI_JSON.respond(request.headers())
 }
 
 /// `/openapi.yaml` (media type: RFC 9512).
 #[handler]
-pub fn openapi_yaml() -> Response {
-    document("application/yaml", spec::YAML.as_str())
+pub fn openapi_yaml(request: &Request) -> Response {
+    OPENAPI_YAML.respond(request.headers())
 }
 
 /// `/`: a link to the documentation, for people who open the address.
 #[handler]
-pub fn home() -> Response {
-    let html = r#"<!DOCTYPE html>
-<html lang="en">
-<title>Tasks API</title>
-<p>This is the Tasks API. See <a href="/docs">its documentation</a>.</p>
-</html>
-"#;
-    document("text/html; charset=utf-8", html)
+pub fn home(request: &Request) -> Response {
+    HOME.respond(request.headers())
 }
 
 /// `/problems/{kind}`: the page behind the `type` of a problem.
 #[handler]
-pub fn problem(Path(slug): Path<String>) -> poem::Result<Response> {
-    let mut rows = ProblemType::ALL.iter().map(|kind| kind.row());
-    let Some(row) = rows.find(|row| row.slug == slug) else {
-        return Err(Problem::new(ProblemType::NotFound).into());
-    };
-    let text = format!(
-        "{} (status {})\n\n{}\n",
-        row.title, row.status, row.description
-    );
-    Ok(document("text/plain; charset=utf-8", text))
+pub fn problem(Path(slug): Path<String>, request: &Request) -> poem::Result<Response> {
+    Ok(find(&PROBLEMS, &slug)?.respond(request.headers()))
 }

@@ -1,6 +1,7 @@
 //! The mechanism below the contract: bodies, fields, parameters and problems. It
 //! knows no resource of the contract.
 
+pub mod asset;
 pub mod body;
 mod characters;
 pub mod fields;

@@ -33,15 +33,33 @@ documents it.";
 const REQUEST_ID: &str = "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90";
 
 /// The document as JSON text.
-pub static JSON: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT));
+pub static JSON: LazyLock<String> = LazyLock::new(|| json_text(&DOCUMENT));
 
 /// The document as YAML text: `openapi/tasks.yaml`.
-pub static YAML: LazyLock<String> = LazyLock::new(|| {
+pub static YAML: LazyLock<String> = LazyLock::new(|| yaml_text(&DOCUMENT));
+
+/// The document as the service serves it: its server is the folder that it is served from
+/// (OpenAPI 3.0.3, "Server Object"), also behind a proxy that strips a prefix of the path.
+pub static SERVED: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = DOCUMENT.clone();
+    document["servers"][0]["url"] = json!(".");
+    document
+});
+
+/// A document as JSON text.
+#[must_use]
+pub fn json_text(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+/// A document as YAML text.
+#[must_use]
+pub fn yaml_text(document: &Value) -> String {
     // A JSON value always serializes.
-    let yaml = yaml_serde::to_string(&*DOCUMENT);
+    let yaml = yaml_serde::to_string(document);
     let yaml = yaml.unwrap_or_else(|error| unreachable!("the document as YAML: {error}"));
     yaml.lines().map(quote_time).collect()
-});
+}
 
 /// Quotes the value of a line of YAML if it is a time. YAML 1.1, which many
 /// parsers still read, has a type for times; here they are strings.

@@ -141,6 +141,7 @@ pub fn normalize_path(request: &mut Request) {
     };
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = path_and_query.parse().ok();
+    let had_slash = path.ends_with('/');
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
     }
@@ -150,6 +151,9 @@ fn normalized(path: &str) -> Cow<'_, str> {
     let trimmed = path.trim_end_matches('/');
     let path = if trimmed.is_empty() { path } else { trimmed };
     let decoded = percent_decode_str(path);
+    if had_slash {
+        request.extensions_mut().insert(docs::TrailingSlash);
+    }
     if decoded.clone().decode_utf8().is_ok() {
         return Cow::Borrowed(path);
     }

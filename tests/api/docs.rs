@@ -1,21 +1,28 @@
 //! The OpenAPI document and the documentation pages.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use poem::http::{Method, StatusCode};
+use serde_json::json;
 use tasks_api::api::spec;
 
 use crate::support::App;
 
 #[tokio::test]
-async fn the_served_documents_are_the_committed_one() {
+async fn the_served_documents_are_the_committed_one_with_the_server_beside_them() {
     let app = App::start().await;
     let committed = include_str!("../../openapi/tasks.yaml");
+    let mut document = spec::DOCUMENT.clone();
+    document["servers"][0]["url"] = json!(".");
 
     let yaml = app.request(Method::GET, "/openapi.yaml").send().await;
     let json = app.request(Method::GET, "/openapi.json").send().await;
 
-    assert_eq!(yaml.text, committed);
+    assert_eq!(yaml.text, committed.replacen("- url: /\n", "- url: .\n", 1));
+    assert_ne!(yaml.text, committed);
     assert_eq!(yaml.header("content-type"), "application/yaml");
-    assert_eq!(json.expect(StatusCode::OK), *spec::DOCUMENT);
+    assert_eq!(json.expect(StatusCode::OK), document);
     assert_eq!(json.header("content-type"), "application/json");
 }
 
@@ -23,21 +30,29 @@ async fn the_served_documents_are_the_committed_one() {
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let app = App::start().await;
 
-    let page = app.request(Method::GET, "/docs").send().await;
-    let same_page = app.request(Method::GET, "/docs/").send().await;
+    for (path, folder) in [("/docs", "docs/"), ("/docs/", "")] {
+        let page = app.request(Method::GET, path).send().await;
 
-    assert_eq!(page.status, StatusCode::OK);
-    assert_eq!(page.text, same_page.text);
-    assert!(!page.text.contains("//"), "an address of another host");
-    let policy = page.header("content-security-policy");
-    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"));
-    for reference in page
-        .text
-        .split('"')
-        .filter(|text| text.starts_with("/docs/"))
-    {
-        let asset = app.request(Method::GET, reference).send_for_bytes().await;
-        assert!(asset.len() > 100, "{reference} is empty");
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(!page.text.contains("//"), "an address of another host");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"));
+        let attributes = page.text.split(['=', ' ', '>']);
+        let references = attributes
+            .map(|text| text.trim_matches('"'))
+            .filter(|text| {
+                [".css", ".js", ".png"]
+                    .iter()
+                    .any(|end| text.ends_with(end))
+            });
+        let references: Vec<_> = references.collect();
+        assert_eq!(references.len(), 6, "{}", page.text);
+        for reference in references {
+            let file = reference.strip_prefix(folder).expect("a relative address");
+            let asset = app.request(Method::GET, &format!("/docs/{file}"));
+            let asset = asset.send_for_bytes().await;
+            assert!(asset.len() > 100, "{reference} is empty");
+        }
     }
 }
 
@@ -48,9 +63,66 @@ async fn the_docs_page_keeps_the_authorization_and_loads_the_document() {
     let script = app.request(Method::GET, "/docs/swagger-initializer.js");
 
     let text = script.send().await.text;
-    assert!(text.contains("\"persistAuthorization\": true"), "{text}");
-    assert!(text.contains("/openapi.json"), "{text}");
+    assert!(text.contains("persistAuthorization: true"), "{text}");
+    assert!(text.contains("\"../openapi.json\""), "{text}");
     assert!(!text.contains("petstore"), "{text}");
+}
+
+#[tokio::test]
+async fn every_static_resource_is_cached_and_compressed() {
+    let app = App::start().await;
+    for path in [
+        "/",
+        "/docs",
+        "/docs/",
+        "/docs/favicon-32x32.png",
+        "/docs/index.css",
+        "/docs/swagger-initializer.js",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui-standalone-preset.js",
+        "/docs/swagger-ui.css",
+        "/openapi.json",
+        "/openapi.yaml",
+        "/problems/quota-exceeded",
+    ] {
+        let get = |headers: &[(&'static str, &str)]| {
+            let request = app.request(Method::GET, path);
+            let headers = headers.iter();
+            headers.fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+        };
+
+        let plain = get(&[]).send_for_bytes().await;
+        let (gzip, content) = get(&[("accept-encoding", "gzip")])
+            .send_for(StatusCode::OK)
+            .await;
+        let large = plain.len() >= 1_000 && !plain.starts_with(b"\x89PNG");
+        if large {
+            assert_eq!(gzip["content-encoding"], "gzip", "{path}");
+            assert!(
+                content.len() < plain.len() * 2 / 5,
+                "{path}: {}",
+                content.len()
+            );
+            let mut decompressed = Vec::new();
+            let read = GzDecoder::new(&*content).read_to_end(&mut decompressed);
+            read.unwrap();
+            assert_eq!(decompressed, plain, "{path}");
+        }
+        assert_eq!(gzip["cache-control"], "no-cache", "{path}");
+        let vary: Vec<_> = gzip.get_all("vary").iter().collect();
+        assert_eq!(vary, ["Accept-Encoding", "Origin"], "{path}");
+
+        let tag = gzip["etag"].to_str().unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let request = app.request(method, path).header("if-none-match", tag);
+            let request = request.header("accept-encoding", "gzip");
+            let (unchanged, nothing) = request.send_for(StatusCode::NOT_MODIFIED).await;
+            assert_eq!(unchanged["etag"], tag, "{path}");
+            assert!(nothing.is_empty(), "{path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -60,7 +132,7 @@ async fn the_home_page_links_to_the_docs() {
     let home = app.request(Method::GET, "/").send().await;
 
     assert_eq!(home.status, StatusCode::OK);
-    assert!(home.text.contains("href=\"/docs\""));
+    assert!(home.text.contains("href=\"docs\""));
 }
 
 #[tokio::test]

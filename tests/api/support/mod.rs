@@ -146,9 +146,15 @@ impl Call<'_> {
 
     /// Sends the request; returns the body, which need not be text.
     pub async fn send_for_bytes(self) -> Vec<u8> {
+        self.send_for(StatusCode::OK).await.1
+    }
+
+    /// Sends the request; panics unless it gets this status. The body need not be text.
+    pub async fn send_for(self, status: StatusCode) -> (HeaderMap, Vec<u8>) {
         let response = self.app.endpoint.get_response(self.request).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        response.into_body().into_vec().await.expect("a whole body")
+        assert_eq!(response.status(), status);
+        let (parts, body) = response.into_parts();
+        (parts.headers, body.into_vec().await.expect("a whole body"))
     }
 
     /// Sends the request; panics on a response that the document does not describe.
