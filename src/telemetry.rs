@@ -5,9 +5,7 @@ mod logs;
 pub mod metrics;
 pub mod traces;
 
-use tracing_subscriber::{
-    EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt,
-};
+use tracing_subscriber::{Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
 
 pub use self::logs::log_panics;
 use crate::config::{Config, ConfigError, TracesConfig};
@@ -16,7 +14,7 @@ use crate::config::{Config, ConfigError, TracesConfig};
 /// a runtime. A second call in one process, as in tests, changes nothing.
 pub fn start(config: &Config, traces: Option<&TracesConfig>) -> Result<(), ConfigError> {
     let lines = logs::layer(config);
-    let filter = EnvFilter::new(&config.log_filter);
+    let filter = logs::filter(config);
     let _ = match traces {
         // A filter of the whole registry costs less than one of a layer.
         None => registry().with(lines).with(filter).try_init(),

@@ -3,7 +3,10 @@
 use std::{fs, path::Path, time::Duration};
 
 use sea_orm::{Database, DatabaseConnection, DbErr};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    ConnectOptions as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
 use tokio::time::sleep;
 
 use crate::store::{
@@ -40,6 +43,8 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
                 .foreign_keys(true)
                 .pragma("journal_size_limit", WAL_LIMIT)
                 .busy_timeout(BUSY_TIMEOUT)
+                // New options log slow statements with their SQL.
+                .disable_statement_logging()
         });
         match Database::connect(options).await {
             Ok(pool) => return Ok(pool),
@@ -125,6 +130,19 @@ mod tests {
         assert_eq!(pragma::<i32>(&pool, "foreign_keys").await, 1);
         assert_eq!(pragma::<i32>(&pool, "busy_timeout").await, 1500);
         assert_eq!(pragma::<i64>(&pool, "journal_size_limit").await, 64 << 20);
+    }
+
+    #[tokio::test]
+    async fn no_statement_is_logged_with_its_sql() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let pool = open(&folder.path().join("tasks.db")).await.unwrap();
+
+        let options = pool.get_sqlite_connection_pool().connect_options();
+        let options = format!("{options:?}");
+        for setting in ["{ statements_level: Off", " slow_statements_level: Off"] {
+            assert!(options.contains(setting), "{options}");
+        }
     }
 
     #[cfg(unix)]
