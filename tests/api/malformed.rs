@@ -121,10 +121,13 @@ async fn an_unknown_method_is_405() {
     check("OPTIONS *", &asterisk, 404);
     for uri in [
         "http://evil.example.com/api/tasks",
-        "https://a:b@[::1]:99/api/tasks/",
+        "https://[::1]:99/api/tasks/",
     ] {
         let absolute = app.user("ana", Method::GET, uri).send().await;
         check(uri, &absolute, 200);
         assert!(uri.parse::<Uri>().unwrap().authority().is_some());
     }
+    // RFC 9110, section 4.2.4: user information is an error in a URL of a request.
+    let user = app.user("ana", Method::GET, "https://a:b@[::1]:99/api/tasks");
+    check("user information", &user.send().await, 400);
 }

@@ -111,6 +111,7 @@ pub fn starts() -> Vec<Case> {
 
 pub fn headers() -> Vec<Case> {
     let many = |count: usize| get(&("Host: x\r\n".to_owned() + &"X-More: a\r\n".repeat(count - 1)));
+    let bad_host = b"GET /health/live HTTP/1.1\r\nHost: \xff\r\n\r\n";
     let long = format!("Host: x\r\nX-Long: {}\r\n", "a".repeat(1_000_000));
     vec![
         case("two hosts", get("Host: x\r\nHost: y\r\n"), Closed(400)),
@@ -119,6 +120,13 @@ pub fn headers() -> Vec<Case> {
             get("Host: x\r\nHost: x\r\n"),
             Closed(400),
         ),
+        case("an empty host", get("Host:\r\n"), Closed(400)),
+        case("a host with a path", get("Host: x/y\r\n"), Closed(400)),
+        case("a host with a user", get("Host: u@x\r\n"), Closed(400)),
+        case("a list of hosts", get("Host: x, y\r\n"), Closed(400)),
+        case("a port of letters", get("Host: x:eighty\r\n"), Closed(400)),
+        case("no UTF-8 in the host", bad_host, Closed(400)),
+        case("a host by address", get("Host: [::1]:8000\r\n"), Goes(200)),
         case("100 headers", many(100), Goes(200)),
         case("101 headers", many(101), Closed(431)),
         case("10,000 headers", many(10_000), Closed(431)),
