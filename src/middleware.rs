@@ -10,6 +10,7 @@
 //! | `rate_limit` | finds the client's address and limits | `RateLimit`, `RateLimit-Policy` |
 //! | `cors` | matches the origin | `Access-Control-Allow-Origin` |
 //! | `api::rest::problem` | | makes a problem of every failure below |
+//! | `in_flight` | counts the request | 503 over the bound |
 //! | `framing` | | 400 for an ambiguous request |
 //! | `cors` | | 204 for a preflight |
 //! | `rate_limit` | counts the request on the address | 429 over the limit |
@@ -28,6 +29,7 @@ mod framing;
 mod handler;
 mod headers;
 pub mod health;
+mod in_flight;
 mod rate_limit;
 mod request_id;
 mod route;
@@ -40,6 +42,7 @@ pub use self::route::beside_contract;
 use self::{
     access_log::AccessLog,
     cors::Cors,
+    in_flight::{InFlight, OverCapacity},
     rate_limit::{RateLimitCheck, RateLimits},
     route::Entry,
 };
@@ -56,6 +59,7 @@ pub struct Middleware<E> {
     inner: E,
     cors: Cors,
     rate_limits: Arc<RateLimits>,
+    in_flight: InFlight,
     /// Whether to send `Strict-Transport-Security`.
     hsts: bool,
 }
@@ -67,12 +71,31 @@ impl<E: Endpoint> Middleware<E> {
             inner,
             cors: Cors::new(&config.cors_origins, config.environment),
             rate_limits: Arc::new(RateLimits::new(&config.rate_limits)),
+            in_flight: InFlight::new(),
             hsts: config.environment != Environment::Development,
         }
     }
 
     /// The steps that run inside the request's spans.
     async fn respond(
+        &self,
+        request: Request,
+        id: &str,
+        route: &Entry,
+        context: Arc<RequestContext<Option<RateLimitCheck>>>,
+    ) -> Response {
+        // An orchestrator that gets no 200 from liveness would restart the service.
+        let counted = (!route.is_liveness()).then(|| self.in_flight.begin());
+        if let Some(Err(problem)) = counted {
+            let mut response = problem::finish(problem.into_response(), id, || None);
+            response.extensions_mut().insert(OverCapacity);
+            return response;
+        }
+        self.handle(request, id, route, context).await
+    }
+
+    /// The steps of a request that is counted as in progress.
+    async fn handle(
         &self,
         mut request: Request,
         id: &str,
@@ -122,7 +145,8 @@ impl<E: Endpoint> Endpoint for Middleware<E> {
         }
         headers::add_headers(headers, self.hsts);
         request_id::add_header(headers, &id);
-        log.finish(response.status(), &context);
+        let is_logged = response.extensions().get::<OverCapacity>().is_none();
+        log.finish(response.status(), &context, is_logged);
         Ok(response)
     }
 }

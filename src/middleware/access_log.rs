@@ -18,6 +18,7 @@ pub struct AccessLog {
     measured: metrics::Request,
     log: Span,
     trace: Span,
+    is_health_check: bool,
 }
 
 impl AccessLog {
@@ -37,6 +38,7 @@ impl AccessLog {
             measured,
             log,
             trace,
+            is_health_check: route.is_health_check(),
         }
     }
 
@@ -46,13 +48,14 @@ impl AccessLog {
         logged.instrument(self.trace.clone())
     }
 
-    /// Records the response.
-    pub fn finish<H: ?Sized>(self, status: StatusCode, context: &RequestContext<H>) {
+    /// Records the response. A failure has a line unless it is logged elsewhere: `warns` is
+    /// false, or it is a health check's, where the change is what matters.
+    pub fn finish<H: ?Sized>(self, status: StatusCode, context: &RequestContext<H>, warns: bool) {
         let status = status.as_u16();
         let latency_ms = self.measured.finish(status).as_secs_f64() * 1000.0;
         let user = || context.log_name();
         self.log.in_scope(|| {
-            if status >= 500 {
+            if status >= 500 && warns && !self.is_health_check {
                 tracing::warn!(target: TARGET, status, latency_ms, user = user(), "response");
             } else {
                 tracing::debug!(target: TARGET, status, latency_ms, user = user(), "response");

@@ -14,6 +14,7 @@ use crate::api::{docs, spec};
 
 const HEALTH: &str = "health";
 const OTHER: &str = "other";
+const LIVENESS: &str = "/health/live";
 
 type Handler = fn() -> RouteMethod;
 
@@ -23,7 +24,7 @@ const BESIDE_CONTRACT: [(&str, &str, Handler); 8] = [
     ("/", "docs", || get(docs::home)),
     ("/docs", "docs", || get(docs::index)),
     ("/docs/{file}", "docs", || get(docs::asset)),
-    ("/health/live", HEALTH, || get(health::live)),
+    (LIVENESS, HEALTH, || get(health::live)),
     ("/health/ready", HEALTH, || get(health::ready)),
     ("/openapi.json", "document", || get(docs::openapi_json)),
     ("/openapi.yaml", "document", || get(docs::openapi_yaml)),
@@ -69,6 +70,11 @@ impl Entry {
     /// Whether this is a health check of a load balancer.
     pub fn is_health_check(&self) -> bool {
         self.other == HEALTH
+    }
+
+    /// Whether this is the check whose failure restarts the service.
+    pub fn is_liveness(&self) -> bool {
+        self.template == LIVENESS
     }
 
     /// The operation that `method` counts as: its `operationId` in the contract, or a
@@ -135,15 +141,18 @@ pub fn normalize_path(request: &mut Request) {
     if normalized == path {
         return;
     }
+    let had_slash = path.ends_with('/');
     let path_and_query = match request.uri().query() {
         Some(query) => format!("{normalized}?{query}"),
         None => normalized.into_owned(),
     };
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = path_and_query.parse().ok();
-    let had_slash = path.ends_with('/');
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
+    }
+    if had_slash {
+        request.extensions_mut().insert(docs::TrailingSlash);
     }
 }
 
@@ -151,9 +160,6 @@ fn normalized(path: &str) -> Cow<'_, str> {
     let trimmed = path.trim_end_matches('/');
     let path = if trimmed.is_empty() { path } else { trimmed };
     let decoded = percent_decode_str(path);
-    if had_slash {
-        request.extensions_mut().insert(docs::TrailingSlash);
-    }
     if decoded.clone().decode_utf8().is_ok() {
         return Cow::Borrowed(path);
     }

@@ -1,8 +1,11 @@
 //! Liveness and readiness.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use poem::http::{Method, StatusCode};
@@ -36,7 +39,11 @@ async fn readiness_follows_its_checks_and_the_shutdown() {
         std::future::ready(well.then_some(()).ok_or("It is away."))
     });
     let app = App::over(store, readiness.clone());
-    let ready = async || app.request(Method::GET, "/health/ready").send().await;
+    let ready = async || {
+        // The result of the check before is shared for half a second.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        app.request(Method::GET, "/health/ready").send().await
+    };
 
     assert_eq!(ready().await.expect(StatusCode::OK)["status"], "ready");
     well.store(false, Ordering::Relaxed);

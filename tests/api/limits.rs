@@ -3,8 +3,14 @@
 
 use std::{sync::Arc, time::Instant};
 
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use poem::http::{Method, StatusCode};
 use serde_json::json;
+use tasks_api::{
+    middleware::health::Readiness,
+    store::{DatabaseUrl, Store},
+};
+use tasks_api_test_support::database::TestDatabase;
 
 use crate::support::{App, ORIGIN, Response};
 
@@ -221,4 +227,30 @@ async fn fifty_clients_at_once_get_exactly_the_quota() {
     // The quota refills by one every 6 seconds, which a slow machine may take.
     let most = 10 + started.elapsed().as_secs() / 6;
     assert!((10..=most).contains(&passed), "{passed} of {most}");
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_number_in_progress_is_refused_at_once() {
+    const MOST: usize = 4_096;
+    let database = TestDatabase::create().await;
+    let url = DatabaseUrl::parse(database.url()).unwrap();
+    let store = Store::connect(&url, 10).await.unwrap();
+    // The requests in progress wait for a check that does not end.
+    let app = App::over(store, Readiness::new(std::future::pending));
+    let get = |path| app.request(Method::GET, path).send();
+
+    let mut waiting: FuturesUnordered<_> = (0..MOST).map(|_| get("/health/ready")).collect();
+    assert!(waiting.next().now_or_never().is_none());
+
+    for path in ["/health/ready", "/docs", "/api/tasks", "/nothing"] {
+        let refused = get(path).await;
+        let problem = refused.problem(503, "service-unavailable");
+        let detail = "Too many requests are in progress; try again in a moment.";
+        assert_eq!(problem["detail"], detail);
+        assert!(refused.header("retry-after").parse::<u32>().unwrap() > 0);
+    }
+    assert_eq!(get("/health/live").await.status, StatusCode::OK);
+
+    drop(waiting);
+    get("/api/tasks").await.problem(401, "unauthorized");
 }

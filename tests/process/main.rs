@@ -25,6 +25,7 @@ mod metrics;
 mod model;
 mod outage;
 mod pooler;
+mod readiness;
 mod rolling;
 mod settings;
 mod slow;

@@ -206,8 +206,9 @@ problem_types! {
         status: 503,
         slug: "service-unavailable",
         title: "Service unavailable",
-        description: "The database or the key set is unreachable, and nothing was written. \
-                      `Retry-After` is the number of seconds to wait before a retry. With type \
+        description: "The database or the key set is unreachable, or too many requests are in \
+                      progress, and nothing was written. `Retry-After` is the number of seconds \
+                      to wait before a retry. With type \
                       `/problems/outcome-unknown`, a write was sent and the connection broke \
                       before the response: read before you write again.",
         detail: "A dependency of the service is unreachable; try again in a moment.",
