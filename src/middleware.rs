@@ -10,6 +10,7 @@
 //! | `rate_limit` | finds the client's address and limits | `RateLimit`, `RateLimit-Policy` |
 //! | `cors` | matches the origin | `Access-Control-Allow-Origin` |
 //! | `api::rest::problem` | | makes a problem of every failure below |
+//! | `unread_body` | keeps a handle on the body | discards a rest, or `Connection: close` |
 //! | `in_flight` | counts the request | 503 over the bound |
 //! | `framing` | | 400 for an ambiguous request |
 //! | `cors` | | 204 for a preflight |
@@ -33,6 +34,7 @@ mod in_flight;
 mod rate_limit;
 mod request_id;
 mod route;
+mod unread_body;
 
 use std::sync::Arc;
 
@@ -45,12 +47,10 @@ use self::{
     in_flight::{InFlight, OverCapacity},
     rate_limit::{RateLimitCheck, RateLimits},
     route::Entry,
+    unread_body::UnreadBody,
 };
 use crate::{
-    api::{
-        rest::{body, problem},
-        security::RequestContext,
-    },
+    api::{rest::problem, security::RequestContext},
     config::{Config, Environment},
 };
 
@@ -79,19 +79,27 @@ impl<E: Endpoint> Middleware<E> {
     /// The steps that run inside the request's spans.
     async fn respond(
         &self,
-        request: Request,
+        mut request: Request,
         id: &str,
         route: &Entry,
         context: Arc<RequestContext<Option<RateLimitCheck>>>,
     ) -> Response {
+        let unread = UnreadBody::share(&mut request);
         // An orchestrator that gets no 200 from liveness would restart the service.
         let counted = (!route.is_liveness()).then(|| self.in_flight.begin());
         if let Some(Err(problem)) = counted {
             let mut response = problem::finish(problem.into_response(), id, || None);
             response.extensions_mut().insert(OverCapacity);
+            if let Some(unread) = unread {
+                unread.close(&mut response);
+            }
             return response;
         }
-        self.handle(request, id, route, context).await
+        let mut response = self.handle(request, id, route, context).await;
+        if let Some(unread) = unread {
+            unread.finish(&mut response).await;
+        }
+        response
     }
 
     /// The steps of a request that is counted as in progress.
@@ -111,7 +119,6 @@ impl<E: Endpoint> Middleware<E> {
             return response;
         }
         if let Some(Err(problem)) = context.hooks.as_ref().map(RateLimitCheck::count_address) {
-            body::drain(request.take_body()).await;
             return finish(problem.into_response());
         }
         if let Some(response) = route.options(request.method()) {

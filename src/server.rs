@@ -7,6 +7,7 @@
 //! (RFC 9113, section 3.3), as load balancers do.
 
 mod admission;
+mod linger;
 mod listen;
 mod open_files;
 mod response_body;
@@ -37,6 +38,7 @@ use tokio::{
 
 use self::{
     admission::{Admission, Place},
+    linger::Lingering,
     response_body::{MAX_SLICE, ResponseBody},
     socket::TimedStream,
     timeouts::Expired,
@@ -168,7 +170,8 @@ where
         // unless only a pointer is in that place.
         Box::pin(respond)
     });
-    let io = TokioIo::new(TimedStream::new(stream, timer.clone()));
+    let stream = TimedStream::new(stream, timer.clone());
+    let io = TokioIo::new(Lingering::new(stream, timer.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut is_stopping = false;
     loop {

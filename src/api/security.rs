@@ -13,10 +13,7 @@ use poem_openapi::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::rest::{
-        body::drain,
-        problem::{Problem, ProblemType},
-    },
+    api::rest::problem::{Problem, ProblemType},
     auth::{AuthError, User, Verifier},
 };
 
@@ -146,17 +143,9 @@ impl<'a> ApiExtractor<'a> for SignedIn {
 
     async fn from_request(
         request: &'a Request,
-        body: &mut RequestBody,
+        _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        match verify(request).await {
-            Ok(user) => Ok(Self(user)),
-            Err(problem) => {
-                if let Ok(body) = body.take() {
-                    drain(body).await;
-                }
-                Err(problem.into())
-            }
-        }
+        Ok(Self(verify(request).await?))
     }
 }

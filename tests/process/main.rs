@@ -26,6 +26,7 @@ mod model;
 mod outage;
 mod pooler;
 mod readiness;
+mod refused_bodies;
 mod rolling;
 mod settings;
 mod slow;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use poem::{
-    Body, Request, RequestBody,
+    Request, RequestBody,
     error::ReadBodyError,
     http::{
         HeaderMap,
@@ -26,16 +26,6 @@ pub const JSON: &str = "application/json";
 const MAX_SIZE: usize = 128 * 1024;
 /// Maximum time for a body to arrive: the largest at 5 KiB/s.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(25);
-/// Maximum time to read the rest of a refused body.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Reads and discards the body of a refused request, within the size limit and
-/// for a short time. If the connection closed earlier, a client that is still
-/// sending would see a broken connection instead of the response.
-pub async fn drain(body: Body) {
-    // The response is the same whatever the body holds.
-    let _ = timeout(DRAIN_TIMEOUT, body.into_bytes_limit(MAX_SIZE)).await;
-}
 
 /// Reads the JSON object in a body. An empty body is an object without fields,
 /// so that the problem names the first required field.
