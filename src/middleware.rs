@@ -38,7 +38,10 @@ mod unread_body;
 
 use std::sync::Arc;
 
-use poem::{Endpoint, IntoResponse, Request, Response, http::header::CONNECTION};
+use poem::{
+    Endpoint, IntoResponse, Request, Response,
+    http::{Version, header::CONNECTION},
+};
 
 pub use self::route::beside_contract;
 use self::{
@@ -111,9 +114,12 @@ impl<E: Endpoint> Middleware<E> {
         context: Arc<RequestContext<Option<RateLimitCheck>>>,
     ) -> Response {
         let finish = |response| problem::finish(response, id, || Some(route.allow.clone()));
-        if let Err(problem) = framing::check(&request) {
-            // The bytes that follow on this connection may belong to this request.
-            return finish(problem.with_header(CONNECTION, "close").into_response());
+        if let Err(mut problem) = framing::check(&request) {
+            if request.version() <= Version::HTTP_11 {
+                // The bytes that follow on this connection may belong to this request.
+                problem = problem.with_header(CONNECTION, "close");
+            }
+            return finish(problem.into_response());
         }
         if let Some(response) = self.cors.preflight(&request) {
             return response;

@@ -9,6 +9,7 @@
 mod admission;
 mod linger;
 mod listen;
+mod malformed;
 mod open_files;
 mod response_body;
 mod socket;
@@ -16,6 +17,7 @@ mod timeouts;
 
 use std::{future::poll_fn, io::ErrorKind, pin::pin, sync::Arc, task::Poll, time::Duration};
 
+use futures_util::FutureExt;
 use hyper::{
     body::{Body, Incoming},
     http::{Method, Version, header::CONTENT_LENGTH},
@@ -39,6 +41,7 @@ use tokio::{
 use self::{
     admission::{Admission, Place},
     linger::Lingering,
+    malformed::MalformedHeads,
     response_body::{MAX_SLICE, ResponseBody},
     socket::TimedStream,
     timeouts::Expired,
@@ -46,6 +49,7 @@ use self::{
 pub use self::{
     admission::{ConnectionLimits, client_network},
     listen::Listeners,
+    malformed::MalformedHead,
     open_files::raise_limit as raise_open_files,
 };
 
@@ -55,6 +59,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Maximum size of a request's head, in bytes.
 const MAX_HEAD_SIZE: u32 = 64 * 1024;
+/// Maximum size of a request's header fields on HTTP/2, in bytes. Beyond it, h2 responds
+/// with an empty 431. It is more than the middleware accepts, which responds with a problem.
+const MAX_HTTP2_FIELDS: u32 = 96 * 1024;
 /// Maximum number of concurrent requests on one HTTP/2 connection. Balancers open another
 /// connection beyond it, browsers wait.
 const MAX_STREAMS: u32 = 64;
@@ -79,7 +86,7 @@ pub async fn serve<E, S>(
     http.http2()
         .max_concurrent_streams(MAX_STREAMS)
         .max_send_buf_size(MAX_WAITING)
-        .max_header_list_size(MAX_HEAD_SIZE);
+        .max_header_list_size(MAX_HTTP2_FIELDS);
     let http = Arc::new(http);
     let (stopping, _) = watch::channel(false);
     let most_open = u32::try_from(limits.most_open()).unwrap_or(u32::MAX);
@@ -148,6 +155,11 @@ where
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));
     let timer = &place.timer;
     let request_timer = timer.clone();
+    let for_malformed = Arc::clone(&endpoint);
+    let respond_to_malformed = move |status, date| {
+        let endpoint = Arc::clone(&for_malformed);
+        async move { malformed::respond(&endpoint, status, date).await }.boxed()
+    };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let is_http2 = request.version() == Version::HTTP_2;
         let ends_with_head = is_http2 && request.method() == Method::HEAD;
@@ -171,7 +183,8 @@ where
         Box::pin(respond)
     });
     let stream = TimedStream::new(stream, timer.clone());
-    let io = TokioIo::new(Lingering::new(stream, timer.clone()));
+    let io = Lingering::new(stream, timer.clone());
+    let io = TokioIo::new(MalformedHeads::new(io, respond_to_malformed));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut is_stopping = false;
     loop {

@@ -23,7 +23,8 @@ const DESCRIPTION: &str = "A private list of tasks for each user of an applicati
 users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
 
 Every response has the header `X-Request-Id`. The body of every response with status 400 or \
-above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.
+above is a problem (RFC 9457) with a stable `type`. The one exception is 431 for HTTP/2 header \
+fields of more than 96 KiB, which has neither. A trailing slash in a path is ignored.
 
 A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is \
 405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation \

@@ -1,21 +1,36 @@
 //! Rejects requests that a proxy may have parsed differently, which is how requests are
-//! smuggled (RFC 9112, section 11.2). hyper accepts those that are rejected here. The
-//! connection must be closed after the response.
+//! smuggled (RFC 9112, section 11.2), and those whose head is malformed or too large. hyper
+//! accepts the former. The connection must be closed after the response.
 
 use std::net::Ipv6Addr;
 
 use poem::{
     Request,
     http::{
-        HeaderName, HeaderValue, Version,
+        HeaderName, HeaderValue, StatusCode, Version,
         header::{HOST, TRANSFER_ENCODING},
     },
 };
 
-use crate::api::rest::problem::Problem;
+use crate::{
+    api::rest::problem::{Problem, ProblemType},
+    server::MalformedHead,
+};
 
-/// Rejects a request whose host or framing is ambiguous.
+/// Maximum number and size in bytes of the header fields on HTTP/2. The size counts as in
+/// RFC 9113, section 6.5.2. On HTTP/1.1, the server has the same limits for the whole head.
+const MAX_FIELDS: (usize, usize) = (100, 64 * 1024);
+
+/// Rejects a request whose head the server could not parse, or whose host or framing is
+/// ambiguous.
 pub fn check(request: &Request) -> Result<(), Problem> {
+    if let Some(MalformedHead(status)) = request.extensions().get() {
+        return Err(match *status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::new(ProblemType::HeadTooLarge),
+            _ => Problem::invalid_field("request", "must be valid HTTP"),
+        });
+    }
+    check_size(request)?;
     let values = |name: HeaderName| request.headers().get_all(name).into_iter();
     let invalid = |field, rule: &str| Err(Problem::invalid_field(field, rule));
     let mut hosts = values(HOST);
@@ -48,6 +63,19 @@ pub fn check(request: &Request) -> Result<(), Problem> {
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => invalid("Transfer-Encoding", "must be chunked, once"),
     }
+}
+
+fn check_size(request: &Request) -> Result<(), Problem> {
+    if request.version() != Version::HTTP_2 {
+        return Ok(());
+    }
+    let fields = request.headers();
+    let sizes = fields.iter().map(|(n, v)| n.as_str().len() + v.len() + 32);
+    let (count, size) = MAX_FIELDS;
+    if fields.len() > count || sizes.sum::<usize>() > size {
+        return Err(Problem::new(ProblemType::HeadTooLarge));
+    }
+    Ok(())
 }
 
 /// Whether a value is `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section

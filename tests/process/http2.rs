@@ -67,6 +67,31 @@ async fn http2_failures_are_the_same_problems() {
 }
 
 #[tokio::test]
+async fn too_many_or_too_large_headers_are_a_problem() {
+    let service = service().await;
+    let client = http2();
+    let get = || client.get(format!("{}/health/live", service.url));
+    let many = |count| (0..count).fold(get(), |request, n| request.header("x-many", n));
+
+    assert_eq!(many(90).send().await.unwrap().status(), StatusCode::OK);
+    for request in [
+        get().header("cookie", "0".repeat(70_000)),
+        many(101),
+        many(1_000),
+    ] {
+        let response = Response::of(request).await;
+        assert!(response.headers.contains_key("x-request-id"));
+        assert_eq!(response.status.as_u16(), 431);
+        assert_eq!(response.body["type"], "/problems/head-too-large");
+    }
+    // Beyond what is announced to the client (SETTINGS_MAX_HEADER_LIST_SIZE), the HTTP
+    // library responds by itself.
+    let huge = get().header("cookie", "0".repeat(200_000)).send().await;
+    assert!(huge.is_err() || huge.unwrap().status().as_u16() == 431);
+    assert_eq!(get().send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_stop_completes_requests_in_flight() {
     let service = service().await;
     let ana = TasksClient::new(http2(), &service.url, &token("ana").await);

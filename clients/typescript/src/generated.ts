@@ -4,7 +4,7 @@
  * Tasks API
  * A private list of tasks for each user of an application that signs its users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
  *
- * Every response has the header `X-Request-Id`. The body of every response with status 400 or above is a problem (RFC 9457) with a stable `type`. A trailing slash in a path is ignored.
+ * Every response has the header `X-Request-Id`. The body of every response with status 400 or above is a problem (RFC 9457) with a stable `type`. The one exception is 431 for HTTP/2 header fields of more than 96 KiB, which has neither. A trailing slash in a path is ignored.
  *
  * A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is 405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation documents it.
  * OpenAPI spec version: 1.0.1
@@ -69,7 +69,7 @@ export interface FieldError {
  */
 export interface Problem {
   /**
-     * The type of the problem: a stable identifier to branch on. The types so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
+     * The type of the problem: a stable identifier to branch on. The types so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/head-too-large`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
      * @pattern ^/problems/[a-z-]+$
      */
   type: string;
@@ -200,7 +200,7 @@ export type TooManyRequestsResponse = Problem;
 export type InternalErrorResponse = Problem;
 
 /**
- * The database or the key set is unreachable, and nothing was written. `Retry-After` is the number of seconds to wait before a retry. With type `/problems/outcome-unknown`, a write was sent and the connection broke before the response: read before you write again.
+ * The database or the key set is unreachable, or too many requests are in progress, and nothing was written. `Retry-After` is the number of seconds to wait before a retry. With type `/problems/outcome-unknown`, a write was sent and the connection broke before the response: read before you write again.
  */
 export type ServiceUnavailableResponse = Problem;
 

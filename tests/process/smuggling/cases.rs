@@ -111,6 +111,8 @@ pub fn starts() -> Vec<Case> {
 
 pub fn headers() -> Vec<Case> {
     let many = |count: usize| get(&("Host: x\r\n".to_owned() + &"X-More: a\r\n".repeat(count - 1)));
+    let cookies = "Host: x\r\n".to_owned() + &"Cookie: a=0123456789\r\n".repeat(10);
+    let cookies = cookies + &format!("Cookie: b={}\r\n", "0".repeat(70_000));
     let bad_host = b"GET /health/live HTTP/1.1\r\nHost: \xff\r\n\r\n";
     let long = format!("Host: x\r\nX-Long: {}\r\n", "a".repeat(1_000_000));
     vec![
@@ -131,6 +133,7 @@ pub fn headers() -> Vec<Case> {
         case("101 headers", many(101), Closed(431)),
         case("10,000 headers", many(10_000), Closed(431)),
         case("a header of 1 MB", get(&long), Closed(431)),
+        case("70 KB of cookies", get(&cookies), Closed(431)),
         case(
             "a folded line",
             get("Host: x\r\nX-A: b\r\n c\r\n"),

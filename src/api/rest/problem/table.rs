@@ -193,6 +193,16 @@ problem_types! {
         headers: &[RETRY_AFTER],
         documented: Documented::Everywhere,
     }
+    HeadTooLarge {
+        status: 431,
+        slug: "head-too-large",
+        title: "Request header fields too large",
+        description: "The head of the request is larger than 64 KiB, or has more than 100 header \
+                      fields.",
+        detail: "The head of a request may have 64 KiB and 100 header fields.",
+        headers: &[],
+        documented: Documented::Nowhere,
+    }
     Internal {
         status: 500,
         slug: "internal-error",
