@@ -20,7 +20,9 @@ if (!BASE_URL || !TOKEN) {
   process.exit(2);
 }
 mkdirSync(OUTPUT, { recursive: true });
-const origin = new URL(BASE_URL).origin;
+// With a path where a proxy serves it under a prefix.
+const base = BASE_URL.replace(/\/$/, "");
+const { origin, pathname } = new URL(`${base}/`);
 
 const findChromium = () => {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
@@ -87,7 +89,7 @@ try {
     );
   });
 
-  const response = await page.goto(`${origin}/docs`);
+  const response = await page.goto(`${base}/docs`);
   assert.equal(response.status(), 200, "/docs returns 200");
   const policy = response.headers()["content-security-policy"];
   assert.ok(policy, "/docs carries a Content-Security-Policy");
@@ -122,7 +124,7 @@ try {
     const tryItOut = block.locator(".try-out__btn:not(.cancel)");
     await seen(execute.or(tryItOut).first(), `"Execute" or "Try it out" of ${id}`);
     if (!(await execute.isVisible())) await tryItOut.click();
-    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === path);
+    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === pathname + path);
     await execute.click();
     const response = await answered;
     assert.equal(response.status(), status, `${id} returns ${status}: ${await response.text()}`);
@@ -134,13 +136,13 @@ try {
     nothingToComplainOf(id);
     return { block, body: await response.json() };
   };
-  const { body: task } = await tryOut("createTask", 201, "/api/tasks");
-  const { block, body: tasks } = await tryOut("listTasks", 200, "/api/tasks");
+  const { body: task } = await tryOut("createTask", 201, "api/tasks");
+  const { block, body: tasks } = await tryOut("listTasks", 200, "api/tasks");
   assert.ok(tasks.some(({ id }) => id === task.id), "the list has the task that was just created");
   await block.screenshot({ path: join(OUTPUT, "docs-try-it-out.png") });
 
   await page.setViewportSize({ width: 390, height: 844 });
-  await page.goto(`${origin}/docs/`);
+  await page.goto(`${base}/docs/`);
   await sixOperationsAreVisible();
   await page.screenshot({ path: join(OUTPUT, "docs-mobile.png"), fullPage: true });
   nothingToComplainOf("/docs/ on a phone");

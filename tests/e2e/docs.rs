@@ -1,11 +1,23 @@
 //! `/docs` in a real browser.
 
-use tasks_api_test_support::process::Service;
+use tasks_api_test_support::{prefix_proxy, process::Service};
 use tokio::process::Command;
 
 #[tokio::test]
 async fn swagger_ui_authorizes_survives_a_reload_and_tries_out() {
     let service = Service::start(&[]).await;
+    check(&service, &service.url, "docs").await;
+}
+
+#[tokio::test]
+async fn swagger_ui_works_behind_a_proxy_that_strips_a_prefix() {
+    let service = Service::start(&[]).await;
+    let url = prefix_proxy::start(&service).await;
+    check(&service, &url, "docs-prefix").await;
+}
+
+/// Uses the page at `url`; screenshots go to `folder`.
+async fn check(service: &Service, url: &str, folder: &str) {
     let line = service
         .banner
         .lines()
@@ -14,16 +26,16 @@ async fn swagger_ui_authorizes_survives_a_reload_and_tries_out() {
         .unwrap()
         .split(['\'', ' '])
         .find(|word| word.starts_with("ey"));
-    let output = concat!(env!("CARGO_TARGET_TMPDIR"), "/docs");
+    let output = format!("{}/{folder}", env!("CARGO_TARGET_TMPDIR"));
 
     let status = Command::new("node")
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/browser/docs.mjs"
         ))
-        .env("BASE_URL", &service.url)
+        .env("BASE_URL", url)
         .env("TOKEN", token.unwrap())
-        .env("OUTPUT", output)
+        .env("OUTPUT", &output)
         .status()
         .await
         .expect("node starts");

@@ -12,6 +12,7 @@ mod connection;
 mod crowd;
 mod development;
 mod dice;
+mod docs;
 mod durability;
 mod failures;
 mod flood;

@@ -15,6 +15,7 @@ pub mod http2;
 pub mod json_schema;
 pub mod key_server;
 pub mod pgbouncer;
+pub mod prefix_proxy;
 pub mod process;
 pub mod signer;
 pub mod slow_client;
