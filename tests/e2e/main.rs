@@ -11,3 +11,4 @@ mod better_auth;
 mod conformance;
 mod curl;
 mod docs;
+mod refused_bodies;
