@@ -84,23 +84,13 @@ fn is_valid_host(value: &[u8]) -> bool {
     let Ok(value) = str::from_utf8(value) else {
         return false;
     };
-    let (host, port) = match value.strip_prefix('[') {
-        Some(literal) => {
-            let Some((address, rest)) = literal.split_once(']') else {
-                return false;
-            };
-            if address.parse::<Ipv6Addr>().is_err() {
-                return false;
-            }
-            (None, rest)
-        }
-        None => {
-            let end = value.find(':').unwrap_or(value.len());
-            let (name, rest) = value.split_at(end);
-            (Some(name), rest)
-        }
-    };
-    host.is_none_or(is_registered_name) && is_port(port)
+    if let Some(literal) = value.strip_prefix('[') {
+        let parts = literal.split_once(']');
+        let is_address = |address: &str| address.parse::<Ipv6Addr>().is_ok();
+        return parts.is_some_and(|(address, port)| is_address(address) && is_port(port));
+    }
+    let (name, port) = value.split_at(value.find(':').unwrap_or(value.len()));
+    is_registered_name(name) && is_port(port)
 }
 
 /// Nothing, or a colon and the digits of a port, which may be none.

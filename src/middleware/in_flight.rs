@@ -1,9 +1,11 @@
 //! Bounds the requests in progress, and so the memory that they take.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::rest::problem::{Problem, ProblemType};
 
@@ -16,9 +18,13 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts the requests in progress.
 pub struct InFlight {
-    permits: Semaphore,
+    /// Not a semaphore: it would take a lock for each request.
+    count: AtomicUsize,
     logged: Mutex<Option<Instant>>,
 }
+
+/// A request in progress, until it is dropped.
+pub struct Permit<'a>(&'a AtomicUsize);
 
 /// In the extensions of a response to a request over the bound, which has no line in the
 /// log: that would be a flood of its own.
@@ -28,18 +34,21 @@ pub struct OverCapacity;
 impl InFlight {
     pub fn new() -> Self {
         Self {
-            permits: Semaphore::new(MAX_IN_FLIGHT),
+            count: AtomicUsize::new(0),
             logged: Mutex::default(),
         }
     }
 
     /// Counts a request until the permit is dropped. Over the bound: 503.
-    pub fn begin(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        self.permits.try_acquire().map_err(|_| {
-            self.log();
-            Problem::new(ProblemType::Unavailable)
-                .with_detail("Too many requests are in progress; try again in a moment.")
-        })
+    pub fn begin(&self) -> Result<Permit<'_>, Problem> {
+        let before = self.count.fetch_add(1, Relaxed);
+        let permit = Permit(&self.count);
+        if before < MAX_IN_FLIGHT {
+            return Ok(permit);
+        }
+        self.log();
+        Err(Problem::new(ProblemType::Unavailable)
+            .with_detail("Too many requests are in progress; try again in a moment."))
     }
 
     fn log(&self) {
@@ -51,5 +60,11 @@ impl InFlight {
                 "too many requests in progress: responding 503"
             );
         }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }

@@ -171,7 +171,7 @@ mod tests {
         let read = poll_fn(|context| closing.poll_discard(&mut ours, context));
         tokio::select! {
             () = read => {}
-            _ = async { client(theirs).await; std::future::pending::<()>().await } => {}
+            () = async { client(theirs).await; std::future::pending::<()>().await } => {}
         }
         (began.elapsed(), closing.discarded)
     }
@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_closes_ends_it_at_once() {
         let (took, discarded) = discard(async |mut client| {
-            client.write_all(&[0; 1_000_000]).await.unwrap();
+            client.write_all(&vec![0; 1_000_000]).await.unwrap();
         })
         .await;
 
@@ -217,7 +217,7 @@ mod tests {
     async fn a_flood_is_read_up_to_the_limit() {
         let (_, discarded) = discard(
             async |mut client| {
-                while client.write_all(&[0; 65_536]).await.is_ok() {}
+                while client.write_all(&[0; BUFFER]).await.is_ok() {}
             },
         )
         .await;

@@ -33,7 +33,7 @@ impl Framing {
 
     /// Sends a body; panics if the service closes the connection before the end.
     async fn send(self, stream: &mut TcpStream, length: usize) {
-        let part = [b' '; 50_000];
+        let part = vec![b' '; 50_000];
         for _ in 0..length / part.len() {
             if matches!(self, Self::Chunked) {
                 let size = format!("{:x}\r\n", part.len());
