@@ -37,11 +37,24 @@ pub struct Application {
     metrics: Option<Listeners>,
 }
 
-/// Opens the database that the configuration names.
+/// Opens the database that the configuration names, and creates the file of `SQLite`.
 pub async fn open_store(config: &Config) -> Result<(DatabaseUrl, Store), StartError> {
-    let url = DatabaseUrl::parse(config.database_url.expose_secret())?;
+    let url = database_url(config)?;
     let store = Store::connect(&url, config.tasks_per_user).await?;
     Ok((url, store))
+}
+
+/// The address of the database. Its ignored parameters are logged.
+fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
+    let url = DatabaseUrl::parse(config.database_url.expose_secret())?;
+    if !url.ignored().is_empty() {
+        let parameters = url.ignored().join(", ");
+        tracing::info!(
+            parameters,
+            "DATABASE_URL has parameters that change nothing here"
+        );
+    }
+    Ok(url)
 }
 
 impl Application {

@@ -3,6 +3,7 @@
 //! `docs/database-urls.md`.
 
 mod error;
+mod parameters;
 mod postgres;
 mod sqlite;
 #[cfg(test)]
@@ -17,9 +18,10 @@ use url::Url;
 
 pub use self::error::DatabaseUrlError;
 
-/// Where the tasks are. `Display` and `Debug` leave out the password.
+/// Where the tasks are, and the parameters that are ignored. `Display` and `Debug` leave out
+/// the password.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(super) Target);
+pub struct DatabaseUrl(pub(super) Target, Vec<&'static str>);
 
 #[derive(Clone)]
 pub(super) enum Target {
@@ -41,9 +43,12 @@ impl DatabaseUrl {
         let scheme = scheme.to_ascii_lowercase();
         let (dialect, driver) = scheme.split_once('+').unwrap_or((&scheme, ""));
         match dialect {
-            "sqlite" if driver.is_empty() => sqlite::parse(rest).map(Target::Sqlite).map(Self),
-            "sqlite" => sqlite::parse_pythons(rest).map(Target::Sqlite).map(Self),
-            "postgres" | "postgresql" => postgres::parse(rest).map(Target::Postgres).map(Self),
+            "sqlite" if driver.is_empty() => Ok(Self::of_file(sqlite::parse(rest)?)),
+            "sqlite" => Ok(Self::of_file(sqlite::parse_pythons(rest)?)),
+            "postgres" | "postgresql" => {
+                let (url, ignored) = postgres::parse(rest)?;
+                Ok(Self(Target::Postgres(url), ignored))
+            }
             // It may be a password: it is shown only where it is a known scheme.
             "mysql" | "mariadb" | "mssql" | "mongodb" | "redis" | "file" | "http" | "https"
             | "jdbc" | "libsql" | "cockroachdb" => Err(DatabaseUrlError::with_forms(&format!(
@@ -60,6 +65,16 @@ impl DatabaseUrl {
             Target::Sqlite(path) => Some(path),
             Target::Postgres(_) => None,
         }
+    }
+
+    /// The names of the parameters that change nothing here, in their order.
+    #[must_use]
+    pub fn ignored(&self) -> &[&'static str] {
+        &self.1
+    }
+
+    fn of_file(path: PathBuf) -> Self {
+        Self(Target::Sqlite(path), Vec::new())
     }
 }
 

@@ -2,6 +2,7 @@
 //! says, and no output contains the password at any log level.
 
 use reqwest::StatusCode;
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, run, run_in, token},
@@ -131,6 +132,59 @@ async fn url_forms_of_other_programs_reach_the_same_server() {
         assert!(output.status.success(), "{url}: {said}");
         assert!(!said.contains(PASSWORD), "{url}: {said}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+#[expect(clippy::disallowed_methods, reason = "asks for the server's socket")]
+async fn forms_with_a_socket_reach_the_server_by_its_socket() {
+    let database = TestDatabase::postgres().await;
+    let url = Url::parse(database.url()).unwrap();
+    let outside = Database::connect(database.url()).await.unwrap();
+    let folder = "SELECT split_part(current_setting('unix_socket_directories'), ',', 1) AS folder";
+    let row = outside.query_one_raw(Statement::from_string(DbBackend::Postgres, folder));
+    let folder: String = row.await.unwrap().unwrap().try_get("", "folder").unwrap();
+    let encoded = folder.replace('/', "%2F");
+    let (name, user) = (url.path().trim_start_matches('/'), url.username());
+    let (port, password) = (url.port().unwrap_or(5432), PASSWORD);
+    for url in [
+        format!("postgresql://{user}:{password}@:{port}/{name}?host={folder}"),
+        format!("postgresql://{user}:{password}@:{port}/{name}?host={encoded}"),
+        format!("postgresql://{user}:{password}@/{name}?host={folder}&port={port}"),
+        format!("postgresql://{user}:{password}@{encoded}:{port}/{name}"),
+        format!("postgres://elsewhere/other?host={encoded}&port={port}&user={user}&dbname={name}"),
+        format!("postgres:///{name}?host={folder}&port={port}&user={user}&password={password}"),
+        format!("postgres://{user}@:{port}/{name}?host={folder}&sslmode=require&schema=public"),
+    ] {
+        let variables = [("DATABASE_URL", url.as_str()), ("RUST_LOG", "trace")];
+
+        let output = run(&variables, &["doctor"]).await;
+
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success(), "{url}: {said}");
+        assert!(
+            said.contains(&format!("{encoded}:{port}/{name} responds")),
+            "{url}: {said}"
+        );
+        assert!(!said.contains(PASSWORD), "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn foreign_parameters_are_named_in_one_log_line() {
+    let url = "postgres://ana:s3cr3t-p4ss@127.0.0.1:1/tasks?schema=public&pgbouncer=true\
+               &connection_limit=1&sslmode=disable";
+
+    let output = run(&[("DATABASE_URL", url)], &["migrate", "status"]).await;
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    let named = "parameters=\"schema, pgbouncer, connection_limit\"";
+    let lines: Vec<_> = said
+        .lines()
+        .filter(|l| l.contains("change nothing here"))
+        .collect();
+    assert!(lines.len() == 1 && lines[0].contains(named), "{said}");
 }
 
 #[tokio::test]

@@ -135,5 +135,10 @@ fn check_files(url: &Url) -> Result<(), StoreError> {
             _ => {}
         }
     }
+    let has = |name| url.query_pairs().any(|(key, _)| key == name);
+    if has("sslkey") && !has("sslcert") {
+        let what = "sslkey, the key of this client, wants its sslcert beside it";
+        return Err(StoreError::Misconfigured(what.to_owned()));
+    }
     Ok(())
 }

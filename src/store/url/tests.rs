@@ -39,6 +39,9 @@ fn each_form_has_the_result_of_the_page_and_shows_no_password() {
             Ok(url) => {
                 assert!(!result.starts_with("refused"), "{form}: is accepted");
                 assert_eq!(url.to_string(), quoted(result), "{form}");
+                if let Some((_, ignored)) = result.split_once("ignored: ") {
+                    assert_eq!(url.ignored().join(", "), quoted(ignored), "{form}");
+                }
                 format!("{url} {url:?}")
             }
             Err(error) => {
@@ -95,6 +98,31 @@ fn the_driver_gets_every_part_of_the_url() {
     let folder = socket.get_socket().map(std::path::PathBuf::as_path);
     assert_eq!(folder, Some(std::path::Path::new("/var/run/postgresql")));
     assert_eq!(socket.get_username(), "ana");
+
+    let cloud = driver("postgresql://ana:a%2Fb@/tasks?host=/cloudsql/p:r:i&sslmode=require");
+    let folder = cloud.get_socket().map(std::path::PathBuf::as_path);
+    assert_eq!(folder, Some(std::path::Path::new("/cloudsql/p:r:i")));
+    assert_eq!(cloud.get_database(), Some("tasks"));
+    assert!(matches!(cloud.get_ssl_mode(), PgSslMode::Disable));
+
+    let odd = driver("postgres://db/?user=a%25b%2Fc&password=d%2525&dbname=e%2Ff");
+    assert_eq!(odd.get_username(), "a%b/c");
+    assert_eq!(odd.get_database(), Some("e/f"));
+    assert_eq!(odd.to_url_lossy().password(), Some("d%2525"));
+
+    for (text, verifies_name) in [
+        ("sslmode=require&sslrootcert=/ca.pem", false),
+        ("sslrootcert=/ca.pem&ssl=true", false),
+        ("sslaccept=strict", true),
+        ("sslmode=require&sslaccept=strict", true),
+        ("sslmode=prefer&sslmode=verify-full", true),
+    ] {
+        let url = driver(&format!("postgres://db/tasks?{text}"));
+        let mode = url.get_ssl_mode();
+        let full = matches!(mode, PgSslMode::VerifyFull);
+        assert!(full || matches!(mode, PgSslMode::VerifyCa), "{text}");
+        assert_eq!(full, verifies_name, "{text}");
+    }
 
     let encoded = driver("postgres://ana:a%2Fb%40c@db/tasks").to_url_lossy();
     assert_eq!(encoded.password(), Some("a%2Fb%40c"));
