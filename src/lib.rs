@@ -9,7 +9,7 @@
 //! | [`middleware`] | what every request passes, as one ordered list |
 //! | [`app`] | builds the application from these four and runs it |
 //! | [`cli`] | the commands |
-//! | [`server`], [`telemetry`], [`config`], [`duration`] | below all rooms, import none |
+//! | [`server`], [`telemetry`], [`config`], [`duration`], [`tls`] | below all rooms, import none |
 //!
 //! Imports go one way: `main -> cli -> app -> middleware, api, auth, store`;
 //! `middleware -> api, auth`; `store -> api, auth, migration`; `api -> auth`. Never
@@ -38,3 +38,4 @@ pub mod middleware;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod tls;

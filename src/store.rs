@@ -14,6 +14,7 @@
 mod batch;
 mod clock;
 mod connection;
+mod describe;
 mod engine;
 mod entity;
 mod error;

@@ -83,9 +83,6 @@ pub enum SetupError {
     /// A key set URL that cannot be fetched, without its password and query.
     #[error("the key set URL {0} is not an http or https URL")]
     KeySetUrl(String),
-    /// The HTTP client cannot start, for example without root certificates.
-    #[error("the HTTP client for key sets cannot start: {0}")]
-    HttpClient(String),
 }
 
 /// Why a token was not signed.

@@ -1,6 +1,6 @@
 //! One download of a key set, with its limits. The cache decides when to fetch.
 
-use std::{error::Error, iter::successors};
+use std::{error::Error, iter::successors, sync::OnceLock};
 
 use reqwest::{Client, StatusCode, header::ACCEPT, redirect::Policy};
 use thiserror::Error;
@@ -10,9 +10,12 @@ use super::{
     error::SetupError,
     jwk::{self, ParsedSet},
 };
+use crate::tls;
 
 /// The longest key set that is read, in bytes. A real one has 1 to 10 keys.
 const MAX_LENGTH: usize = 256 * 1024;
+/// What helps where the issuer's certificate is of an authority that is not known.
+const MORE_AUTHORITIES: &str = "SSL_CERT_FILE names the file of those that are known";
 
 /// Why a key set could not be fetched.
 #[derive(Debug, Error)]
@@ -40,20 +43,48 @@ fn skipped_suffix(skipped: &[String]) -> String {
 }
 
 impl From<reqwest::Error> for FetchError {
-    /// With all causes, and without the URL, which may contain a password.
+    /// What is wrong with TLS, or all causes; without the URL, which may contain a password.
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
+        if let Some(found) = tls::explain(&error, MORE_AUTHORITIES) {
+            return Self::Connection(found);
+        }
         let causes = successors(Some(&error as &dyn Error), |&cause| cause.source());
         let texts: Vec<_> = causes.map(ToString::to_string).collect();
         Self::Connection(texts.join(": "))
     }
 }
 
-/// A client for the key set at `url`.
-pub(super) fn client(url: &Url) -> Result<Client, SetupError> {
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(SetupError::KeySetUrl(redacted(url)));
+/// Where a key set is, and the client that downloads it.
+pub(super) struct Source {
+    url: Url,
+    client: OnceLock<Client>,
+}
+
+impl Source {
+    /// The key set at `url`. Without known certificate authorities, a client of HTTPS cannot
+    /// be built: then each download tries again, and says what is missing.
+    pub(super) fn new(url: Url) -> Result<Self, SetupError> {
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(SetupError::KeySetUrl(redacted(&url)));
+        }
+        let client = client(&url).map_or_else(|_| OnceLock::new(), OnceLock::from);
+        Ok(Self { url, client })
     }
+
+    /// Downloads the set. The caller sets the timeout.
+    pub(super) async fn fetch(&self) -> Result<ParsedSet, FetchError> {
+        let client = if let Some(client) = self.client.get() {
+            client
+        } else {
+            let client = client(&self.url)?;
+            self.client.get_or_init(|| client)
+        };
+        fetch(client, self.url.clone()).await
+    }
+}
+
+fn client(url: &Url) -> Result<Client, reqwest::Error> {
     // A redirect could lead anywhere. Fetches are minutes apart, so no idle connection is kept.
     let mut client = Client::builder()
         .redirect(Policy::none())
@@ -64,13 +95,14 @@ pub(super) fn client(url: &Url) -> Result<Client, SetupError> {
     if is_loopback(url) {
         client = client.no_proxy();
     }
-    client
-        .build()
-        .map_err(|error| SetupError::HttpClient(error.to_string()))
+    // Plain HTTP needs no certificates, which an image may lack.
+    if url.scheme() == "http" {
+        client = client.tls_certs_only([]);
+    }
+    client.build()
 }
 
-/// Downloads the set. The caller sets the timeout.
-pub(super) async fn fetch(client: Client, url: Url) -> Result<ParsedSet, FetchError> {
+async fn fetch(client: &Client, url: Url) -> Result<ParsedSet, FetchError> {
     let request = client.get(url).header(ACCEPT, "application/json");
     let mut response = request.send().await?;
     if response.status() != StatusCode::OK {

@@ -80,11 +80,15 @@ impl Verifier {
         }
         let mut key_sets = Vec::new();
         for url in sources.key_set_urls {
-            let client = fetch::client(&url)?;
+            let redacted = fetch::redacted(&url);
+            let source = Arc::new(fetch::Source::new(url)?);
             key_sets.push(Arc::new(KeySet::new(
-                fetch::redacted(&url),
+                redacted,
                 sources.key_set_times,
-                Box::new(move || fetch::fetch(client.clone(), url.clone()).boxed()),
+                Box::new(move || {
+                    let source = Arc::clone(&source);
+                    async move { source.fetch().await }.boxed()
+                }),
             )));
         }
         Ok(Self(Arc::new(Inner {

@@ -89,12 +89,10 @@ async fn check_database(config: &Config, findings: &mut Findings) {
         Ok(opened) => opened,
         Err(error) => return findings.bad("database", error),
     };
-    let responds = store.ping().await;
-    let responds = responds.map(|()| format!("{url} responds"));
-    findings.add(
-        "database",
-        responds.map_err(|error| format!("{url}: {error}")),
-    );
+    let pinged = store.ping().await;
+    let responds = pinged.is_ok();
+    let found = pinged.map(|()| format!("{url} responds"));
+    findings.add("database", found.map_err(|error| format!("{url}: {error}")));
     match store.check_statements().await {
         Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
         found => {
@@ -102,7 +100,9 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             if let Ok(Some(found)) = found {
                 findings.good("prepared statements", found);
             }
-            check_migrations(&store, findings).await;
+            if responds {
+                check_migrations(&store, findings).await;
+            }
         }
     }
     store.close().await;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     engine::{Driver, Engine},
-    error::{Access, Failure, Fate, is_rejection},
+    error::{Access, Describe, Failure, Fate, is_rejection},
     requests::Outcome,
 };
 use crate::{api::tasks::TaskError, telemetry::metrics};
@@ -75,7 +75,7 @@ impl BatchError {
     /// The contract's error for each member of the batch.
     pub fn explain(&self, access: Access) -> TaskError {
         match self {
-            Self::NotConnected(error) => TaskError::Unavailable(error.to_string()),
+            Self::NotConnected(error) => TaskError::Unavailable(error.describe()),
             Self::Failed(failure) => access.error(failure.fate(), &failure.error),
             Self::TimedOut => access.error(Fate::Unknown, &"no response within the time limit"),
         }

@@ -1,10 +1,11 @@
 //! From a failure of the database to what the contract and the operator see.
 
-use std::{borrow::Cow, fmt::Display};
+use std::borrow::Cow;
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::DbErr;
 use sqlx::error::DatabaseError;
 
+pub use super::describe::{Describe, driver_error};
 use crate::api::tasks::TaskError;
 
 /// Why the store could not be opened, reached or migrated. Never shows a password.
@@ -28,10 +29,10 @@ impl StoreError {
     }
 
     /// The database failed, with this fate of what was sent.
-    pub(super) fn failed(fate: Fate, cause: &impl Display) -> Self {
+    pub(super) fn failed(fate: Fate, cause: &impl Describe) -> Self {
         match fate {
-            Fate::Rejected | Fate::Unusable => Self::Broken(cause.to_string()),
-            Fate::RolledBack | Fate::Unknown => Self::Unreachable(cause.to_string()),
+            Fate::Rejected | Fate::Unusable => Self::Broken(cause.describe()),
+            Fate::RolledBack | Fate::Unknown => Self::Unreachable(cause.describe()),
         }
     }
 
@@ -66,8 +67,8 @@ pub enum Access {
 
 impl Access {
     /// The contract's error for a failure with this fate. `cause` is for the log.
-    pub(super) fn error(self, fate: Fate, cause: &impl Display) -> TaskError {
-        let cause = cause.to_string();
+    pub(super) fn error(self, fate: Fate, cause: &impl Describe) -> TaskError {
+        let cause = cause.describe();
         match (fate, self) {
             (Fate::RolledBack | Fate::Unusable, _) | (Fate::Unknown, Self::Read) => {
                 TaskError::Unavailable(cause)
@@ -206,16 +207,6 @@ fn proves_rollback(error: &sqlx::Error) -> bool {
         5 => code.starts_with("23") || code.starts_with("40") && code != "40003",
         _ => classify_sqlstate(&code) == Fate::RolledBack,
     })
-}
-
-/// The driver's error in one of sea-orm's.
-pub fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
-        _ => None,
-    }
 }
 
 /// The database's own code: five characters of `PostgreSQL`, a number of `SQLite`.

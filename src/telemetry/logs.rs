@@ -9,7 +9,7 @@ use crate::config::{Config, Environment};
 
 /// Libraries that warn of what a client does: a flood of reset streams would be one of log
 /// lines. Their errors are shown.
-const QUIET: &str = "h2=error,hyper=error,hyper_util=error";
+const QUIET: &str = "h2=error,hyper=error,hyper_util=error,rustls_platform_verifier=off";
 
 /// The filter that the configuration names. The libraries of [`QUIET`] log errors alone,
 /// unless the configuration names them, or wants `debug` or more of everything.

@@ -35,7 +35,10 @@ use tracing::{Span, Subscriber, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
-use crate::config::{ConfigError, TracesConfig};
+use crate::{
+    config::{ConfigError, TracesConfig},
+    tls,
+};
 
 /// Target of the exported spans. Their level is TRACE, so that without a collector they
 /// are disabled and never created.
@@ -60,7 +63,7 @@ where
 {
     let exporter = exporter(config).map_err(|error| ConfigError {
         variable: "OTEL_EXPORTER_OTLP_ENDPOINT",
-        message: error.to_string(),
+        message: tls::explain(&*error, "https needs one").unwrap_or_else(|| error.to_string()),
     })?;
     let resource = Resource::builder()
         .with_service_name(config.service_name.clone())
@@ -93,10 +96,14 @@ where
 }
 
 fn exporter(config: &TracesConfig) -> Result<impl SpanExporter + use<>, Box<dyn Error>> {
-    let client = Client::builder()
+    let mut client = Client::builder()
         .redirect(Policy::none())
-        .timeout(EXPORT_TIMEOUT)
-        .build()?;
+        .timeout(EXPORT_TIMEOUT);
+    // Plain HTTP needs no certificates, which an image may lack.
+    if config.endpoint.scheme() == "http" {
+        client = client.tls_certs_only([]);
+    }
+    let client = client.build()?;
     let headers = config.headers.iter();
     let headers = headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
     let exporter = opentelemetry_otlp::SpanExporter::builder()

@@ -36,6 +36,7 @@ mod start;
 mod stop;
 mod story;
 mod stuck;
+mod tls;
 mod traces;
 mod urls;
 mod verbs;

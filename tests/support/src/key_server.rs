@@ -11,15 +11,16 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     sync::Semaphore,
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
-use crate::signer::Signer;
+use crate::{certificates::Certificate, signer::Signer};
 
 /// How long a test waits before it fails.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -101,8 +102,23 @@ pub struct KeyServer {
 impl KeyServer {
     /// Starts it on a free port of the loopback interface.
     pub async fn start(reply: Reply) -> Self {
+        Self::start_with(reply, None).await
+    }
+
+    /// Starts it with HTTPS, as `localhost`.
+    pub async fn start_tls(reply: Reply, certificate: &Certificate) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(certificate.server_config()));
+        Self::start_with(reply, Some(acceptor)).await
+    }
+
+    async fn start_with(reply: Reply, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/api/auth/jwks", listener.local_addr().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let origin = match tls {
+            None => format!("http://127.0.0.1:{port}"),
+            Some(_) => format!("https://localhost:{port}"),
+        };
+        let url = format!("{origin}/api/auth/jwks");
         let reply = Arc::new(Mutex::new(reply));
         let requests = Arc::new(AtomicUsize::new(0));
         let accepting = {
@@ -110,7 +126,19 @@ impl KeyServer {
             tokio::spawn(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
-                    tokio::spawn(serve(stream, Arc::clone(&reply), Arc::clone(&requests)));
+                    let (reply, requests) = (Arc::clone(&reply), Arc::clone(&requests));
+                    match &tls {
+                        None => drop(tokio::spawn(serve(stream, reply, requests))),
+                        Some(tls) => {
+                            let handshake = tls.accept(stream);
+                            tokio::spawn(async move {
+                                // The client may refuse the certificate.
+                                if let Ok(stream) = handshake.await {
+                                    serve(stream, reply, requests).await;
+                                }
+                            });
+                        }
+                    }
                 }
             })
         };
@@ -158,7 +186,11 @@ impl Drop for KeyServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, reply: Arc<Mutex<Reply>>, requests: Arc<AtomicUsize>) {
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+async fn serve(mut stream: impl Stream, reply: Arc<Mutex<Reply>>, requests: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut bytes = [0; 4096];
@@ -173,7 +205,7 @@ async fn serve(mut stream: TcpStream, reply: Arc<Mutex<Reply>>, requests: Arc<At
     let _ = send(&mut stream, reply).await;
 }
 
-async fn send(stream: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
+async fn send(stream: &mut impl Stream, reply: Reply) -> std::io::Result<()> {
     match reply {
         Reply::Response(text) => stream.write_all(text.as_bytes()).await?,
         Reply::Held(gate, text) => {

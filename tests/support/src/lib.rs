@@ -9,12 +9,14 @@
     reason = "a test stops where its set-up fails"
 )]
 
+pub mod certificates;
 pub mod client;
 pub mod database;
 pub mod http2;
 pub mod json_schema;
 pub mod key_server;
 pub mod pgbouncer;
+pub mod postgres_server;
 pub mod prefix_proxy;
 pub mod process;
 pub mod signer;
