@@ -6,7 +6,10 @@ mod health;
 mod migrate;
 mod token;
 
-use std::io::{self, Write};
+use std::{
+    io::{Write, stdout},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
@@ -15,7 +18,7 @@ use crate::{
     api::spec,
     app::{Application, error::StartError},
     config::Config,
-    telemetry,
+    output, telemetry,
 };
 
 /// A secure to-do backend for front ends that sign their users in elsewhere.
@@ -24,7 +27,7 @@ use crate::{
 /// .env in the working directory; the README lists every variable.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -69,9 +72,33 @@ enum Format {
     Json,
 }
 
+/// Parses the command line and runs it. Returns what the process exits with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help, a version, or an error of the command line, which ends with 2.
+        Err(text) => {
+            let printed = text.print().and_then(|()| stdout().flush());
+            return match output::unless_closed(printed) {
+                Err(error) if !text.use_stderr() => failed(&StartError::not_printed(error)),
+                _ => ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(2)),
+            };
+        }
+    };
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &StartError) -> ExitCode {
+    output::print_error(&format!("tasks-api: {error}"));
+    ExitCode::from(error.exit_code())
+}
+
 impl Cli {
-    /// Runs the command.
-    pub fn run(self) -> Result<(), StartError> {
+    fn run(self) -> Result<(), StartError> {
         let output = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => {
                 let config = Config::from_env()?;
@@ -94,9 +121,7 @@ impl Cli {
             Command::Token(args) => token::run(configure()?, &args)?,
             Command::Health { live } => block_on(health::run(live))?,
         };
-        // A closed pipe is an error, where `print!` would panic.
-        let written = io::stdout().write_all(output.as_bytes());
-        written.map_err(|error| StartError::Failed(format!("cannot print: {error}")))
+        output::print(&output).map_err(StartError::not_printed)
     }
 }
 

@@ -9,7 +9,7 @@
 //! | [`middleware`] | what every request passes, as one ordered list |
 //! | [`app`] | builds the application from these four and runs it |
 //! | [`cli`] | the commands |
-//! | [`server`], [`telemetry`], [`config`], [`duration`], [`tls`] | below all rooms, import none |
+//! | [`server`], [`telemetry`], [`config`], [`duration`], [`output`], [`tls`] | below all rooms, import none |
 //!
 //! Imports go one way: `main -> cli -> app -> middleware, api, auth, store`;
 //! `middleware -> api, auth`; `store -> api, auth, migration`; `api -> auth`. Never
@@ -28,6 +28,9 @@
 //!    gets its own result.
 //! 6. The response passes [`middleware`] from bottom to top: problem, headers, log line.
 
+// Only `output` writes there, without a panic where nobody reads.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod api;
 pub mod app;
 pub mod auth;
@@ -35,6 +38,7 @@ pub mod cli;
 pub mod config;
 pub mod duration;
 pub mod middleware;
+pub mod output;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -1,20 +1,14 @@
 //! The program: parses the command line and runs it.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use tasks_api::cli::Cli;
+use tasks_api::cli;
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tasks-api: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    cli::run()
 }

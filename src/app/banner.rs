@@ -1,13 +1,14 @@
 //! What the service prints once it listens: in development a text with a token to try
 //! it with, elsewhere a log line.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use secrecy::ExposeSecret;
 
 use super::{development::SecretSource, error::StartError, tokens};
 use crate::{
     config::{Config, Environment, LOCAL_ORIGINS, MIN_SECRET_BYTES},
+    output,
     server::Listeners,
     store::DatabaseUrl,
 };
@@ -36,41 +37,63 @@ pub fn show(
         tracing::info!(address, url, environment, %database, tokens, "listening");
         return Ok(());
     }
-    println!("Tasks API {}, development\n", env!("CARGO_PKG_VERSION"));
-    println!("  Address   {url}");
-    println!("  Docs      {url}/docs");
-    println!("  Database  {database}");
-    for source in &sources {
-        println!("  Tokens    {source}");
+    let text = text(config, database, &url, &sources, secret)?;
+    // The service runs without it: whoever started it may not read.
+    if let Err(error) = output::print(&text) {
+        tracing::warn!(%error, "cannot print where the service listens");
     }
-    println!("  Origins   {}", origins(config));
+    Ok(())
+}
+
+fn text(
+    config: &Config,
+    database: &DatabaseUrl,
+    url: &str,
+    sources: &[String],
+    secret: &SecretSource,
+) -> Result<String, StartError> {
+    let mut text = format!(
+        "Tasks API {}, development\n\n  Address   {url}\n  Docs      {url}/docs\n  Database  \
+         {database}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    // Writing to a `String` cannot fail.
+    for source in sources {
+        let _ = writeln!(text, "  Tokens    {source}");
+    }
+    let _ = writeln!(text, "  Origins   {}", origins(config));
     if let Some(origin) = &config.better_auth_origin {
-        println!(
-            "\nA token of a signed-in user, in the browser's console at {origin}:\n\n{}",
-            tokens::BETTER_AUTH_SNIPPET
+        let snippet = tokens::BETTER_AUTH_SNIPPET;
+        let _ = writeln!(
+            text,
+            "\nA token of a signed-in user, in the browser's console at {origin}:\n\n{snippet}"
         );
     }
     let Some(configured) = &config.better_auth_secret else {
-        println!("\nA token comes from your application; see \"Better Auth\" in the README.");
-        return Ok(());
+        text += "\nA token comes from your application; see \"Better Auth\" in the README.\n";
+        return Ok(text);
     };
     if configured.expose_secret().len() < MIN_SECRET_BYTES {
-        println!(
+        let _ = writeln!(
+            text,
             "\nBETTER_AUTH_SECRET is shorter than {MIN_SECRET_BYTES} bytes; production rejects it."
         );
     }
     let token = tokens::sign(config, SUBJECT, LIFETIME)?;
-    println!(
-        "\nA token of the user \"{SUBJECT}\", valid for 24 hours (for \"Authorize\" in the docs):\n\n{token}"
+    let _ = writeln!(
+        text,
+        "\nA token of the user \"{SUBJECT}\", valid for 24 hours (for \"Authorize\" in the \
+         docs):\n\n{token}"
     );
     if *secret != SecretSource::ThisRun {
-        println!(
-            "\nA token of another user:\n\n{} token --sub bob",
-            program()
-        );
+        let program = program();
+        let _ = writeln!(text, "\nA token of another user:\n\n{program} token --sub bob");
     }
-    println!("\nTry it:\n\ncurl -H 'Authorization: Bearer {token}' {url}/api/tasks\n");
-    Ok(())
+    let _ = writeln!(
+        text,
+        "\nTry it:\n\ncurl -H 'Authorization: Bearer {token}' {url}/api/tasks\n"
+    );
+    Ok(text)
 }
 
 /// The origins whose pages may call.

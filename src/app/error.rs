@@ -1,5 +1,7 @@
 //! Why a command failed, and its exit code.
 
+use std::io;
+
 use crate::{
     config::{ConfigError, ConfigErrors},
     store::{DatabaseUrlError, StoreError},
@@ -29,6 +31,13 @@ impl StartError {
     #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
     pub fn failed(error: impl ToString) -> Self {
         Self::Failed(error.to_string())
+    }
+
+    /// Standard output does not take the result.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub fn not_printed(error: io::Error) -> Self {
+        Self::Failed(format!("cannot print: {error}"))
     }
 
     /// What the process exits with.

@@ -1,7 +1,7 @@
 //! `tasks-api doctor`: checks everything that the service needs and prints one line for
 //! each finding.
 
-use std::fmt::Display;
+use std::{fmt::Display, io};
 
 use secrecy::ExposeSecret;
 
@@ -13,6 +13,7 @@ use crate::{
     },
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
+    output,
     store::{DatabaseUrl, Store},
 };
 
@@ -21,17 +22,24 @@ use crate::{
 struct Findings {
     good: usize,
     bad: usize,
+    /// Why one was not printed. The checks go on, since the exit code tells their result.
+    not_printed: Option<io::Error>,
 }
 
 impl Findings {
     fn good(&mut self, subject: &str, found: impl Display) {
         self.good += 1;
-        println!("ok    {subject}: {found}");
+        self.print(&format!("ok    {subject}: {found}\n"));
     }
 
     fn bad(&mut self, subject: &str, found: impl Display) {
         self.bad += 1;
-        println!("FAIL  {subject}: {found}");
+        self.print(&format!("FAIL  {subject}: {found}\n"));
+    }
+
+    fn print(&mut self, line: &str) {
+        let printed = output::print(line);
+        self.not_printed = self.not_printed.take().or(printed.err());
     }
 
     fn add(&mut self, subject: &str, found: Result<impl Display, impl Display>) {
@@ -65,7 +73,14 @@ pub async fn run(mut config: Config, token: Option<&str>) -> Result<(), StartErr
         }
         Err(error) => findings.bad("tokens", error),
     }
-    let Findings { good, bad } = findings;
+    let Findings {
+        good,
+        bad,
+        not_printed,
+    } = findings;
+    if let Some(error) = not_printed {
+        return Err(StartError::not_printed(error));
+    }
     if bad > 0 {
         let message = format!("{bad} of {} checks failed", good + bad);
         return Err(StartError::Failed(message));

@@ -35,7 +35,9 @@ fn with_quiet_libraries(configured: &str) -> String {
 
 /// The layer that writes log lines.
 pub fn layer(config: &Config) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let lines = fmt::layer().with_writer(stderr);
+    // Where nobody reads the log, the layer would report that to standard error by `eprintln!`,
+    // which panics.
+    let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
     if config.environment == Environment::Development {
         let ansi = stderr().is_terminal();
         lines.with_ansi(ansi).with_target(false).boxed()

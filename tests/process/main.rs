@@ -25,6 +25,7 @@ mod limits;
 mod metrics;
 mod model;
 mod outage;
+mod pipes;
 mod pooler;
 mod readiness;
 mod refused_bodies;
