@@ -44,6 +44,18 @@ pub async fn open_store(config: &Config) -> Result<(DatabaseUrl, Store), StartEr
     Ok((url, store))
 }
 
+/// Opens the database as it is, for commands that create nothing: the text says that its
+/// file is missing.
+pub async fn open_existing_store(
+    config: &Config,
+) -> Result<(DatabaseUrl, Result<Store, String>), StartError> {
+    let url = database_url(config)?;
+    let store = Store::connect_existing(&url, config.tasks_per_user).await?;
+    let missing = || format!("{url} does not exist yet; serve and migrate up create it");
+    let store = store.ok_or_else(missing);
+    Ok((url, store))
+}
+
 /// The address of the database. Its ignored parameters are logged.
 fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
     let url = DatabaseUrl::parse(config.database_url.expose_secret())?;

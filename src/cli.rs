@@ -55,6 +55,10 @@ enum Command {
         /// A token to verify as well.
         #[arg(long)]
         token: Option<String>,
+        /// Correct the counts of tasks and the next id where rows were written by other
+        /// means; the service may run meanwhile.
+        #[arg(long)]
+        repair: bool,
     },
     /// Check whether the running service is ready; exits with 0 or 1.
     ///
@@ -110,8 +114,8 @@ impl Cli {
                     Ok(())
                 });
             }
-            Command::Doctor { token } => {
-                return block_on(doctor::run(configure()?, token.as_deref()));
+            Command::Doctor { token, repair } => {
+                return block_on(doctor::run(configure()?, token.as_deref(), repair));
             }
             Command::Openapi { format } => match format {
                 Format::Yaml => spec::YAML.clone(),

@@ -23,6 +23,7 @@ mod owned;
 pub mod plain;
 mod pool;
 mod postgres;
+pub mod repair;
 mod requests;
 mod sqlite;
 mod tasks;
@@ -73,20 +74,33 @@ impl Store {
     /// missing, or an error. `PostgreSQL`: connections are opened when they are needed,
     /// so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
-        let engine = Engine::open(url).await?;
+        Ok(Self::start(Engine::open(url).await?, tasks_per_user))
+    }
+
+    /// [`Store::connect`] for commands that change nothing: a missing file is not created,
+    /// and the result is then nothing.
+    pub async fn connect_existing(
+        url: &DatabaseUrl,
+        tasks_per_user: u32,
+    ) -> Result<Option<Self>, StoreError> {
+        let engine = Engine::open_existing(url).await?;
+        Ok(engine.map(|engine| Self::start(engine, tasks_per_user)))
+    }
+
+    fn start(engine: Engine, tasks_per_user: u32) -> Self {
         let (closing, closed) = watch::channel(false);
         let (quota, at_once) = (tasks_per_user, engine.writers());
         let (reads, read_worker) =
             BatchQueue::open("read", &engine, quota, READERS, closed.clone());
         let (writes, write_worker) = BatchQueue::open("write", &engine, quota, at_once, closed);
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             engine,
             reads,
             writes,
             workers: Mutex::new(vec![read_worker, write_worker]),
             closing,
             migrated: AtomicBool::new(false),
-        })))
+        }))
     }
 
     /// Whether the database responds, within a bounded time.
@@ -103,6 +117,12 @@ impl Store {
             return Err(StoreError::Unreachable(what.to_owned()));
         }
         self.check_statements().await?;
+        self.check_tables().await
+    }
+
+    /// Whether the role of `DATABASE_URL` may do with the tables what requests do, within a
+    /// bounded time.
+    pub async fn check_tables(&self) -> Result<(), StoreError> {
         let tables = timeout(REQUEST_TIMEOUT, self.engine().check_tables()).await;
         tables.map_err(|_| StoreError::timed_out())?
     }

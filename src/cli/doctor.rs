@@ -9,12 +9,15 @@ use crate::{
     app::{
         development::{self, SecretSource},
         error::StartError,
-        open_store, tokens,
+        open_existing_store, tokens,
     },
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
     output,
-    store::{DatabaseUrl, Store},
+    store::{
+        DatabaseUrl, Store,
+        repair::{Consistency, NextId},
+    },
 };
 
 /// Prints and counts the findings.
@@ -50,13 +53,14 @@ impl Findings {
     }
 }
 
-/// Checks the configuration, the database, its migrations, the key sets and, if given,
-/// a token. The findings are printed; the error only sets the exit code.
-pub async fn run(mut config: Config, token: Option<&str>) -> Result<(), StartError> {
+/// Checks the configuration, the database, its tables, the key sets and, if given, a token;
+/// with `repair`, corrects the tables first. The findings are printed; the error only sets
+/// the exit code.
+pub async fn run(mut config: Config, token: Option<&str>, repair: bool) -> Result<(), StartError> {
     let mut findings = Findings::default();
     let environment = format!("environment {}", config.environment);
     findings.good("configuration", environment);
-    check_database(&config, &mut findings).await;
+    check_database(&config, repair, &mut findings).await;
     match development_secret(&mut config) {
         Ok(secret) if config.verifies_tokens() => match tokens::verifier(&config) {
             Ok(verifier) => {
@@ -99,9 +103,10 @@ fn development_secret(config: &mut Config) -> Result<SecretSource, StartError> {
     }
 }
 
-async fn check_database(config: &Config, findings: &mut Findings) {
-    let (url, store) = match open_store(config).await {
-        Ok(opened) => opened,
+async fn check_database(config: &Config, repair: bool, findings: &mut Findings) {
+    let (url, store) = match open_existing_store(config).await {
+        Ok((url, Ok(store))) => (url, store),
+        Ok((_, Err(missing))) => return findings.good("database", missing),
         Err(error) => return findings.bad("database", error),
     };
     let pinged = store.ping().await;
@@ -115,26 +120,70 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             if let Ok(Some(found)) = found {
                 findings.good("prepared statements", found);
             }
-            if responds {
-                check_migrations(&store, findings).await;
+            if responds && check_migrations(&store, findings).await {
+                check_tables(&store, repair, findings).await;
             }
         }
     }
     store.close().await;
 }
 
-async fn check_migrations(store: &Store, findings: &mut Findings) {
+/// Returns whether all are applied.
+async fn check_migrations(store: &Store, findings: &mut Findings) -> bool {
     let migrations = match store.migration_status().await {
         Ok(migrations) => migrations,
-        Err(error) => return findings.bad("migrations", error),
+        Err(error) => {
+            findings.bad("migrations", error);
+            return false;
+        }
     };
-    for migration in migrations {
+    for migration in &migrations {
         let state = if migration.applied {
             "is applied"
         } else {
             "is pending; the next start applies it"
         };
         findings.good("migration", format!("{} {state}", migration.name));
+    }
+    migrations.iter().all(|migration| migration.applied)
+}
+
+async fn check_tables(store: &Store, repair: bool, findings: &mut Findings) {
+    if let Err(error) = store.check_tables().await {
+        return findings.bad("tables", error);
+    }
+    findings.good("tables", "can be read and written");
+    let found = if repair {
+        store.repair().await
+    } else {
+        store.check_consistency().await
+    };
+    let Consistency {
+        miscounted,
+        next_id,
+    } = match found {
+        Ok(found) => found,
+        Err(error) => return findings.bad("counts and ids", error),
+    };
+    match (miscounted, repair) {
+        (0, _) => findings.good("counts", "each is the number of the user's tasks"),
+        (wrong, true) => findings.good("counts", format!("corrected: {wrong}")),
+        (wrong, false) => findings.bad(
+            "counts",
+            format!("not the number of the user's tasks: {wrong}; doctor --repair corrects them"),
+        ),
+    }
+    match (next_id, repair) {
+        (NextId::Free, _) => findings.good("next id", "is greater than every id"),
+        (NextId::Taken, true) => findings.good("next id", "corrected"),
+        (NextId::Taken, false) => findings.bad(
+            "next id",
+            "is not greater than every id; doctor --repair corrects it",
+        ),
+        (NextId::Unknown, _) => findings.good(
+            "next id",
+            "not checked, since this role may not set the sequence of ids; the tables' owner may",
+        ),
     }
 }
 

@@ -1,10 +1,17 @@
 //! `tasks-api migrate`: applies, reverts and lists migrations.
 
+use std::fmt::Write;
+
 use clap::Subcommand;
 
 use crate::{
-    app::{error::StartError, open_store},
+    app::{error::StartError, open_existing_store, open_store},
     config::Config,
+    output,
+    store::{
+        Store,
+        migrate::{Migration, none_applied},
+    },
 };
 
 /// What to do.
@@ -24,22 +31,44 @@ pub enum Direction {
 
 /// Migrates. Returns one line for each migration.
 pub async fn run(config: &Config, direction: Direction) -> Result<String, StartError> {
-    let (_, store) = open_store(config).await?;
-    match direction {
-        Direction::Up => store.migrate_up().await?,
-        Direction::Down { steps } => store.migrate_down(steps).await?,
-        Direction::Status => {}
+    if matches!(direction, Direction::Up) {
+        let (_, store) = open_store(config).await?;
+        store.migrate_up().await?;
+        return status(store).await;
     }
-    let mut lines = String::new();
-    for migration in store.migration_status().await? {
-        lines += if migration.applied {
-            "applied  "
-        } else {
-            "pending  "
-        };
-        lines += &migration.name;
-        lines.push('\n');
+    match open_existing_store(config).await?.1 {
+        Ok(store) => {
+            if let Direction::Down { steps } = direction {
+                store.migrate_down(steps).await?;
+            }
+            status(store).await
+        }
+        Err(missing) if matches!(direction, Direction::Down { .. }) => {
+            Err(StartError::Failed(format!("DATABASE_URL: {missing}")))
+        }
+        Err(missing) => {
+            output::print_error(&format!("tasks-api: DATABASE_URL: {missing}"));
+            Ok(lines(&none_applied()))
+        }
     }
+}
+
+async fn status(store: Store) -> Result<String, StartError> {
+    let migrations = store.migration_status().await?;
     store.close().await;
-    Ok(lines)
+    Ok(lines(&migrations))
+}
+
+fn lines(migrations: &[Migration]) -> String {
+    let mut lines = String::new();
+    for migration in migrations {
+        let state = if migration.applied {
+            "applied"
+        } else {
+            "pending"
+        };
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(lines, "{state}  {}", migration.name);
+    }
+    lines
 }

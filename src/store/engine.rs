@@ -10,7 +10,7 @@ use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
 
 use super::{
-    entity::{self, TRY_READS, TRY_WRITES},
+    entity::{self, NextId, TRY_READS, TRY_WRITES},
     error::StoreError,
     owned::Owner,
     pool,
@@ -40,6 +40,15 @@ impl Engine {
         match &url.0 {
             Target::Postgres(url) => Postgres::open(url).await.map(Self::Postgres),
             Target::Sqlite(path) => sqlite::open(path).await.map(Self::Sqlite),
+        }
+    }
+
+    /// Opens the database at `url` and creates nothing; nothing where its file is missing.
+    /// Whether a server has the database, the first query says.
+    pub async fn open_existing(url: &DatabaseUrl) -> Result<Option<Self>, StoreError> {
+        match &url.0 {
+            Target::Postgres(_) => Self::open(url).await.map(Some),
+            Target::Sqlite(path) => Ok(sqlite::open_existing(path).await?.map(Self::Sqlite)),
         }
     }
 
@@ -105,6 +114,43 @@ impl Engine {
             }
             // A write to no row would wait for the file's one writer.
             Self::Sqlite(file) => sqlite::check_file(file),
+        }
+    }
+
+    /// Keeps everybody from creating and deleting tasks until the transaction ends.
+    pub async fn lock_all_counts(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::repair::lock_all_counts(transaction).await,
+            // The transaction holds the file's write lock.
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
+    /// Counts the tasks of these owners anew. Returns how many counts were wrong.
+    pub async fn recount(
+        &self,
+        transaction: &DatabaseTransaction,
+        owners: &[Owner<'_>],
+    ) -> Result<u64, DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::repair::recount(transaction, owners).await,
+            Self::Sqlite(_) => sqlite::repair::recount(transaction, owners).await,
+        }
+    }
+
+    /// Whether the next id is greater than every id.
+    pub async fn next_id(&self, connection: &impl ConnectionTrait) -> Result<NextId, DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::repair::next_id(connection).await,
+            Self::Sqlite(_) => sqlite::repair::next_id(connection).await,
+        }
+    }
+
+    /// Makes the next id greater than every id.
+    pub async fn set_next_id(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::repair::set_next_id(transaction).await,
+            Self::Sqlite(_) => sqlite::repair::set_next_id(transaction).await,
         }
     }
 

@@ -94,6 +94,23 @@ pub const TRY_WRITES: &str = "\
     INSERT INTO task_counts (user_id, tasks) SELECT user_id, 1 FROM tasks WHERE FALSE; \
     UPDATE task_counts SET user_id = 'a', tasks = 1 WHERE FALSE";
 
+/// The users whose count is not the number of their tasks.
+pub const MISCOUNTED: &str = "\
+    SELECT user_id FROM (SELECT user_id, count(*) AS tasks FROM tasks GROUP BY user_id) AS held \
+    FULL JOIN task_counts AS counted USING (user_id) \
+    WHERE COALESCE(held.tasks, 0) <> COALESCE(counted.tasks, 0)";
+
+/// Whether the id of the next task is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextId {
+    /// It is greater than every id.
+    Free,
+    /// Tasks have it, or greater ones: they were stored with ids of their own.
+    Taken,
+    /// The role of `DATABASE_URL` may not read and set the sequence of ids.
+    Unknown,
+}
+
 impl From<task::Model> for Task {
     fn from(row: task::Model) -> Self {
         Self {

@@ -15,7 +15,7 @@ use super::{
 
 /// How long to wait for another process's migration, and for each lock that one of
 /// ours takes: a table in use is not held up for longer.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before the next attempt where the database is down.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
@@ -151,6 +151,17 @@ async fn applied_migrations(transaction: &DatabaseTransaction) -> Result<Vec<Str
     Migrator::install(transaction).await?;
     let models = Migrator::get_migration_models(transaction).await?;
     Ok(models.into_iter().map(|model| model.version).collect())
+}
+
+/// The migrations of this program, for a database that does not exist yet.
+#[must_use]
+pub fn none_applied() -> Vec<Migration> {
+    let known = known().into_iter();
+    let pending = known.map(|name| Migration {
+        name,
+        applied: false,
+    });
+    pending.collect()
 }
 
 /// The migrations of this program.

@@ -6,6 +6,9 @@
 
 use std::borrow::Borrow;
 
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use super::entity::MISCOUNTED;
 use crate::auth::User;
 
 /// A request about the tasks of one user.
@@ -46,5 +49,30 @@ impl<'a> Owner<'a> {
 impl Borrow<str> for Owner<'_> {
     fn borrow(&self) -> &str {
         self.0
+    }
+}
+
+/// The owners whose count is not the number of their tasks, for an operator's repair: the
+/// only owners that no user's request names.
+pub struct Miscounted(Vec<String>);
+
+impl Miscounted {
+    /// Reads all tasks.
+    pub async fn find(connection: &impl ConnectionTrait) -> Result<Self, DbErr> {
+        #[expect(clippy::disallowed_methods, reason = "concerns all owners")]
+        let query = Statement::from_string(connection.get_database_backend(), MISCOUNTED);
+        let rows = connection.query_all_raw(query).await?;
+        let owners = rows.iter().map(|row| row.try_get("", "user_id"));
+        owners.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// They themselves.
+    pub fn owners(&self) -> Vec<Owner<'_>> {
+        self.0.iter().map(|owner| Owner(owner)).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod open;
 mod pooler;
+pub mod repair;
 pub mod statements;
 #[cfg(test)]
 mod tests;
@@ -63,8 +64,10 @@ impl Postgres {
     /// A transaction that queues at the advisory lock of migrations for at most `wait`.
     pub async fn begin_exclusive(&self, wait: Duration) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.pools.control.begin().await?;
+        // The statements after a lock must see what was committed before it.
         let lock = format!(
-            "SET LOCAL lock_timeout = '{}s'; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})",
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{}s'; \
+             SELECT pg_advisory_xact_lock({MIGRATION_LOCK})",
             wait.as_secs()
         );
         transaction.execute_unprepared(&lock).await?;

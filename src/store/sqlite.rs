@@ -1,6 +1,7 @@
 //! `SQLite`: opens the file.
 
 mod open;
+pub mod repair;
 pub mod statements;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-pub use self::open::open;
+pub use self::open::{open, open_existing};
 use super::error::StoreError;
 
 /// A transaction that holds the file's write lock from its start.

@@ -24,6 +24,7 @@ use crate::{
 
 mod operator;
 mod plain;
+mod repair;
 
 pub struct Rig {
     pub store: Store,

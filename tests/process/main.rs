@@ -24,6 +24,7 @@ mod isolation;
 mod limits;
 mod metrics;
 mod model;
+mod operator;
 mod outage;
 mod pipes;
 mod pooler;

@@ -27,6 +27,31 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Opens the file, and creates it with its folder where it is missing.
 pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
     prepare(path)?;
+    connect(path, |options| {
+        options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+    })
+    .await
+}
+
+/// Opens the file as it is, and creates nothing; nothing where it is missing.
+pub async fn open_existing(path: &Path) -> Result<Option<DatabaseConnection>, StoreError> {
+    check_is_file(path)?;
+    match path.try_exists() {
+        Ok(true) => connect(path, |options| options).await.map(Some),
+        Ok(false) => Ok(None),
+        Err(error) => {
+            let shown = path.display();
+            Err(StoreError::Broken(format!("cannot open {shown}: {error}")))
+        }
+    }
+}
+
+async fn connect(
+    path: &Path,
+    create: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+) -> Result<DatabaseConnection, StoreError> {
     // Several processes that start at once on a new file may meet while one switches
     // it to WAL; that lock does not honour the busy time-out.
     let mut retries = RETRIES;
@@ -34,17 +59,16 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
         let file = path.to_owned();
         let mut options = pool::options("sqlite:", BATCHES + CONTROL);
         options.map_sqlx_sqlite_opts(move |_| {
-            SqliteConnectOptions::new()
+            let options = SqliteConnectOptions::new()
                 .filename(&file)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
                 // NORMAL would lose acknowledged tasks when the power fails.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .pragma("journal_size_limit", WAL_LIMIT)
                 .busy_timeout(BUSY_TIMEOUT)
                 // New options log slow statements with their SQL.
-                .disable_statement_logging()
+                .disable_statement_logging();
+            create(options)
         });
         match Database::connect(options).await {
             Ok(pool) => return Ok(pool),
@@ -57,15 +81,19 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
     }
 }
 
+fn check_is_file(path: &Path) -> Result<(), StoreError> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let shown = path.display();
+    let what = format!("{shown} is a directory; wants a file");
+    Err(StoreError::Broken(what))
+}
+
 /// Creates the file with its folder, for this user alone, and says plainly what the
 /// driver would not. The files beside it get the rights of the file.
 fn prepare(path: &Path) -> Result<(), StoreError> {
-    let shown = path.display();
-    if path.is_dir() {
-        return Err(StoreError::Broken(format!(
-            "{shown} is a directory; wants a file"
-        )));
-    }
+    check_is_file(path)?;
     let mut folders = fs::DirBuilder::new();
     let mut file = fs::OpenOptions::new();
     file.write(true).create_new(true);

@@ -1,0 +1,215 @@
+//! `doctor --repair`: counts and the next id, while requests go on.
+
+use sea_orm::TransactionTrait;
+
+use super::*;
+use crate::store::repair::{Consistency, NextId};
+
+const RIGHT: Consistency = Consistency {
+    miscounted: 0,
+    next_id: NextId::Free,
+};
+
+/// Stores a task behind the service's back.
+async fn insert(rig: &Rig, id: &str, user: &str) {
+    rig.execute(&format!(
+        "INSERT INTO tasks ({id}user_id, title, completed, created_at, updated_at) \
+         SELECT {value}'{user}', 'Milk', FALSE, '2026-01-01T00:00:00.000000+00:00', \
+         '2026-01-01T00:00:00.000000+00:00'",
+        id = if id.is_empty() { "" } else { "id, " },
+        value = if id.is_empty() {
+            String::new()
+        } else {
+            format!("{id}, ")
+        },
+    ))
+    .await;
+}
+
+async fn count(rig: &Rig, user: &str) -> i64 {
+    let count =
+        format!("SELECT COALESCE(max(tasks), -1) FROM task_counts WHERE user_id = '{user}'");
+    rig.number(&count).await
+}
+
+#[tokio::test]
+async fn a_count_that_is_wrong_in_any_direction_is_found_and_corrected() {
+    let rig = Rig::start().await;
+    for name in ["right", "high", "low", "negative", "gone", "none"] {
+        let user = user(name).await;
+        for _ in 0..3 {
+            rig.create(&user, "Milk").await.unwrap();
+        }
+    }
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+    for change in [
+        "UPDATE task_counts SET tasks = 10000 WHERE user_id = 'high'",
+        "UPDATE task_counts SET tasks = 1 WHERE user_id = 'low'",
+        "UPDATE task_counts SET tasks = -7 WHERE user_id = 'negative'",
+        "DELETE FROM task_counts WHERE user_id = 'gone'",
+        "DELETE FROM tasks WHERE user_id = 'none'",
+    ] {
+        rig.execute(change).await;
+    }
+    insert(&rig, "", "it''s new").await;
+    let high = user("high").await;
+    assert!(rig.create(&high, "Bread").await.is_err(), "over the quota");
+
+    let found = rig.store.check_consistency().await.unwrap();
+    let repaired = rig.store.repair().await.unwrap();
+
+    assert_eq!(found.miscounted, 6);
+    assert_eq!(repaired, found);
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+    assert_eq!(rig.store.repair().await.unwrap(), RIGHT, "a second time");
+    for (name, expected) in [
+        ("right", 3),
+        ("high", 3),
+        ("low", 3),
+        ("negative", 3),
+        ("gone", 3),
+        ("none", 0),
+        ("it''s new", 1),
+    ] {
+        assert_eq!(count(&rig, name).await, expected, "{name}");
+    }
+    rig.create(&high, "Bread").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_repair_loses_nothing_of_what_is_written_meanwhile() {
+    let rig = Arc::new(Rig::start().await);
+    let names: Vec<_> = (0..8).map(|number| format!("user {number}")).collect();
+    for name in &names {
+        let user = user(name).await;
+        for _ in 0..20 {
+            rig.create(&user, "Milk").await.unwrap();
+        }
+    }
+    rig.execute("UPDATE task_counts SET tasks = tasks + 7 WHERE user_id > 'user 3'")
+        .await;
+    rig.execute("DELETE FROM task_counts WHERE user_id <= 'user 3'")
+        .await;
+    assert_eq!(rig.store.check_consistency().await.unwrap().miscounted, 8);
+    let writers = names.iter().map(|name| {
+        let (rig, name) = (Arc::clone(&rig), name.clone());
+        tokio::spawn(async move {
+            let user = user(&name).await;
+            let (mut kept, mut mine) = (Vec::new(), Vec::new());
+            for round in 0..60 {
+                match rig.create(&user, "Bread").await {
+                    Ok(task) if round % 3 == 0 => kept.push(task.id),
+                    Ok(task) => mine.push(task.id),
+                    // A creation waits for the repair, but not for long.
+                    Err(error) => assert!(matches!(error, TaskError::Unavailable(_)), "{error:?}"),
+                }
+                if let Some(id) = mine.pop() {
+                    match rig.store.delete(&user, id).await {
+                        Ok(()) => {}
+                        Err(TaskError::Unavailable(_)) => kept.push(id),
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            }
+            (user, kept)
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        rig.store.repair().await.unwrap();
+    }
+
+    for writer in writers {
+        let (user, mut kept) = writer.await.unwrap();
+        let listed = rig.store.list(&user, StatusFilter::All).await.unwrap();
+        let mut bread: Vec<_> = listed.iter().filter(|t| t.title == "Bread").collect();
+        bread.sort_by_key(|task| task.id);
+        kept.sort_unstable();
+        assert!(bread.iter().map(|task| task.id).eq(kept));
+    }
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+}
+
+#[tokio::test]
+async fn a_next_id_that_is_taken_is_moved_behind_the_last_task() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let first = rig.create(&ana, "Milk").await.unwrap().id;
+    insert(&rig, &(first + 1).to_string(), "ana").await;
+    insert(&rig, &(first + 5).to_string(), "ana").await;
+    if !rig.database.is_postgres() {
+        rig.execute("DELETE FROM sqlite_sequence").await;
+    }
+
+    let found = rig.store.check_consistency().await.unwrap();
+    let repaired = rig.store.repair().await.unwrap();
+    let creations = (0..20).map(|_| rig.create(&ana, "Bread"));
+    let created = join_all(creations).await;
+
+    assert_eq!(
+        (found.next_id, repaired.next_id),
+        (NextId::Taken, NextId::Taken)
+    );
+    let ids: Vec<_> = created.into_iter().map(|task| task.unwrap().id).collect();
+    assert!(ids.iter().all(|id| *id > first + 5), "{ids:?}");
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+}
+
+#[tokio::test]
+async fn an_id_is_not_used_again_after_a_repair() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    insert(&rig, "40", "ana").await;
+    if !rig.database.is_postgres() {
+        rig.execute("DELETE FROM sqlite_sequence").await;
+    }
+    rig.store.repair().await.unwrap();
+
+    rig.store.delete(&ana, 40).await.unwrap();
+
+    assert_eq!(rig.create(&ana, "Milk").await.unwrap().id, 41);
+}
+
+#[tokio::test]
+async fn an_empty_table_and_a_chosen_start_of_ids_are_right() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+    if rig.database.is_postgres() {
+        let ana = user("ana").await;
+        rig.create(&ana, "Milk").await.unwrap();
+        let restart = "ALTER TABLE tasks ALTER COLUMN id RESTART WITH 100";
+        rig.execute(restart).await;
+        assert_eq!(rig.store.repair().await.unwrap(), RIGHT);
+        assert_eq!(rig.create(&ana, "Bread").await.unwrap().id, 100);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn a_repair_is_right_where_serializable_is_the_default() {
+    let rig = Rig::start().await;
+    let name = rig.text("SELECT current_database()").await;
+    rig.execute(&format!(
+        "ALTER DATABASE {name} SET default_transaction_isolation = serializable"
+    ))
+    .await;
+    let url = DatabaseUrl::parse(rig.database.url()).unwrap();
+    let other = Store::connect(&url, 100).await.unwrap();
+    insert(&rig, "", "ana").await;
+    // A creation that the repair waits for, and that is committed before the lock.
+    let held = rig.outside.begin().await.unwrap();
+    let create = "INSERT INTO task_counts VALUES ('ana', 1) \
+                  ON CONFLICT (user_id) DO UPDATE SET tasks = task_counts.tasks + 1; \
+                  INSERT INTO tasks (user_id, title, completed, created_at, updated_at) \
+                  VALUES ('ana', 'Milk', FALSE, now(), now())";
+    held.execute_unprepared(create).await.unwrap();
+    let repair = tokio::spawn(async move { other.repair().await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    held.commit().await.unwrap();
+
+    repair.await.unwrap().unwrap();
+
+    assert_eq!(count(&rig, "ana").await, 2);
+}
