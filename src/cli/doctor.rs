@@ -109,21 +109,23 @@ async fn check_database(config: &Config, repair: bool, findings: &mut Findings) 
         Ok((_, Err(missing))) => return findings.good("database", missing),
         Err(error) => return findings.bad("database", error),
     };
-    let pinged = store.ping().await;
-    let responds = pinged.is_ok();
-    let found = pinged.map(|()| format!("{url} responds"));
+    // Before the ping, whose pool knows only that it got no connection in time.
+    let statements = store.check_statements().await;
+    let responds = match &statements {
+        Err(error) if !error.is_misconfigured() => Err(error.to_string()),
+        _ => store.ping().await.map_err(|error| error.to_string()),
+    };
+    let is_usable = responds.is_ok() && statements.is_ok();
+    let found = responds.map(|()| format!("{url} responds"));
     findings.add("database", found.map_err(|error| format!("{url}: {error}")));
-    match store.check_statements().await {
+    match statements {
+        Ok(Some(found)) => findings.good("prepared statements", found),
         Err(error) if error.is_misconfigured() => findings.bad("prepared statements", error),
-        found => {
-            // Any other failure was printed above.
-            if let Ok(Some(found)) = found {
-                findings.good("prepared statements", found);
-            }
-            if responds && check_migrations(&store, findings).await {
-                check_tables(&store, repair, findings).await;
-            }
-        }
+        // Any other failure was printed above.
+        Ok(None) | Err(_) => {}
+    }
+    if is_usable && check_migrations(&store, findings).await {
+        check_tables(&store, repair, findings).await;
     }
     store.close().await;
 }

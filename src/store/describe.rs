@@ -37,7 +37,10 @@ impl Describe for sqlx::Error {
 
 impl Describe for DbErr {
     fn describe(&self) -> String {
-        driver_error(self).map_or_else(|| self.to_string(), Describe::describe)
+        match self {
+            Self::ConnectionAcquire(_) => sqlx::Error::PoolTimedOut.describe(),
+            error => driver_error(error).map_or_else(|| error.to_string(), Describe::describe),
+        }
     }
 }
 

@@ -153,6 +153,7 @@ async fn doctor_reports_unreachable_services() {
             "{subject} in {text}"
         );
     }
+    assert!(text.contains("Connection refused"), "{text}");
     assert!(!text.contains("sesame"));
 }
 

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, net::Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     error::DatabaseUrlError,
@@ -55,8 +55,13 @@ pub fn parse(rest: &str) -> Result<(Url, Vec<&'static str>), DatabaseUrlError> {
         // As in libpq: there is no TLS on a socket.
         tls = vec![("sslmode".to_owned(), "disable".to_owned())];
     }
-    if !tls.is_empty() {
-        url.query_pairs_mut().extend_pairs(tls);
+    let mut parameters = tls;
+    if let Some(Host::Ipv6(address)) = url.host() {
+        // The driver takes the brackets for a part of the host's name.
+        parameters.push(("host".to_owned(), address.to_string()));
+    }
+    if !parameters.is_empty() {
+        url.query_pairs_mut().extend_pairs(parameters);
     }
     Ok((url, ignored))
 }

@@ -105,6 +105,14 @@ fn the_driver_gets_every_part_of_the_url() {
     assert_eq!(cloud.get_database(), Some("tasks"));
     assert!(matches!(cloud.get_ssl_mode(), PgSslMode::Disable));
 
+    for text in [
+        "postgres://[::1]:6543/tasks",
+        "postgres://:6543/tasks?host=::1",
+    ] {
+        let address = driver(text);
+        assert_eq!((address.get_host(), address.get_port()), ("::1", 6543));
+    }
+
     let odd = driver("postgres://db/?user=a%25b%2Fc&password=d%2525&dbname=e%2Ff");
     assert_eq!(odd.get_username(), "a%b/c");
     assert_eq!(odd.get_database(), Some("e/f"));
