@@ -50,7 +50,8 @@ impl ConnectionLimits {
         self.total + RESERVE + self.total / 10
     }
 
-    /// Lowers the limit on all connections so that at most `open` are open at once.
+    /// Lowers the limit on all connections so that at most `open` are open at once, or, where
+    /// the reserve would take most of them, half as many and the reserve.
     pub fn reduce_to(&mut self, open: usize) {
         self.total = (open.saturating_sub(RESERVE) * 10 / 11)
             .max(open / 2)

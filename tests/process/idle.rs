@@ -4,13 +4,14 @@ use std::{
     io::ErrorKind,
     mem::MaybeUninit,
     net::{Ipv4Addr, SocketAddr},
+    process::Stdio,
     time::Duration,
 };
 
 use socket2::SockRef;
-use tasks_api_test_support::process::{SECRET, Service, client, free_port, token};
+use tasks_api_test_support::process::{SECRET, Service, client, command, free_port, token};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpSocket, TcpStream},
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
@@ -30,10 +31,15 @@ async fn service(variables: &[(&str, &str)]) -> (Service, SocketAddr) {
 
 /// A connection from 127.0.0.`last`.
 async fn connect(to: SocketAddr, last: u8) -> TcpStream {
+    try_connect(to, last).await.unwrap()
+}
+
+/// [`connect`]; the service may reset the connection.
+async fn try_connect(to: SocketAddr, last: u8) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     let from = Ipv4Addr::new(127, 0, 0, last);
     socket.bind((from, 0).into()).unwrap();
-    socket.connect(to).await.unwrap()
+    socket.connect(to).await
 }
 
 /// One response with a body, without the bytes after it; an error if there is none.
@@ -60,7 +66,9 @@ async fn get(stream: &mut TcpStream) -> std::io::Result<String> {
 /// Whether a request from 127.0.0.`last` on a new connection is served.
 async fn is_served(to: SocketAddr, last: u8) -> bool {
     let served = timeout(LIMIT, async {
-        let mut stream = connect(to, last).await;
+        let Ok(mut stream) = try_connect(to, last).await else {
+            return false;
+        };
         get(&mut stream)
             .await
             .is_ok_and(|r| r.starts_with("HTTP/1.1 200"))
@@ -68,12 +76,21 @@ async fn is_served(to: SocketAddr, last: u8) -> bool {
     served.await.unwrap_or(false)
 }
 
-/// Whether the service has closed the connection; waits a moment for it.
+/// Whether the service closes the connection; waits for it.
 async fn is_closed(stream: &mut TcpStream) -> bool {
     let mut buffer = [0; 1024];
-    let read = stream.read(&mut buffer);
-    let read = timeout(Duration::from_millis(500), read).await;
+    let read = timeout(LIMIT, stream.read(&mut buffer)).await;
     matches!(read, Ok(Ok(0) | Err(_)))
+}
+
+/// The value of a metric.
+async fn metric(port: &str, name: &str) -> usize {
+    let metrics = format!("http://127.0.0.1:{port}/metrics");
+    let metrics = client().get(metrics).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
 }
 
 /// How a request ended that was sent when the idle time was over, or nearly.
@@ -165,24 +182,16 @@ async fn a_crowd_of_one_address_locks_out_nobody_and_is_seen() {
         assert!(is_served(address, last).await, "127.0.0.{last}");
     }
     assert!(is_closed(&mut crowd[0]).await, "the oldest one");
-    assert!(!is_closed(&mut crowd[149]).await, "the latest one");
+    assert!(get(&mut crowd[149]).await.is_ok(), "the latest one");
     let mut kept = 0;
     for stream in &mut crowd[99..] {
         kept += usize::from(get(stream).await.is_ok());
     }
     assert!((45..=50).contains(&kept), "{kept}");
-    let metrics = format!("http://127.0.0.1:{port}/metrics");
-    let metrics = client().get(metrics).send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    let value = |name: &str| {
-        let mut lines = metrics.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap().parse::<usize>().unwrap()
-    };
-    assert_eq!(value("tasks_api_connections_max"), 100);
-    assert!(value("tasks_api_connections") >= kept);
+    assert_eq!(metric(&port, "tasks_api_connections_max").await, 100);
+    assert!(metric(&port, "tasks_api_connections").await >= kept);
     let hit = "tasks_api_limits_hit_total{limit=\"connections-per-address\"}";
-    assert!(value(hit) >= 100);
+    assert!(metric(&port, hit).await >= 100);
     drop(crowd);
     service.signal("-TERM");
     let (code, log) = service.end().await;
@@ -212,11 +221,13 @@ async fn a_crowd_of_many_addresses_locks_out_nobody() {
 
 #[tokio::test]
 async fn where_all_connections_are_busy_a_health_check_is_served() {
-    let limits = [
+    let port = free_port().to_string();
+    let (_service, address) = service(&[
         ("MAX_CONNECTIONS", "40"),
         ("MAX_CONNECTIONS_PER_ADDRESS", "20"),
-    ];
-    let (_service, address) = service(&limits).await;
+        ("METRICS_PORT", &port),
+    ])
+    .await;
     let head = format!(
         "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
@@ -227,9 +238,13 @@ async fn where_all_connections_are_busy_a_health_check_is_served() {
         let mut stream = connect(address, 10 + n % 2).await;
         stream.write_all(head.as_bytes()).await.unwrap();
         crowd.push(stream);
+        let busy = async {
+            while metric(&port, "tasks_api_requests_in_flight").await < crowd.len() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(LIMIT, busy).await.unwrap();
     }
-    // The last heads have arrived.
-    sleep(Duration::from_millis(500)).await;
 
     assert!(is_served(address, 1).await);
     assert!(
@@ -254,5 +269,43 @@ async fn a_trusted_proxy_may_have_all_connections() {
     }
     for stream in &mut crowd {
         assert!(get(stream).await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn too_few_open_files_are_fewer_connections_and_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = command(folder.path(), &[])
+        .as_std()
+        .get_program()
+        .to_owned();
+    // It may open 100 files, and raise that to 300.
+    let mut limited = tokio::process::Command::new("prlimit");
+    limited.arg("--nofile=100:300").arg(program).env_clear();
+    limited.env("PORT", "0").current_dir(folder.path());
+    limited
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut service = limited.spawn().expect("prlimit of util-linux");
+    let mut log = BufReader::new(service.stderr.take().unwrap()).lines();
+
+    let warning = timeout(LIMIT, async {
+        while let Some(line) = log.next_line().await.unwrap() {
+            if line.contains("RLIMIT_NOFILE") {
+                return line;
+            }
+        }
+        panic!("no warning");
+    });
+    let warning = warning.await.unwrap();
+    for part in [
+        "open_files=300",
+        "wanted=11356",
+        "max_connections=75",
+        "10000",
+    ] {
+        assert!(warning.contains(part), "{warning}");
     }
 }
