@@ -51,7 +51,9 @@ faults:
     export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
     export TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api
     export SLOW_CLIENTS=500 ABORTS=25000 FAULT_ROUNDS=3 RESTARTS=20 KILLS=100
-    export REQUESTS=20000 UNKNOWN_KEYS=10000
+    export REQUESTS=20000 UNKNOWN_KEYS=10000 CROWD=10000
+    # Each connection of the crowd is an open file of the test as well.
+    ulimit -Sn "$(ulimit -Hn)"
     cargo test --test faults -- --nocapture --test-threads=1
     for fault in failures rolling durability crowd isolation flood pooler; do
         cargo test --test process $fault:: -- --nocapture --include-ignored
