@@ -18,6 +18,7 @@ mod describe;
 mod engine;
 mod entity;
 mod error;
+mod lists;
 pub mod migrate;
 mod owned;
 pub mod plain;
@@ -44,8 +45,9 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use self::{
     batch::{BatchQueue, REQUEST_TIMEOUT},
     engine::Engine,
+    lists::Lists,
     owned::Owned,
-    requests::{Read, Write},
+    requests::{Get, Write},
 };
 pub use self::{
     error::{Access, StoreError},
@@ -53,8 +55,8 @@ pub use self::{
 };
 use crate::api::tasks::{Task, TaskError};
 
-/// The connections of the queue for reads. One serves dozens of clients.
-const READERS: usize = 4;
+/// The connections of the queue for gets. One serves dozens of clients.
+const READERS: usize = 2;
 
 /// The tasks of all users. A clone is another handle on the same connections.
 #[derive(Clone)]
@@ -62,7 +64,8 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    reads: BatchQueue<Owned<Read>>,
+    gets: BatchQueue<Owned<Get>>,
+    lists: Lists,
     writes: BatchQueue<Owned<Write>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     closing: watch::Sender<bool>,
@@ -90,14 +93,15 @@ impl Store {
     fn start(engine: Engine, tasks_per_user: u32) -> Self {
         let (closing, closed) = watch::channel(false);
         let (quota, at_once) = (tasks_per_user, engine.writers());
-        let (reads, read_worker) =
-            BatchQueue::open("read", &engine, quota, READERS, closed.clone());
+        let (gets, get_worker) = BatchQueue::open("get", &engine, quota, READERS, closed.clone());
+        let (lists, [short_worker, page_worker]) = Lists::open(&engine, &closed);
         let (writes, write_worker) = BatchQueue::open("write", &engine, quota, at_once, closed);
         Self(Arc::new(Inner {
             engine,
-            reads,
+            gets,
+            lists,
             writes,
-            workers: Mutex::new(vec![read_worker, write_worker]),
+            workers: Mutex::new(vec![get_worker, short_worker, page_worker, write_worker]),
             closing,
             migrated: AtomicBool::new(false),
         }))
@@ -144,9 +148,14 @@ impl Store {
         self.engine().close().await;
     }
 
-    async fn read(&self, request: Owned<Read>) -> Result<Vec<Task>, TaskError> {
+    async fn read(&self, request: Owned<Get>) -> Result<Option<Task>, TaskError> {
         self.check_migrated()?;
-        self.0.reads.submit(request).await
+        self.0.gets.submit(request).await
+    }
+
+    fn lists(&self) -> Result<&Lists, TaskError> {
+        self.check_migrated()?;
+        Ok(&self.0.lists)
     }
 
     async fn write(&self, request: Owned<Write>) -> Result<Task, TaskError> {

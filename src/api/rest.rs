@@ -6,6 +6,7 @@ pub mod body;
 mod characters;
 pub mod fields;
 pub mod json;
+pub mod json_array;
 mod object;
 pub mod path;
 pub mod problem;

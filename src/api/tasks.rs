@@ -15,6 +15,7 @@ use crate::{
         rest::{
             fields::{Text, request_bodies, rfc3339},
             json::{Created, Described, Json},
+            json_array::JsonArray,
             path::PathId,
             problem::{Problem, ProblemType},
             query::{Query, QueryEnum},
@@ -28,12 +29,18 @@ use crate::{
 service! {
     /// Carries out the operations.
     ///
-    /// Each method is atomic. Each takes the [`User`] that the verifier made and
+    /// Each method but `list` is atomic. Each takes the [`User`] that the verifier made and
     /// touches only that user's tasks: another user's task is
     /// [`TaskError::NotFound`], like a task that does not exist.
     pub trait TaskService {
-        /// All tasks of the user, newest first (`id` descending).
-        async fn list(&self, user: &User, status: StatusFilter) -> Result<Vec<Task>, TaskError>;
+        /// All tasks of the user, newest first (`id` descending). A long list is read
+        /// while it is sent: a task that is there throughout appears once, in a state
+        /// that it had meanwhile.
+        async fn list(
+            &self,
+            user: &User,
+            status: StatusFilter,
+        ) -> Result<JsonArray<Task>, TaskError>;
 
         /// Stores a new task: not completed, with both times equal. Fails with
         /// [`TaskError::QuotaExceeded`] if the user has reached the quota.
@@ -281,15 +288,17 @@ impl<S: TaskService> TasksApi<S> {
     /// List tasks
     ///
     /// All tasks of the signed-in user, newest first. There are no pages: the
-    /// quota limits the length of the list.
+    /// quota limits the length of the list. A long list is read while it is sent, so
+    /// a task that changes meanwhile appears in its old or its new state; if reading
+    /// fails, the response breaks off.
     #[oai(path = "/tasks", method = "get", operation_id = "listTasks")]
     async fn list(
         &self,
         SignedIn(user): SignedIn,
         /// Which tasks to list.
         status: Query<StatusFilter>,
-    ) -> Result<Json<Vec<Task>>, Problem> {
-        Ok(Json(self.0.list(&user, status.0).await?))
+    ) -> Result<JsonArray<Task>, Problem> {
+        Ok(self.0.list(&user, status.0).await?)
     }
 
     /// Create a task

@@ -37,8 +37,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(2400);
 /// long before they time out; more would wait in vain.
 const QUEUE_CAPACITY: usize = 2048;
 
-/// The queue for requests of one kind. Clones share it.
-#[derive(Clone)]
+/// The queue for requests of one kind.
 pub struct BatchQueue<R: Batchable> {
     sender: mpsc::Sender<Pending<R>>,
     metrics: metrics::QueueMetrics,

@@ -17,6 +17,9 @@ use crate::{api::tasks::TaskError, telemetry::metrics};
 /// How long a batch may take. Less than a request's own limit, so that a request
 /// which is sent early also gets its response.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a batch of several reads may take. The time that is left of a request's own
+/// is enough to read alone what was quick but for another member.
+const SHARED_READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection that was idle for so long is tested before it is used: the server may
 /// have restarted, and a write that is lost with the connection is in doubt.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
@@ -30,6 +33,9 @@ pub trait Batchable: Send + Sync + Sized + 'static {
     type Response: Send + 'static;
     /// Whether losing a response leaves a doubt.
     const ACCESS: Access;
+    /// The most requests in one batch: beyond it a larger batch gains nothing, and its
+    /// members wait for one another.
+    const BATCH_SIZE: usize = 128;
 
     /// The row that it writes. Of two requests for one row the later one waits for the
     /// next batch, so that writes to one row keep their order.
@@ -72,6 +78,16 @@ pub enum BatchError {
 }
 
 impl BatchError {
+    /// Whether the batch may have failed because of one of its members, so that the
+    /// others succeed without it. A write that is slow may be committed all the same.
+    pub fn concerns_one_member(&self, access: Access) -> bool {
+        match self {
+            Self::NotConnected(_) => false,
+            Self::Failed(failure) => failure.concerns_one_member(),
+            Self::TimedOut => access == Access::Read,
+        }
+    }
+
     /// The contract's error for each member of the batch.
     pub fn explain(&self, access: Access) -> TaskError {
         match self {
@@ -107,7 +123,11 @@ impl Connection {
             }
         };
         let _busy = metrics::Connection::busy();
-        match timeout(BATCH_TIMEOUT, R::run(batch, quota, &mut open.driver)).await {
+        let limit = match R::ACCESS {
+            Access::Read if batch.len() > 1 => SHARED_READ_TIMEOUT,
+            Access::Read | Access::Write => BATCH_TIMEOUT,
+        };
+        match timeout(limit, R::run(batch, quota, &mut open.driver)).await {
             Ok(Ok(outcomes)) => {
                 open.used = Instant::now();
                 Ok(outcomes)

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use super::{
     owned::Owner,
     pool,
     postgres::{self, Postgres},
-    requests::{ById, Complete, Create, List, Update},
+    requests::{ById, Complete, Create, List, ListPart, Update},
     sqlite,
     url::{DatabaseUrl, Target},
 };
@@ -195,19 +196,52 @@ macro_rules! statements {
             match self {
                 Self::Postgres(connection) => {
                     let statement = postgres::statements::$statement($($argument),*);
-                    entity::tasks(statement.fetch_all(&mut **connection).await?)
+                    let rows = statement.fetch_all(&mut **connection).await?;
+                    rows.into_iter().map(entity::task).collect()
                 }
                 Self::Sqlite(connection) => {
                     let statement = sqlite::statements::$statement($($argument),*);
-                    entity::tasks(statement.fetch_all(&mut **connection).await?)
+                    let rows = statement.fetch_all(&mut **connection).await?;
+                    rows.into_iter().map(entity::task).collect()
                 }
             }
         }
     )*};
 }
 
-/// Each statement returns tasks in no particular order. No two members of a batch may
-/// name the same id.
+/// The statements of lists, whose rows are too many to be kept: each is given to `take`
+/// as it arrives.
+macro_rules! lists {
+    ($($(#[$doc:meta])* $statement:ident($($argument:ident: $type:ty),*);)*) => {$(
+        $(#[$doc])*
+        pub async fn $statement(
+            &mut self,
+            $($argument: $type,)*
+            mut take: impl FnMut(Task) + Send,
+        ) -> Result<(), sqlx::Error> {
+            match self {
+                Self::Postgres(connection) => {
+                    let statement = postgres::statements::$statement($($argument),*);
+                    let mut rows = statement.fetch(&mut **connection);
+                    while let Some(row) = rows.try_next().await? {
+                        take(entity::task(row)?);
+                    }
+                }
+                Self::Sqlite(connection) => {
+                    let statement = sqlite::statements::$statement($($argument),*);
+                    let mut rows = statement.fetch(&mut **connection);
+                    while let Some(row) = rows.try_next().await? {
+                        take(entity::task(row)?);
+                    }
+                }
+            }
+            Ok(())
+        }
+    )*};
+}
+
+/// Each statement returns tasks in no particular order, unless it says so. No two members
+/// of a batch may name the same id.
 #[expect(
     clippy::disallowed_methods,
     reason = "the ends of a transaction name no task"
@@ -216,8 +250,6 @@ impl Driver {
     statements! {
         /// The tasks of these ids, each where it is its owner's.
         get(gets: &[ById<'_>]);
-        /// The lists of these owners.
-        list(lists: &[List<'_>]);
         /// Stores the tasks of every owner whose quota has room for all of theirs, and
         /// none of another's; their ids follow the order of the batch.
         create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>);
@@ -228,6 +260,13 @@ impl Driver {
         update(updates: &[Update<'_>], now: DateTime<Utc>);
         /// Removes the tasks and returns them as they were.
         delete(deletes: &[ById<'_>]);
+    }
+
+    lists! {
+        /// The newest tasks of these lists, at most so many of each.
+        list(lists: &[List<'_>], rows: u32);
+        /// The newest tasks of a part of a list, at most so many, newest first.
+        page(part: ListPart<'_>, rows: u32);
     }
 
     /// Whether each statement keeps its owners' counts as well, and so needs no

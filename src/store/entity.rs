@@ -125,10 +125,9 @@ impl From<task::Model> for Task {
     }
 }
 
-/// The tasks of rows with these [`columns`].
-pub fn tasks<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Task>, sqlx::Error> {
-    let rows = rows.into_iter().map(Into::into);
-    let tasks = rows.map(|row| task::Model::from_query_result(&row, "").map(Task::from));
-    let tasks: Result<_, DbErr> = tasks.collect();
-    tasks.map_err(|error| sqlx::Error::Decode(error.into()))
+/// The task of a row with these [`columns`].
+pub fn task(row: impl Into<QueryResult>) -> Result<Task, sqlx::Error> {
+    let row = task::Model::from_query_result(&row.into(), "");
+    row.map(Task::from)
+        .map_err(|error: DbErr| sqlx::Error::Decode(error.into()))
 }

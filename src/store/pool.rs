@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
-/// The connections of batches and of transactions: 7 that the batch queues keep,
+/// The connections of batches and of transactions: 9 that the batch queues keep,
 /// and one beside them.
-pub const BATCHES: u32 = 8;
+pub const BATCHES: u32 = 10;
 /// The connections for migrations and health checks.
 pub const CONTROL: u32 = 2;
 /// How long to wait for a connection. The driver's 30 s would leave requests

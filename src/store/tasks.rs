@@ -1,30 +1,33 @@
 //! The contract on the database: each operation submits a request and waits, and
 //! each batch of requests is run here.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::collections::HashMap;
 
 use super::{
     Store,
     connection::Batchable,
     engine::Driver,
     error::{Access, Failure},
-    owned::{Owned, Owner, owned_by},
-    requests::{Outcome, Read, Write},
+    owned::{Owned, owned_by},
+    requests::{Get, Outcome, Write},
     write,
 };
 use crate::{
-    api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
+    api::{
+        rest::json_array::JsonArray,
+        tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
+    },
     auth::User,
 };
 
 impl TaskService for Store {
-    async fn list(&self, user: &User, status: StatusFilter) -> Result<Vec<Task>, TaskError> {
-        self.read(owned_by(user, Read::List(status))).await
+    async fn list(&self, user: &User, status: StatusFilter) -> Result<JsonArray<Task>, TaskError> {
+        self.lists()?.list(user, status).await
     }
 
     async fn get(&self, user: &User, id: i64) -> Result<Task, TaskError> {
-        let found = self.read(owned_by(user, Read::Get(id))).await?;
-        found.into_iter().next().ok_or(TaskError::NotFound { id })
+        let found = self.read(owned_by(user, Get(id))).await?;
+        found.ok_or(TaskError::NotFound { id })
     }
 
     async fn create(&self, user: &User, new: CreateTask) -> Result<Task, TaskError> {
@@ -46,110 +49,26 @@ impl TaskService for Store {
     }
 }
 
-impl Batchable for Owned<Read> {
-    /// The tasks that were found: a list in its order, or at most one by its id.
-    type Response = Vec<Task>;
+impl Batchable for Owned<Get> {
+    /// The task, where it is the user's.
+    type Response = Option<Task>;
     const ACCESS: Access = Access::Read;
 
     async fn run(
         batch: &[Self],
         _quota: u32,
         driver: &mut Driver,
-    ) -> Result<Vec<Outcome<Vec<Task>>>, Failure> {
-        let mut gets = Vec::new();
-        let mut lists: HashMap<Owner<'_>, List> = HashMap::new();
-        for member in batch {
-            match member.request {
-                Read::Get(id) => gets.push((id, member.owner())),
-                Read::List(status) => {
-                    let list = lists.entry(member.owner()).or_insert(List::of(status));
-                    list.join(status);
-                }
-            }
-        }
-        let mut tasks = HashMap::new();
-        if !gets.is_empty() {
-            let found = driver.get(&gets).await?;
-            tasks.extend(found.into_iter().map(|task| (task.id, task)));
-        }
-        if !lists.is_empty() {
-            let asked = lists.iter().map(|(owner, list)| (*owner, list.completed));
-            for task in driver.list(&asked.collect::<Vec<_>>()).await? {
-                if let Some(list) = lists.get_mut(task.user_id.as_str()) {
-                    list.tasks.push(task);
-                }
-            }
-        }
-        for list in lists.values_mut() {
-            // As a rule they arrived in order: then this is one look at them.
-            list.tasks.sort_by_key(|task| Reverse(task.id));
-        }
-        let outcome = |member: &Self| {
-            let owner = member.owner();
-            Outcome::Done(match member.request {
-                Read::Get(id) => {
-                    // Two users may get the same id in one batch; it is one user's only.
-                    let task = tasks.get(&id);
-                    let own = task.filter(|task| task.user_id == owner.as_str());
-                    own.cloned().into_iter().collect()
-                }
-                Read::List(status) => {
-                    let list = lists.get_mut(owner.as_str());
-                    list.map(|list| list.take(status)).unwrap_or_default()
-                }
-            })
+    ) -> Result<Vec<Outcome<Option<Task>>>, Failure> {
+        let gets = batch.iter().map(|get| (get.request.0, get.owner()));
+        let found = driver.get(&gets.collect::<Vec<_>>()).await?;
+        let tasks: HashMap<_, _> = found.into_iter().map(|task| (task.id, task)).collect();
+        let outcome = |get: &Self| {
+            // Two users may get the same id in one batch; it is one user's only.
+            let task = tasks.get(&get.request.0);
+            let own = task.filter(|task| task.user_id == get.owner().as_str());
+            Outcome::Done(own.cloned())
         };
         Ok(batch.iter().map(outcome).collect())
-    }
-}
-
-/// The list of one owner, read once for all members of a batch that want it.
-struct List {
-    /// The tasks that are read: those completed or not, or all of them.
-    completed: Option<bool>,
-    readers: usize,
-    /// In the order of a list, once it is read.
-    tasks: Vec<Task>,
-}
-
-impl List {
-    fn of(status: StatusFilter) -> Self {
-        Self {
-            completed: completed(status),
-            readers: 0,
-            tasks: Vec::new(),
-        }
-    }
-
-    /// Adds a reader. Readers of different statuses share the whole list.
-    fn join(&mut self, status: StatusFilter) {
-        self.readers += 1;
-        if self.completed != completed(status) {
-            self.completed = None;
-        }
-    }
-
-    /// What a reader of `status` gets; the last one needs no copy.
-    fn take(&mut self, status: StatusFilter) -> Vec<Task> {
-        self.readers -= 1;
-        let mut tasks = if self.readers == 0 {
-            std::mem::take(&mut self.tasks)
-        } else {
-            self.tasks.clone()
-        };
-        if let Some(completed) = completed(status) {
-            tasks.retain(|task| task.completed == completed);
-        }
-        tasks
-    }
-}
-
-/// The value of `completed` that a status selects.
-fn completed(status: StatusFilter) -> Option<bool> {
-    match status {
-        StatusFilter::All => None,
-        StatusFilter::Pending => Some(false),
-        StatusFilter::Completed => Some(true),
     }
 }
 

@@ -7,7 +7,10 @@ use poem::{
 };
 use serde_json::{Value, json};
 use tasks_api::{
-    api::tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
+    api::{
+        rest::json_array::JsonArray,
+        tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
+    },
     auth::User,
     middleware::health::Readiness,
 };
@@ -265,7 +268,7 @@ async fn every_response_has_its_request_id() {
 struct Failing(fn() -> TaskError);
 
 impl TaskService for Failing {
-    async fn list(&self, _: &User, _: StatusFilter) -> Result<Vec<Task>, TaskError> {
+    async fn list(&self, _: &User, _: StatusFilter) -> Result<JsonArray<Task>, TaskError> {
         Err(self.0())
     }
 

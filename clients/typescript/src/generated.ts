@@ -286,7 +286,9 @@ export const getListTasksUrl = (params?: ListTasksParams,) => {
 
 /**
  * All tasks of the signed-in user, newest first. There are no pages: the
- * quota limits the length of the list.
+ * quota limits the length of the list. A long list is read while it is sent, so
+ * a task that changes meanwhile appears in its old or its new state; if reading
+ * fails, the response breaks off.
  * @summary List tasks
  */
 export const listTasks = async (params?: ListTasksParams, options?: Parameters<typeof send>[1]): Promise<listTasksResponse> => {

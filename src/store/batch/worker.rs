@@ -13,19 +13,17 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::pending::{Pending, Reply};
+use super::pending::Pending;
 use crate::{
     api::tasks::TaskError,
     store::{
         connection::{BatchError, Batchable, Connection},
+        error::Access,
         requests::Outcome,
     },
     telemetry::{metrics, traces},
 };
 
-/// The most requests in one batch: beyond it a larger batch gains nothing, and its
-/// members wait for one another.
-const BATCH_SIZE: usize = 128;
 /// How long a batch holds back the next one, which then runs beside it.
 const HOLD_BACK: Duration = Duration::from_millis(3);
 /// Connections are closed after so long without a request, so that a server that
@@ -38,16 +36,24 @@ pub(super) struct Worker<R: Batchable> {
     closing: watch::Receiver<bool>,
     /// Requests that have left the channel, in their order.
     waiting: VecDeque<Pending<R>>,
+    /// Reads that were in a batch which failed, each to be run alone.
+    alone: VecDeque<Pending<R>>,
     free: Vec<Connection>,
-    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    running: FuturesUnordered<BoxFuture<'static, Finished<R>>>,
     last_start: Instant,
     /// The rows that running batches write.
     rows: HashSet<i64>,
     metrics: metrics::QueueMetrics,
 }
 
-/// A batch that has run: its connection, and the rows that it wrote.
-type Finished = (Connection, Vec<i64>);
+/// A batch that has run.
+struct Finished<R: Batchable> {
+    connection: Connection,
+    /// The rows that it wrote.
+    rows: Vec<i64>,
+    /// Members that may succeed alone.
+    alone: Vec<Pending<R>>,
+}
 
 impl<R: Batchable> Worker<R> {
     pub(super) fn new(
@@ -60,6 +66,7 @@ impl<R: Batchable> Worker<R> {
             receiver,
             closing,
             waiting: VecDeque::new(),
+            alone: VecDeque::new(),
             free: connections,
             running: FuturesUnordered::new(),
             last_start: Instant::now(),
@@ -71,7 +78,9 @@ impl<R: Batchable> Worker<R> {
     /// Runs until the queue is dropped or closing; requests that wait then are still
     /// run.
     pub(super) async fn run(mut self) {
-        while self.running.len() + self.waiting.len() > 0 || self.wait_for_first().await {
+        while self.running.len() + self.waiting.len() + self.alone.len() > 0
+            || self.wait_for_first().await
+        {
             while self.may_start() {
                 if !self.start() {
                     break;
@@ -82,9 +91,10 @@ impl<R: Batchable> Worker<R> {
             let held_back = self.last_start + HOLD_BACK;
             tokio::select! {
                 biased;
-                Some((connection, rows)) = self.running.next() => {
-                    self.free.push(connection);
-                    for row in rows {
+                Some(finished) = self.running.next() => {
+                    self.free.push(finished.connection);
+                    self.alone.extend(finished.alone);
+                    for row in finished.rows {
                         self.rows.remove(&row);
                     }
                 }
@@ -101,11 +111,11 @@ impl<R: Batchable> Worker<R> {
             let received = async {
                 tokio::select! {
                     biased;
-                    received = self.receiver.recv_many(&mut first, BATCH_SIZE) => return received,
+                    received = self.receiver.recv_many(&mut first, R::BATCH_SIZE) => return received,
                     _ = self.closing.wait_for(|closing| *closing) => {}
                 }
                 self.receiver.close();
-                self.receiver.recv_many(&mut first, BATCH_SIZE).await
+                self.receiver.recv_many(&mut first, R::BATCH_SIZE).await
             };
             if let Ok(received) = timeout(IDLE_TIMEOUT, received).await {
                 self.waiting.extend(first);
@@ -124,13 +134,14 @@ impl<R: Batchable> Worker<R> {
     fn may_start(&self) -> bool {
         let waiting = self.waiting.len() + self.receiver.len();
         let is_held_back = !self.running.is_empty() && self.last_start.elapsed() < HOLD_BACK;
-        !self.free.is_empty() && waiting > 0 && (!is_held_back || waiting >= BATCH_SIZE)
+        let may_start = waiting > 0 && (!is_held_back || waiting >= R::BATCH_SIZE);
+        !self.free.is_empty() && (may_start || !self.alone.is_empty())
     }
 
     /// Starts a batch of what waits; false where all of that must wait on for a row
     /// that is being written.
     fn start(&mut self) -> bool {
-        while self.waiting.len() < 2 * BATCH_SIZE
+        while self.waiting.len() < 2 * R::BATCH_SIZE
             && let Ok(pending) = self.receiver.try_recv()
         {
             self.waiting.push_back(pending);
@@ -138,12 +149,14 @@ impl<R: Batchable> Worker<R> {
         let Some(mut connection) = self.free.pop() else {
             return false;
         };
-        let (batch, rows) = self.take_batch();
+        let (batch, rows) = match self.alone.pop_front() {
+            Some(alone) => (vec![alone], Vec::new()),
+            None => self.take_batch(),
+        };
         if batch.is_empty() {
             self.free.push(connection);
             return false;
         }
-        self.metrics.dequeued(batch.len());
         self.metrics.batch(batch.len());
         for pending in &batch {
             traces::sent(&pending.span, batch.len());
@@ -154,10 +167,15 @@ impl<R: Batchable> Worker<R> {
             let run = AssertUnwindSafe(run(batch, &mut connection)).catch_unwind();
             // The members learn of it by the loss of their replies; the panic hook has
             // logged what and where.
-            if run.await.is_err() {
+            let alone = run.await.unwrap_or_else(|_| {
                 connection.abandon();
+                Vec::new()
+            });
+            Finished {
+                connection,
+                rows,
+                alone,
             }
-            (connection, rows)
         }));
         true
     }
@@ -172,7 +190,7 @@ impl<R: Batchable> Worker<R> {
         for pending in self.waiting.drain(..) {
             let row = pending.request.row();
             let is_free = row.is_none_or(|row| taken.insert(row));
-            if is_free && batch.len() < BATCH_SIZE {
+            if is_free && batch.len() < R::BATCH_SIZE {
                 rows.extend(row);
                 batch.push(pending);
             } else {
@@ -180,57 +198,74 @@ impl<R: Batchable> Worker<R> {
             }
         }
         self.waiting = later;
+        self.metrics.dequeued(batch.len());
         (batch, rows)
     }
 }
 
 /// Runs a batch, and members of it alone where it could not be run for all: no member
-/// pays for another one's fault.
-async fn run<R: Batchable>(batch: Vec<Pending<R>>, connection: &mut Connection) {
-    let members = batch
-        .into_iter()
-        .map(|member| (member.request, member.reply));
-    for (request, reply) in run_once(members.collect(), connection).await {
-        reply.mark_waiting();
-        for (_, reply) in run_once(vec![(request, reply)], connection).await {
+/// pays for another one's fault. Writes follow at once, so that writes to one row keep
+/// their order. Reads are returned: one that is slow again should not delay the others,
+/// which any connection may run.
+async fn run<R: Batchable>(batch: Vec<Pending<R>>, connection: &mut Connection) -> Vec<Pending<R>> {
+    let alone = run_once(batch, connection).await;
+    for pending in &alone {
+        pending.reply.mark_waiting();
+    }
+    if R::ACCESS == Access::Read {
+        return alone;
+    }
+    for pending in alone {
+        for pending in run_once(vec![pending], connection).await {
             let cause = "a batch of one has no outcome";
-            reply.send(Err(TaskError::Internal(cause.to_owned())));
+            let error = TaskError::Internal(cause.to_owned());
+            pending.reply.send(Err(error));
         }
     }
+    Vec::new()
 }
 
 /// Runs a batch, and returns the members that may succeed alone.
 async fn run_once<R: Batchable>(
-    mut members: Vec<(R, Reply<R::Response>)>,
+    mut members: Vec<Pending<R>>,
     connection: &mut Connection,
-) -> Vec<(R, Reply<R::Response>)> {
-    members.retain(|(_, reply)| reply.mark_sent());
+) -> Vec<Pending<R>> {
+    members.retain(|member| member.reply.mark_sent());
     if members.is_empty() {
         return members;
     }
-    let (requests, replies): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+    let (requests, replies): (Vec<_>, Vec<_>) = members
+        .into_iter()
+        .map(|member| (member.request, (member.reply, member.span)))
+        .unzip();
     let outcomes = send(&requests, connection).await;
     let members = requests.into_iter().zip(replies);
+    let mut alone = Vec::new();
+    let mut retry = |request, (reply, span)| {
+        alone.push(Pending {
+            request,
+            reply,
+            span,
+        });
+    };
     match outcomes {
         Ok(outcomes) => {
-            let mut alone = Vec::new();
-            for ((request, reply), outcome) in members.zip(outcomes) {
+            for ((request, member), outcome) in members.zip(outcomes) {
                 match outcome {
-                    Outcome::Done(response) => reply.send(Ok(response)),
-                    Outcome::Refused(error) => reply.send(Err(error)),
-                    Outcome::RetryAlone => alone.push((request, reply)),
+                    Outcome::Done(response) => member.0.send(Ok(response)),
+                    Outcome::Refused(error) => member.0.send(Err(error)),
+                    Outcome::RetryAlone => retry(request, member),
                 }
             }
-            alone
         }
-        Err(BatchError::Failed(failure)) if members.len() > 1 && failure.concerns_one_member() => {
-            members.collect()
+        Err(error) if members.len() > 1 && error.concerns_one_member(R::ACCESS) => {
+            members.for_each(|(request, member)| retry(request, member));
         }
         Err(error) => {
-            members.for_each(|(_, reply)| reply.send(Err(error.explain(R::ACCESS))));
-            Vec::new()
+            members.for_each(|(_, member)| member.0.send(Err(error.explain(R::ACCESS))));
         }
     }
+    alone
 }
 
 /// Sends a batch to the database. Reads whose connection broke are sent once more on

@@ -17,7 +17,7 @@ use crate::{
     store::{
         entity::columns,
         owned::Owner,
-        requests::{ById, Complete, Create, List, Update},
+        requests::{ById, Complete, Create, List, ListPart, Update},
     },
 };
 
@@ -42,16 +42,30 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
 
 /// Each list is read from an index, whatever the planner believes of the number of
 /// owners: hence the order inside.
-pub fn list(lists: &[List<'_>]) -> Statement {
+pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
     sqlx::query(concat!(
         "SELECT ",
         columns!("t."),
         " FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
          (SELECT * FROM tasks WHERE user_id = a.owner \
-         AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC) AS t"
+         AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t"
     ))
     .bind(array(lists, |(owner, _)| owner.as_str()))
     .bind(array(lists, |(_, completed)| *completed))
+    .bind(i64::from(rows))
+}
+
+pub fn page(((owner, completed), below): ListPart<'_>, rows: u32) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!(""),
+        " FROM tasks WHERE user_id = $1 AND id < $2 \
+         AND ($3::boolean IS NULL OR completed = $3) ORDER BY id DESC LIMIT $4"
+    ))
+    .bind(owner.as_str().to_owned())
+    .bind(below)
+    .bind(completed)
+    .bind(i64::from(rows))
 }
 
 /// Creations queue at the owner's row in `task_counts`, on any number of instances, so that the

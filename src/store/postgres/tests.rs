@@ -102,12 +102,16 @@ async fn lists_go_by_the_owner_and_tasks_by_their_id_alone() {
     };
     let now = Utc::now();
 
-    let plan_of_lists = plan(statements::list(&[])).await;
-    assert!(
-        plan_of_lists.contains("Index Scan using tasks_by_user"),
-        "{plan_of_lists}"
-    );
-    assert!(!plan_of_lists.contains("Sort"), "{plan_of_lists}");
+    let ana = owned_by(&user("ana").await, ());
+    for list in [
+        statements::list(&[], 10),
+        statements::page(((ana.owner(), None), 10), 10),
+    ] {
+        let plan = plan(list).await;
+        let index = "Index Scan using tasks_by_user";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("Sort"), "{plan}");
+    }
     for by_id in [
         statements::get(&[]),
         statements::complete(&[], now),

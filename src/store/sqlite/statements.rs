@@ -17,7 +17,7 @@ use crate::{
     store::{
         entity::columns,
         owned::Owner,
-        requests::{ById, Complete, Create, List, Update},
+        requests::{ById, Complete, Create, List, ListPart, Update},
     },
 };
 
@@ -54,16 +54,32 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
     )
 }
 
-pub fn list(lists: &[List<'_>]) -> Statement {
+pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
     statement(
         concat!(
             "SELECT ",
             columns!("t."),
-            " FROM json_each($1) AS a CROSS JOIN tasks AS t ON t.user_id = a.value ->> 0 \
-             AND (a.value ->> 1 IS NULL OR t.completed = a.value ->> 1)"
+            " FROM json_each($1) AS a CROSS JOIN tasks AS t ON t.id IN \
+             (SELECT id FROM tasks WHERE user_id = a.value ->> 0 \
+             AND (a.value ->> 1 IS NULL OR completed = a.value ->> 1) \
+             ORDER BY id DESC LIMIT $2)"
         ),
         lists.iter().map(|(owner, only)| (owner.as_str(), only)),
     )
+    .bind(rows)
+}
+
+pub fn page(((owner, completed), below): ListPart<'_>, rows: u32) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!(""),
+        " FROM tasks WHERE user_id = $1 AND id < $2 \
+         AND ($3 IS NULL OR completed = $3) ORDER BY id DESC LIMIT $4"
+    ))
+    .bind(owner.as_str().to_owned())
+    .bind(below)
+    .bind(completed)
+    .bind(rows)
 }
 
 pub fn create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>) -> Statement {

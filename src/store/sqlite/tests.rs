@@ -5,7 +5,7 @@ use sea_orm::DatabaseConnection;
 use sqlx::{AssertSqlSafe, Execute, Row};
 
 use super::statements::{self, Statement};
-use crate::store::{DatabaseUrl, Store};
+use crate::store::{DatabaseUrl, Store, owned::owned_by, tests::user};
 
 #[expect(
     clippy::disallowed_methods,
@@ -32,9 +32,22 @@ async fn lists_and_tasks_are_read_from_an_index() {
 
     let now = Utc::now();
 
-    let list = plan(file, statements::list(&[])).await;
-    let search = "SEARCH t USING INDEX tasks_by_user (user_id=?)";
-    assert!(list.contains(search), "{list}");
+    let ana = owned_by(&user("ana").await, ());
+    for (list, search) in [
+        (
+            statements::list(&[], 10),
+            "SEARCH tasks USING INDEX tasks_by_user (user_id=?)",
+        ),
+        (
+            statements::page(((ana.owner(), None), 10), 10),
+            "SEARCH tasks USING INDEX tasks_by_user (user_id=? AND id<?)",
+        ),
+    ] {
+        let plan = plan(file, list).await;
+        assert!(plan.contains(search), "{plan}");
+        assert!(!plan.contains("SCAN t"), "{plan}");
+        assert!(!plan.contains("ORDER BY"), "{plan}");
+    }
     for statement in [
         statements::get(&[]),
         statements::complete(&[], now),

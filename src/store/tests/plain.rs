@@ -26,7 +26,7 @@ async fn a_transaction_of_the_plain_path_concerns_one_user_and_is_whole_or_nothi
         })
     });
     assert!(matches!(failed.await, Err(TaskError::Internal(_))));
-    let listed = rig.store.list(&ana, StatusFilter::All).await.unwrap();
+    let listed = rig.list(&ana, StatusFilter::All).await.unwrap();
     assert_eq!(listed.len(), 3, "it was rolled back");
 
     let cleared = rig.store.transaction(&ana, Access::Write, move |tasks| {
@@ -37,9 +37,9 @@ async fn a_transaction_of_the_plain_path_concerns_one_user_and_is_whole_or_nothi
         Box::pin(async move { tasks.select().all(tasks.transaction()).await })
     });
     let left: Vec<_> = left.await.unwrap().into_iter().map(Task::from).collect();
-    assert_eq!(left, rig.store.list(&ana, StatusFilter::All).await.unwrap());
+    assert_eq!(left, rig.list(&ana, StatusFilter::All).await.unwrap());
     assert_eq!(left.len(), 1);
-    let of_ben = rig.store.list(&ben, StatusFilter::All).await.unwrap();
+    let of_ben = rig.list(&ben, StatusFilter::All).await.unwrap();
     assert_eq!(of_ben.len(), 3);
 
     let renamed = rig.store.transaction(&ana, Access::Write, |tasks| {

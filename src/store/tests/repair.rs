@@ -123,7 +123,7 @@ async fn a_repair_loses_nothing_of_what_is_written_meanwhile() {
 
     for writer in writers {
         let (user, mut kept) = writer.await.unwrap();
-        let listed = rig.store.list(&user, StatusFilter::All).await.unwrap();
+        let listed = rig.list(&user, StatusFilter::All).await.unwrap();
         let mut bread: Vec<_> = listed.iter().filter(|t| t.title == "Bread").collect();
         bread.sort_by_key(|task| task.id);
         kept.sort_unstable();
