@@ -33,7 +33,8 @@ model:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
         cargo test --test process model -- --nocapture
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=60 \
-        TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
+        TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture \
+        --include-ignored --test-threads=1
 
 # The installed PgBouncer, which may be too old to track prepared statements.
 # `test-postgres` uses one that does, and builds it where needed.

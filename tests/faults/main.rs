@@ -10,5 +10,6 @@
 
 mod aborts;
 mod crowds;
+mod lists;
 mod slow;
 mod timing;
