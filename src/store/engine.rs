@@ -263,7 +263,8 @@ impl Driver {
     }
 
     lists! {
-        /// The newest tasks of these lists, at most so many of each.
+        /// The newest tasks of these lists, at most so many of each. A task of another
+        /// status than its list's means that there may be more.
         list(lists: &[List<'_>], rows: u32);
         /// The newest tasks of a part of a list, at most so many, newest first.
         page(part: ListPart<'_>, rows: u32);

@@ -181,15 +181,15 @@ async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize
                 return;
             }
             assert_eq!(response.status(), StatusCode::OK);
-            let mut last = None;
+            let mut end = None;
             while let Some(chunk) = response.chunk().await.unwrap() {
                 bytes.fetch_add(chunk.len(), Relaxed);
-                last = chunk.last().copied();
+                end = chunk.last().copied();
                 if matches!(pace, Pace::Slow) {
                     sleep(Duration::from_secs(1)).await;
                 }
             }
-            assert_eq!(last, Some(b']'));
+            assert_eq!(end, Some(b']'));
             ends[0].fetch_add(1, Relaxed);
         });
     }

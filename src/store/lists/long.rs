@@ -40,7 +40,8 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The rows to read for a page, if so many tasks have so many bytes. Rows beyond the
 /// end of a page are read in vain: so they are at most four times those that were not.
 pub fn rows_per_page(tasks: usize, bytes: usize) -> u32 {
-    let rows = (tasks * PAGE_BYTES / bytes.max(1) + 1).min(4 * (tasks + 1));
+    let tasks = tasks.max(1);
+    let rows = (tasks * PAGE_BYTES / bytes.max(1) + 1).min(4 * tasks);
     u32::try_from(rows.min(PAGE_ROWS)).unwrap_or(1)
 }
 
@@ -152,7 +153,10 @@ impl LongList {
         let page = self.read(PageStart::Newest, turn).await?;
         let is_last = page.next.is_none();
         let found = Found {
-            is_short: is_last && page.tasks <= MAX_TASKS as usize && page.chunk.size() <= MAX_BYTES,
+            is_short: is_last
+                && self.status == StatusFilter::All
+                && page.tasks <= MAX_TASKS as usize
+                && page.chunk.size() <= MAX_BYTES,
             rows_per_page: self.rows,
         };
         let list = if is_last {

@@ -101,6 +101,10 @@ impl List {
 
     /// Adds a task that was read, or nothing more to a list that is too long.
     fn add(&mut self, task: Task) {
+        // A task of another status was added by the engine, since there may be more.
+        self.is_long |= self
+            .completed
+            .is_some_and(|completed| completed != task.completed);
         if self.is_long {
             return;
         }

@@ -120,6 +120,29 @@ async fn tasks_that_change_while_a_list_is_read_are_neither_missing_nor_doubled(
     assert_eq!(last.description.as_deref(), Some("after"));
 }
 
+/// Few tasks of a status among many: on `SQLite` they are no short list.
+#[tokio::test]
+async fn few_tasks_of_a_status_are_found_among_many() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    fill(&rig, "ana", LONG, "Two litres").await;
+    for kept in [0, 1, 2] {
+        rig.execute(&format!(
+            "UPDATE tasks SET completed = id IN (SELECT id FROM tasks ORDER BY id LIMIT {kept})"
+        ))
+        .await;
+
+        let (completed, pending) = tokio::join!(
+            rig.list(&ana, StatusFilter::Completed),
+            rig.list(&ana, StatusFilter::Pending),
+        );
+        assert_eq!(completed.unwrap().len(), kept);
+        assert_eq!(pending.unwrap().len(), LONG - kept);
+        let again = rig.list(&ana, StatusFilter::Completed).await.unwrap();
+        assert!(again.iter().all(|task| task.completed) && again.len() == kept);
+    }
+}
+
 /// A hundred clients that do not read, and one that does.
 #[tokio::test]
 async fn a_list_that_is_not_read_holds_no_connection() {
