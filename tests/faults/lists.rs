@@ -1,7 +1,7 @@
 //! Long lists of one user: what they cost other users, and how much memory they hold.
 //! `LIST_TASKS` sets how many tasks the user has (2,000 by default), `LIST_SECONDS` how
 //! long each phase takes (5 by default), `LISTS` how many are sent at once (64 by
-//! default).
+//! default). With `LIST_COMPLETE`, fast clients read them to their ends.
 
 #![cfg(target_os = "linux")]
 
@@ -104,6 +104,7 @@ fn read_lists(service: &Service, token: &str, query: &str, over: &Arc<AtomicBool
 
 #[tokio::test]
 async fn long_lists_of_one_user_do_not_delay_others() {
+    let mut delayed = Vec::new();
     for database in databases().await {
         let service = start(&database, &"ä".repeat(10_000)).await;
         let (eve, bob) = (token("eve").await, service.client(&token("bob").await));
@@ -134,17 +135,19 @@ async fn long_lists_of_one_user_do_not_delay_others() {
                 } else {
                     "a short list"
                 };
-                println!(
+                let figures = format!(
                     "{name}, lists {lists:?}: {what} in {idle:.2?} ms at p50 and p99, \
-                     {busy:.2?} beside {PARALLEL} long lists"
+                     {busy:.2?} beside {PARALLEL} long lists, {failed} refused"
                 );
-                assert_eq!(failed, 0, "no reader is refused");
+                println!("{figures}");
                 // A machine that is busy otherwise delays some of a hundred by itself.
-                let limit = f64::max(3.0 * idle[1], 20.0);
-                assert!(busy[1] < limit, "{idle:?} {busy:?}");
+                if failed > 0 || busy[1] > f64::max(3.0 * idle[1], 20.0) {
+                    delayed.push(figures);
+                }
             }
         }
     }
+    assert!(delayed.is_empty(), "{delayed:#?}");
 }
 
 /// The most resident memory of the service until now, in KiB (proc(5)).
@@ -184,7 +187,7 @@ async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize
             let mut end = None;
             while let Some(chunk) = response.chunk().await.unwrap() {
                 bytes.fetch_add(chunk.len(), Relaxed);
-                end = chunk.last().copied();
+                end = chunk.last().copied().or(end);
                 if matches!(pace, Pace::Slow) {
                     sleep(Duration::from_secs(1)).await;
                 }
@@ -193,7 +196,10 @@ async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize
             ends[0].fetch_add(1, Relaxed);
         });
     }
-    let most = std::env::var_os("LIST_COMPLETE").map_or(seconds(), |_| Duration::from_mins(10));
+    let most = match (pace, std::env::var_os("LIST_COMPLETE")) {
+        (Pace::Fast, Some(_)) => Duration::from_mins(10),
+        _ => seconds(),
+    };
     let all = async { while readers.join_next().await.map(Result::unwrap).is_some() {} };
     let _ = tokio::time::timeout(most, all).await;
     let [complete, refused] = [0, 1].map(|end: usize| ends[end].load(Relaxed));
@@ -206,6 +212,7 @@ async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize
 
 #[tokio::test]
 async fn long_lists_hold_little_memory() {
+    let mut exceeded = Vec::new();
     for database in databases().await {
         let name = if database.is_postgres() {
             "PostgreSQL"
@@ -217,15 +224,19 @@ async fn long_lists_hold_little_memory() {
         for pace in [Pace::Slow, Pace::Fast] {
             let began = Instant::now();
             let (bytes, [complete, refused], memory) = memory_of(&service, &eve, pace).await;
-            println!(
+            let figures = format!(
                 "{name}, {pace:?}: {} MiB in {:.1?}, {complete} complete, {refused} refused, \
                  at most {} MiB of memory",
                 bytes >> 20,
                 began.elapsed(),
                 memory >> 10
             );
-            assert_eq!(refused, 0, "so many lists are within the budget");
-            assert!(memory < MEMORY, "{memory} KiB");
+            println!("{figures}");
+            // So many lists are within the budget.
+            if refused > 0 || memory > MEMORY {
+                exceeded.push(figures);
+            }
         }
     }
+    assert!(exceeded.is_empty(), "{exceeded:#?}");
 }
