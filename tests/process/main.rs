@@ -22,6 +22,7 @@ mod idle;
 mod instances;
 mod isolation;
 mod limits;
+mod lists;
 mod metrics;
 mod model;
 mod operator;
