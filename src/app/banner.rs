@@ -87,7 +87,10 @@ fn text(
     );
     if *secret != SecretSource::ThisRun {
         let program = program();
-        let _ = writeln!(text, "\nA token of another user:\n\n{program} token --sub bob");
+        let _ = writeln!(
+            text,
+            "\nA token of another user:\n\n{program} token --sub bob"
+        );
     }
     let _ = writeln!(
         text,
