@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import processes
+from . import cores, processes
 from .processes import Failure
 
 BENCH = Path(__file__).resolve().parent.parent
@@ -16,15 +16,22 @@ CACHE = BENCH / ".cache"
 AXUM = BENCH / "peers" / "axum-sqlx"
 FASTAPI = BENCH / "peers" / "fastapi-sqlmodel"
 
-# All ratios are relative to this candidate.
-YARDSTICK = "axum"
+# All ratios are relative to the fastest of these in a cell: which pool is best depends
+# on the machine.
+YARDSTICKS = ["axum", "axum-20", "axum-64"]
 LABELS = {
     "ours": "tasks-api",
     "axum": "axum + sqlx",
+    "axum-20": "axum + sqlx, pool of 20",
+    "axum-64": "axum + sqlx, pool of 64",
     "axum-noping": "axum + sqlx, no ping",
     "fastapi": "FastAPI + SQLModel",
 }
-DEFAULT = ["ours", "axum", "fastapi"]
+
+
+def default() -> list[str]:
+    axum = ["axum-20", "axum-64"] if cores.are_many() else ["axum"]
+    return ["ours", *axum, "fastapi"]
 
 
 @dataclass
@@ -133,11 +140,14 @@ def build(names: list[str], ours: str) -> list[Candidate]:
                 found.append(Candidate(name, [ours]))
             case "axum":
                 found.append(Candidate(name, [axum]))
+            case "axum-20" | "axum-64":
+                pool = name.removeprefix("axum-")
+                found.append(Candidate(name, [axum], {"POOL": pool}))
             case "axum-noping":
                 found.append(Candidate(name, [axum], {"PING": "off"}))
             case "fastapi":
                 command = [_venv(), "-m", "uvicorn", "main:app", "--host", "127.0.0.1"]
-                command += ["--port", "{port}", "--workers", "2", "--loop", "uvloop"]
+                command += ["--port", "{port}", "--workers", str(max(2, cores.count())), "--loop", "uvloop"]
                 command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
                 quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
                 found.append(Candidate(name, command, quiet, cwd=FASTAPI))

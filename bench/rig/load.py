@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from . import cores
 from .candidates import BENCH, Candidate
 from .data import BUSY, NEW, PER_BUSY, TWENTY, Users
 from .postgres import Cluster
@@ -93,7 +94,7 @@ def drive(
     """Runs wrk against one candidate, one process for each instance. An unsuccessful
     response is a `Failure`."""
     each = max(1, connections // candidate.instances)
-    threads = max(1, min(2, connections) // candidate.instances)
+    threads = max(1, cores.load_threads(connections) // candidate.instances)
     server, database = candidate.cpu_seconds(), database_cpu()
     with Highest(candidate) as resident:
         running = []
@@ -143,7 +144,7 @@ def limit(
     command += ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "bench"]
     # pgbench's clock includes the time to connect, which matters for hundreds.
     seconds += connections // 128
-    command += ["-c", str(connections), "-j", str(min(2, connections)), "-T", str(seconds)]
+    command += ["-c", str(connections), "-j", str(cores.load_threads(connections)), "-T", str(seconds)]
     for name in ("busy", "twenty", "new"):
         command += ["-D", f"{name}={getattr(users, name)}"]
     for name, weight in (MIX if workload == "mixed" else {workload: 1}).items():

@@ -18,7 +18,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "shared_buffers": "512MB",
-    "max_connections": "400",
+    "max_connections": "1200",
     "max_wal_size": "8GB",
     # Both run explicitly between measurements, so that neither affects the turn of one
     # candidate only.
