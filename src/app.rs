@@ -23,7 +23,7 @@ use self::signals::Signals;
 use crate::{
     auth::Verifier,
     config::Config,
-    server::{self, Listeners},
+    server::{self, Listeners, Workers},
     store::{DatabaseUrl, Store},
     telemetry::{metrics, traces},
 };
@@ -33,6 +33,7 @@ pub struct Application {
     config: Config,
     store: Store,
     verifier: Verifier,
+    workers: Workers,
     api: Listeners,
     metrics: Option<Listeners>,
 }
@@ -40,7 +41,8 @@ pub struct Application {
 /// Opens the database that the configuration names, and creates the file of `SQLite`.
 pub async fn open_store(config: &Config) -> Result<(DatabaseUrl, Store), StartError> {
     let url = database_url(config)?;
-    let store = Store::connect(&url, config.tasks_per_user).await?;
+    let connections = config.database_connections;
+    let store = Store::connect_with(&url, config.tasks_per_user, connections).await?;
     Ok((url, store))
 }
 
@@ -77,6 +79,8 @@ impl Application {
         let secret = development::keep_secret(&mut config, &url)?;
         let verifier = tokens::verifier(&config)?;
         store.migrate_when_reachable().await?;
+        let workers = Workers::start(config.workers).map_err(StartError::failed)?;
+        store.share_out(&workers.runtimes());
         let api = listen("PORT", &config.host, config.port).await?;
         let metrics = match config.metrics_port {
             Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),
@@ -91,6 +95,7 @@ impl Application {
             config,
             store,
             verifier,
+            workers,
             api,
             metrics,
         })
@@ -104,9 +109,13 @@ impl Application {
         let endpoint = routes(store.clone(), self.verifier, readiness.clone(), &config);
         let metrics = self.metrics.map(|listeners| {
             let (limits, never) = (connections::metrics(&config), pending::<Pending<()>>());
-            tokio::spawn(server::serve(listeners, metrics::endpoint(), limits, never))
+            tokio::spawn(async move {
+                let mut here = Workers::here();
+                server::serve(listeners, &mut here, metrics::endpoint(), limits, never).await;
+            })
         });
         let limits = connections::api(&config);
+        let mut workers = self.workers;
         let mut signals = Signals::receive();
         #[expect(
             clippy::async_yields_async,
@@ -125,8 +134,9 @@ impl Application {
             // The next one ends the wait for requests in flight.
             async move { signals.next().await }
         };
-        server::serve(self.api, endpoint, limits, stopped).await;
+        server::serve(self.api, &mut workers, endpoint, limits, stopped).await;
         store.close().await;
+        drop(workers);
         // Metrics are served to the end, so that the stop can be observed.
         if let Some(metrics) = metrics {
             metrics.abort();

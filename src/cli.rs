@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     api::spec,
@@ -109,7 +109,12 @@ impl Cli {
                 let traces = config.traces.as_ref();
                 telemetry::start(&config, traces).map_err(StartError::failed)?;
                 telemetry::log_panics();
-                return block_on(async {
+                // Requests are served by threads of their own.
+                let runtime = Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build();
+                return runtime.map_err(StartError::failed)?.block_on(async {
                     Application::build(config).await?.run_until_stopped().await;
                     Ok(())
                 });

@@ -10,7 +10,12 @@ mod reader;
 mod traces;
 mod variables;
 
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    net::IpAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    thread,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -21,11 +26,11 @@ use self::{
     env_file::environment_and_file,
     reader::{Reader, http_url},
     variables::{
-        BETTER_AUTH_SECRET, BETTER_AUTH_URL, CORS_ORIGINS, DATABASE_URL, ENVIRONMENT, HOST,
-        JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, KEEP_ALIVE_SECONDS, MAX_CONNECTIONS,
+        BETTER_AUTH_SECRET, BETTER_AUTH_URL, CORS_ORIGINS, DATABASE_CONNECTIONS, DATABASE_URL,
+        ENVIRONMENT, HOST, JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, KEEP_ALIVE_SECONDS, MAX_CONNECTIONS,
         MAX_CONNECTIONS_PER_ADDRESS, METRICS_PORT, PORT, RATE_LIMIT_FAILED_AUTH,
         RATE_LIMIT_PER_ADDRESS, RATE_LIMIT_PER_USER, RUST_LOG, STOP_DELAY, TASKS_PER_USER,
-        TRUSTED_PROXIES,
+        TRUSTED_PROXIES, WORKERS,
     },
 };
 pub use self::{
@@ -52,6 +57,8 @@ pub struct Config {
     pub port: u16,
     /// `DATABASE_URL`, unparsed; it may contain a password.
     pub database_url: SecretString,
+    /// `DATABASE_CONNECTIONS`: their maximum number.
+    pub database_connections: u32,
     /// `BETTER_AUTH_SECRET`, not trimmed: enables HS256 tokens.
     pub better_auth_secret: Option<SecretString>,
     /// The origin of `BETTER_AUTH_URL` (RFC 6454, section 6.2).
@@ -74,6 +81,8 @@ pub struct Config {
     pub max_connections_per_address: Option<NonZeroU32>,
     /// `KEEP_ALIVE_SECONDS`: how long a connection without a request is kept.
     pub keep_alive: Duration,
+    /// `WORKERS`: the threads that serve requests.
+    pub workers: NonZeroUsize,
     /// `STOP_DELAY`: how long requests are accepted after a stop signal.
     pub stop_delay: Duration,
     /// `METRICS_PORT`: the port of the metrics on `HOST`; 0 picks a free one.
@@ -126,6 +135,14 @@ impl Config {
             host: reader.text(HOST),
             port: reader.parse(PORT, PORT_NUMBER),
             database_url: reader.text(DATABASE_URL).into(),
+            database_connections: reader.parse_with(
+                DATABASE_CONNECTIONS,
+                "a whole number from 8 to 10000",
+                |text| {
+                    let number = text.parse().ok();
+                    number.filter(|number| (8..=10_000).contains(number))
+                },
+            ),
             better_auth_secret: better_auth_secret(reader),
             better_auth_origin: better_auth_url.map(|url| url.origin().ascii_serialization()),
             key_set_urls,
@@ -161,6 +178,7 @@ impl Config {
                     seconds.map(Duration::from_secs)
                 },
             ),
+            workers: workers(reader),
             stop_delay: reader.parse_with(STOP_DELAY, "whole seconds from 0 to 300", |text| {
                 let seconds = text.parse().ok().filter(|seconds| *seconds <= 300);
                 seconds.map(Duration::from_secs)
@@ -212,6 +230,20 @@ fn better_auth_secret(reader: &mut Reader) -> Option<SecretString> {
         );
     }
     Some(secret.into())
+}
+
+/// The worker threads. By default, the other half of the cores is left to the kernel's
+/// network work, to the threads of the database connections, and to other programs.
+fn workers(reader: &mut Reader) -> NonZeroUsize {
+    let configured = reader.parse_with(WORKERS, "a whole number from 1 to 1024", |text| {
+        let number: Option<NonZeroUsize> = text.parse().ok();
+        number.filter(|number| number.get() <= 1024).map(Some)
+    });
+    // It knows the limits of a container.
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    configured
+        .or(NonZeroUsize::new(cores / 2))
+        .unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Requests per minute.

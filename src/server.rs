@@ -1,4 +1,5 @@
-//! The accept loop on hyper: connection limits, timeouts and graceful shutdown.
+//! The accept loop on hyper: worker threads, connection limits, timeouts and graceful
+//! shutdown.
 //!
 //! poem's own server sets no timeouts, and its accept loop spins when file
 //! descriptors run out. This module can go once it does better.
@@ -14,6 +15,7 @@ mod open_files;
 mod response_body;
 mod socket;
 mod timeouts;
+mod workers;
 
 use std::{future::poll_fn, io::ErrorKind, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -51,6 +53,7 @@ pub use self::{
     listen::Listeners,
     malformed::MalformedHead,
     open_files::raise_limit as raise_open_files,
+    workers::Workers,
 };
 
 /// How long requests in flight may take to finish once the server shuts down.
@@ -69,10 +72,12 @@ const MAX_STREAMS: u32 = 64;
 /// slice: with [`MAX_STREAMS`], a connection keeps at most 3 MiB.
 const MAX_WAITING: usize = 2 * MAX_SLICE;
 
-/// Serves until `stop` resolves, then waits for requests in flight: until the future that
-/// it resolved to does, and up to `SHUTDOWN_TIMEOUT`.
+/// Accepts connections and serves each on one of `workers` until `stop` resolves, then waits
+/// for requests in flight: until the future that it resolved to does, and up to
+/// `SHUTDOWN_TIMEOUT`.
 pub async fn serve<E, S>(
     listeners: Listeners,
+    workers: &mut Workers,
     endpoint: E,
     limits: ConnectionLimits,
     stop: impl Future<Output = S>,
@@ -107,12 +112,17 @@ pub async fn serve<E, S>(
                 };
                 let (http, endpoint) = (Arc::clone(&http), Arc::clone(&endpoint));
                 let stopping = stopping.subscribe();
-                tokio::spawn(async move {
+                let (runtime, assigned) = workers.assign();
+                // Another runtime waits for its bytes from here on.
+                let Ok(stream) = stream.into_std() else {
+                    continue;
+                };
+                runtime.spawn(async move {
                     let served = connection(stream, &http, endpoint, &place, stopping).await;
                     if let Err(error) = served {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                    drop((place, slot));
+                    drop((place, assigned, slot));
                 });
             }
             Err(error) => match error.kind() {
@@ -141,7 +151,7 @@ pub async fn serve<E, S>(
 
 /// Serves one connection until the client, a timeout or the shutdown ends it.
 async fn connection<E>(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     http: &auto::Builder<TokioExecutor>,
     endpoint: Arc<E>,
     place: &Place,
@@ -150,6 +160,7 @@ async fn connection<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
+    let stream = TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
     let local = LocalAddr(Addr::from(stream.local_addr()?));
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));

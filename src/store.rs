@@ -33,20 +33,24 @@ mod tests;
 mod url;
 mod write;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::timeout};
 
 use self::{
     batch::{BatchQueue, REQUEST_TIMEOUT},
     engine::Engine,
     lists::Lists,
     owned::Owned,
+    pool::{DEFAULT_CONNECTIONS, Shares},
     requests::{Get, Write},
 };
 pub use self::{
@@ -55,8 +59,10 @@ pub use self::{
 };
 use crate::api::tasks::{Task, TaskError};
 
-/// The connections of the queue for gets. One serves dozens of clients.
-const READERS: usize = 2;
+thread_local! {
+    /// The set of queues that requests of this thread use.
+    static SET: Cell<usize> = const { Cell::new(0) };
+}
 
 /// The tasks of all users. A clone is another handle on the same connections.
 #[derive(Clone)]
@@ -64,12 +70,21 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    gets: BatchQueue<Owned<Get>>,
-    lists: Lists,
-    writes: BatchQueue<Owned<Write>>,
+    tasks_per_user: u32,
+    connections: u32,
+    queues: Queues,
+    /// A set of queues for each worker thread, once they are shared out.
+    sets: OnceLock<Vec<Queues>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     closing: watch::Sender<bool>,
     migrated: AtomicBool,
+}
+
+/// The queues for the requests of one thread.
+struct Queues {
+    gets: BatchQueue<Owned<Get>>,
+    lists: Lists,
+    writes: Arc<BatchQueue<Owned<Write>>>,
 }
 
 impl Store {
@@ -77,7 +92,17 @@ impl Store {
     /// missing, or an error. `PostgreSQL`: connections are opened when they are needed,
     /// so that the service starts while the server is down.
     pub async fn connect(url: &DatabaseUrl, tasks_per_user: u32) -> Result<Self, StoreError> {
-        Ok(Self::start(Engine::open(url).await?, tasks_per_user))
+        Self::connect_with(url, tasks_per_user, DEFAULT_CONNECTIONS).await
+    }
+
+    /// [`Store::connect`] with at most so many connections to the database, 8 or more.
+    pub async fn connect_with(
+        url: &DatabaseUrl,
+        tasks_per_user: u32,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
+        let engine = Engine::open(url, connections).await?;
+        Ok(Self::start(engine, tasks_per_user, connections))
     }
 
     /// [`Store::connect`] for commands that change nothing: a missing file is not created,
@@ -86,25 +111,50 @@ impl Store {
         url: &DatabaseUrl,
         tasks_per_user: u32,
     ) -> Result<Option<Self>, StoreError> {
-        let engine = Engine::open_existing(url).await?;
-        Ok(engine.map(|engine| Self::start(engine, tasks_per_user)))
+        let engine = Engine::open_existing(url, DEFAULT_CONNECTIONS).await?;
+        Ok(engine.map(|engine| Self::start(engine, tasks_per_user, DEFAULT_CONNECTIONS)))
     }
 
-    fn start(engine: Engine, tasks_per_user: u32) -> Self {
+    fn start(engine: Engine, tasks_per_user: u32, connections: u32) -> Self {
         let (closing, closed) = watch::channel(false);
-        let (quota, at_once) = (tasks_per_user, engine.writers());
-        let (gets, get_worker) = BatchQueue::open("get", &engine, quota, READERS, closed.clone());
-        let (lists, [short_worker, page_worker]) = Lists::open(&engine, &closed);
-        let (writes, write_worker) = BatchQueue::open("write", &engine, quota, at_once, closed);
+        let shares = Shares::of(connections, 1, engine.writers());
+        let (queues, workers) = Queues::open(&engine, tasks_per_user, &shares, &closed, None, None);
         Self(Arc::new(Inner {
             engine,
-            gets,
-            lists,
-            writes,
-            workers: Mutex::new(vec![get_worker, short_worker, page_worker, write_worker]),
+            tasks_per_user,
+            connections,
+            queues,
+            sets: OnceLock::new(),
+            workers: Mutex::new(workers),
             closing,
             migrated: AtomicBool::new(false),
         }))
+    }
+
+    /// Gives each of these single-threaded runtimes queues and connections of its own, as
+    /// far as there are enough connections; the others share. Requests on other threads
+    /// use the first ones. Must be called once, before requests.
+    pub fn share_out(&self, runtimes: &[Handle]) {
+        let (inner, engine) = (&self.0, self.engine());
+        let shares = Shares::of(inner.connections, runtimes.len(), engine.writers());
+        let mut sets: Vec<Queues> = Vec::new();
+        for runtime in runtimes.iter().take(shares.sets) {
+            // The workers of the queues are spawned there.
+            let _there = runtime.enter();
+            let writes = sets.first().filter(|_| engine.has_one_writer());
+            let writes = writes.map(|first| Arc::clone(&first.writes));
+            let (quota, closed) = (inner.tasks_per_user, inner.closing.subscribe());
+            let lists = Some(&inner.queues.lists);
+            let (set, workers) = Queues::open(engine, quota, &shares, &closed, lists, writes);
+            inner.workers.lock().extend(workers);
+            sets.push(set);
+        }
+        for (index, runtime) in runtimes.iter().enumerate() {
+            let set = index % sets.len();
+            runtime.spawn(async move { SET.set(set) });
+        }
+        // A second call would leave requests to the first sets, which work as well.
+        let _ = inner.sets.set(sets);
     }
 
     /// Whether the database responds, within a bounded time.
@@ -150,17 +200,24 @@ impl Store {
 
     async fn read(&self, request: Owned<Get>) -> Result<Option<Task>, TaskError> {
         self.check_migrated()?;
-        self.0.gets.submit(request).await
+        self.queues().gets.submit(request).await
     }
 
     fn lists(&self) -> Result<&Lists, TaskError> {
         self.check_migrated()?;
-        Ok(&self.0.lists)
+        Ok(&self.queues().lists)
     }
 
     async fn write(&self, request: Owned<Write>) -> Result<Task, TaskError> {
         self.check_migrated()?;
-        self.0.writes.submit(request).await
+        self.queues().writes.submit(request).await
+    }
+
+    /// The queues of this thread.
+    fn queues(&self) -> &Queues {
+        let sets = self.0.sets.get();
+        let own = sets.and_then(|sets| sets.get(SET.get()));
+        own.unwrap_or(&self.0.queues)
     }
 
     fn engine(&self) -> &Engine {
@@ -181,5 +238,35 @@ impl Store {
         }
         let cause = "the tables are not there yet";
         Err(TaskError::Unavailable(cause.to_owned()))
+    }
+}
+
+impl Queues {
+    /// A set of queues on the current runtime, with their workers. It shares the long lists
+    /// of `lists`, and `writes`.
+    fn open(
+        engine: &Engine,
+        quota: u32,
+        shares: &Shares,
+        closed: &watch::Receiver<bool>,
+        lists: Option<&Lists>,
+        writes: Option<Arc<BatchQueue<Owned<Write>>>>,
+    ) -> (Self, Vec<JoinHandle<()>>) {
+        let (gets, get_worker) =
+            BatchQueue::open("get", engine, quota, shares.gets, closed.clone());
+        let (lists, mut workers) = Lists::open(engine, shares, closed, lists);
+        workers.push(get_worker);
+        let writes = writes.unwrap_or_else(|| {
+            let (writes, worker) =
+                BatchQueue::open("write", engine, quota, shares.writes, closed.clone());
+            workers.push(worker);
+            Arc::new(writes)
+        });
+        let queues = Self {
+            gets,
+            lists,
+            writes,
+        };
+        (queues, workers)
     }
 }

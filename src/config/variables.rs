@@ -76,6 +76,9 @@ variables! {
         "the port to listen on; 0 picks a free one";
     DATABASE_URL: Fixed("sqlite://data/tasks.db"),
         "the database, see [below](#database_url)";
+    DATABASE_CONNECTIONS: Fixed("40"),
+        "the maximum number of database connections of this instance, 8 to 10000, see \
+         [below](#threads-and-database-connections)";
     BETTER_AUTH_URL: Unset,
         "the application that signs the users in; its key set is `{origin}/api/auth/jwks`, its \
          origin the issuer and audience";
@@ -110,6 +113,9 @@ variables! {
     KEEP_ALIVE_SECONDS: Fixed("75"),
         "seconds that a connection without a request is kept, 1 to 86400; above the idle timeout \
          of the balancer, see [below](#connections)";
+    WORKERS: Unset,
+        "the threads that serve requests, 1 to 1024; by default half of the processor cores, see \
+         [below](#threads-and-database-connections)";
     STOP_DELAY: PerEnvironment { development: "0", deployed: "5" },
         "seconds after SIGTERM in which requests are still accepted while `/health/ready` is 503; \
          0 to 300";

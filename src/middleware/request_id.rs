@@ -25,8 +25,7 @@ pub fn choose(request: &HeaderMap) -> String {
         (8..=64).contains(&id.len()) && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let sent = request.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    sent.filter(is_safe)
-        .map_or_else(generate, str::to_owned)
+    sent.filter(is_safe).map_or_else(generate, str::to_owned)
 }
 
 /// Adds the id to a response.

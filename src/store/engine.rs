@@ -36,20 +36,26 @@ pub enum Driver {
 }
 
 impl Engine {
-    /// Opens the database at `url`.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+    /// Opens the database at `url`, for at most so many connections.
+    pub async fn open(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
         match &url.0 {
-            Target::Postgres(url) => Postgres::open(url).await.map(Self::Postgres),
-            Target::Sqlite(path) => sqlite::open(path).await.map(Self::Sqlite),
+            Target::Postgres(url) => Postgres::open(url, connections).await.map(Self::Postgres),
+            Target::Sqlite(path) => sqlite::open(path, connections).await.map(Self::Sqlite),
         }
     }
 
     /// Opens the database at `url` and creates nothing; nothing where its file is missing.
     /// Whether a server has the database, the first query says.
-    pub async fn open_existing(url: &DatabaseUrl) -> Result<Option<Self>, StoreError> {
+    pub async fn open_existing(
+        url: &DatabaseUrl,
+        connections: u32,
+    ) -> Result<Option<Self>, StoreError> {
         match &url.0 {
-            Target::Postgres(_) => Self::open(url).await.map(Some),
-            Target::Sqlite(path) => Ok(sqlite::open_existing(path).await?.map(Self::Sqlite)),
+            Target::Postgres(_) => Self::open(url, connections).await.map(Some),
+            Target::Sqlite(path) => {
+                let file = sqlite::open_existing(path, connections).await?;
+                Ok(file.map(Self::Sqlite))
+            }
         }
     }
 
@@ -61,11 +67,20 @@ impl Engine {
         }
     }
 
-    /// How many connections may write at once: `SQLite` lets one.
+    /// The most connections of one queue that write at once.
     pub fn writers(&self) -> usize {
         match self {
             Self::Postgres(_) => 3,
             Self::Sqlite(_) => 1,
+        }
+    }
+
+    /// Whether the database lets one connection write at a time: then all worker threads
+    /// share one queue for writes, and its commits.
+    pub fn has_one_writer(&self) -> bool {
+        match self {
+            Self::Postgres(_) => false,
+            Self::Sqlite(_) => true,
         }
     }
 

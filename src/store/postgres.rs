@@ -33,9 +33,9 @@ pub struct Postgres {
 impl Postgres {
     /// The server at `url`. Connections are opened when they are needed, so that the
     /// service starts while the server is down.
-    pub async fn open(url: &Url) -> Result<Self, StoreError> {
+    pub async fn open(url: &Url, connections: u32) -> Result<Self, StoreError> {
         Ok(Self {
-            pools: Pools::open(url).await?,
+            pools: Pools::open(url, connections).await?,
             last_check: Arc::default(),
         })
     }

@@ -45,3 +45,4 @@ mod urls;
 mod verbs;
 #[cfg(target_os = "linux")]
 mod watch;
+mod workers;

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::store::{
     error::{StoreError, sqlstate},
-    pool::{self, BATCHES, CONTROL},
+    pool::{self, CONTROL},
 };
 
 /// Control connections are renewed now and then, so that a server behind a new
@@ -54,12 +54,12 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// The pools of the server at `url`.
-    pub async fn open(url: &Url) -> Result<Self, StoreError> {
+    /// The pools of the server at `url`, of so many connections together.
+    pub async fn open(url: &Url, connections: u32) -> Result<Self, StoreError> {
         check_files(url)?;
         Ok(Self {
             control: open(url, CONTROL, &[]).await?,
-            batches: open(url, BATCHES, &SETTINGS).await?,
+            batches: open(url, connections.saturating_sub(CONTROL).max(1), &SETTINGS).await?,
         })
     }
 

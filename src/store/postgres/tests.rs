@@ -134,7 +134,7 @@ async fn batches_run_at_read_committed_whatever_the_database_has_as_its_default(
         .await;
 
     let server = rig.database.url().parse().unwrap();
-    let server = super::Postgres::open(&server).await.unwrap();
+    let server = super::Postgres::open(&server, 12).await.unwrap();
     let mut connection = server.connect().await.unwrap();
     let level = sqlx::query("SHOW transaction_isolation");
     let level = level.fetch_one(&mut *connection).await.unwrap();

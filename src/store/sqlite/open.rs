@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::store::{
     error::{StoreError, driver_error, primary_code, sqlstate},
-    pool::{self, BATCHES, CONTROL},
+    pool,
 };
 
 /// How long a writer waits for another process's. Less than a batch may take, so that it
@@ -24,10 +24,11 @@ const WAL_LIMIT: &str = "67108864";
 const RETRIES: u32 = 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Opens the file, and creates it with its folder where it is missing.
-pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
+/// Opens the file for at most so many connections, and creates it with its folder where it
+/// is missing.
+pub async fn open(path: &Path, connections: u32) -> Result<DatabaseConnection, StoreError> {
     prepare(path)?;
-    connect(path, |options| {
+    connect(path, connections, |options| {
         options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -36,10 +37,16 @@ pub async fn open(path: &Path) -> Result<DatabaseConnection, StoreError> {
 }
 
 /// Opens the file as it is, and creates nothing; nothing where it is missing.
-pub async fn open_existing(path: &Path) -> Result<Option<DatabaseConnection>, StoreError> {
+pub async fn open_existing(
+    path: &Path,
+    connections: u32,
+) -> Result<Option<DatabaseConnection>, StoreError> {
     check_is_file(path)?;
     match path.try_exists() {
-        Ok(true) => connect(path, |options| options).await.map(Some),
+        Ok(true) => {
+            let opened = connect(path, connections, |options| options).await;
+            opened.map(Some)
+        }
         Ok(false) => Ok(None),
         Err(error) => {
             let shown = path.display();
@@ -50,6 +57,7 @@ pub async fn open_existing(path: &Path) -> Result<Option<DatabaseConnection>, St
 
 async fn connect(
     path: &Path,
+    connections: u32,
     create: fn(SqliteConnectOptions) -> SqliteConnectOptions,
 ) -> Result<DatabaseConnection, StoreError> {
     // Several processes that start at once on a new file may meet while one switches
@@ -57,7 +65,7 @@ async fn connect(
     let mut retries = RETRIES;
     loop {
         let file = path.to_owned();
-        let mut options = pool::options("sqlite:", BATCHES + CONTROL);
+        let mut options = pool::options("sqlite:", connections);
         options.map_sqlx_sqlite_opts(move |_| {
             let options = SqliteConnectOptions::new()
                 .filename(&file)
@@ -149,7 +157,7 @@ mod tests {
     async fn a_file_is_opened_for_safety_first() {
         let folder = tempfile::tempdir().unwrap();
 
-        let pool = open(&folder.path().join("new/folder/tasks.db"))
+        let pool = open(&folder.path().join("new/folder/tasks.db"), 12)
             .await
             .unwrap();
 
@@ -164,7 +172,7 @@ mod tests {
     async fn no_statement_is_logged_with_its_sql() {
         let folder = tempfile::tempdir().unwrap();
 
-        let pool = open(&folder.path().join("tasks.db")).await.unwrap();
+        let pool = open(&folder.path().join("tasks.db"), 12).await.unwrap();
 
         let options = pool.get_sqlite_connection_pool().connect_options();
         let options = format!("{options:?}");
@@ -180,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new/folder/tasks.db");
 
-        let pool = open(&file).await.unwrap();
+        let pool = open(&file, 12).await.unwrap();
         let write = "CREATE TABLE t (a); INSERT INTO t VALUES (1)";
         pool.execute_unprepared(write).await.unwrap();
 

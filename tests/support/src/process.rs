@@ -34,14 +34,16 @@ pub struct Service {
 }
 
 /// The binary, or the one of `TASKS_API_BIN`, in `folder`, with no other variables than
-/// `variables`.
+/// `variables`, and two worker threads, or as many as `TEST_WORKERS`.
 pub fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     // Cargo sets the second variable for integration tests, once it has built the binary.
     let named = ["TASKS_API_BIN", "CARGO_BIN_EXE_tasks-api"];
     let binary = named.into_iter().find_map(std::env::var_os);
     let mut command = Command::new(binary.expect("cargo runs the test, or TASKS_API_BIN is set"));
+    let workers = std::env::var("TEST_WORKERS").unwrap_or_else(|_| "2".to_owned());
     command
         .env_clear()
+        .env("WORKERS", workers)
         .envs(variables.iter().copied())
         .current_dir(folder)
         .kill_on_drop(true);
