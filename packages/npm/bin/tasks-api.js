@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+// Starts the service's binary, which a package of this platform contains.
+"use strict";
+
+const { spawn } = require("node:child_process");
+const { constants } = require("node:os");
+const { optionalDependencies: packages, version } = require("../package.json");
+
+const SCOPE = "@tasks-api/";
+// The service may get one of them twice, from the terminal and from here. The second one only ends
+// STOP_DELAY.
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+// How often the parent is looked for, in milliseconds.
+const INTERVAL = 250;
+
+/** The packages whose binary runs here, the best first. */
+function candidates() {
+  const platform = `${SCOPE}${process.platform}-${process.arch}`;
+  if (process.platform !== "linux") return [platform];
+  // The musl binary is static, so it runs on glibc too; the other one does not run on musl.
+  process.report.excludeNetwork = true; // Names of peers would be resolved.
+  const onGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
+  return onGlibc ? [`${platform}-gnu`, `${platform}-musl`] : [`${platform}-musl`];
+}
+
+/** The path of the binary; `undefined` if none of the packages is installed. */
+function find(names) {
+  const file = process.platform === "win32" ? "bin/tasks-api.exe" : "bin/tasks-api";
+  for (const name of names) {
+    try {
+      return require.resolve(`${name}/${file}`);
+    } catch (error) {
+      if (error.code !== "MODULE_NOT_FOUND") throw error;
+    }
+  }
+  return undefined;
+}
+
+function fail(message) {
+  console.error(`tasks-api: ${message}`);
+  process.exit(1);
+}
+
+function missing(names) {
+  const here = `${process.platform} ${process.arch}`;
+  if (!names.some((name) => name in packages)) {
+    const supported = Object.keys(packages).map((name) => name.slice(SCOPE.length));
+    return `there is no binary for ${here}, only for ${supported.join(", ")}. It can be built from source.`;
+  }
+  return (
+    `the package ${names[0]}, which contains the binary for ${here}, is not installed. ` +
+    "Causes: an installation without optional dependencies (--omit=optional, --no-optional), " +
+    "node_modules copied from another platform, or a lockfile written on one " +
+    "(npm/cli#4828: delete node_modules and package-lock.json, then npm install). " +
+    `Or install it by its name: npm install ${names[0]}@${version}`
+  );
+}
+
+/**
+ * Stops the service when the parent of this process ends. npm starts a program by `sh -c`, and
+ * that shell ends on SIGTERM without forwarding it: `kill` of npx would leave the service running.
+ */
+function followParent(service) {
+  const parent = process.ppid;
+  const check = () => process.ppid !== parent && service.kill("SIGTERM");
+  setInterval(check, INTERVAL).unref();
+}
+
+function run(binary) {
+  const service = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
+  const listeners = SIGNALS.map((signal) => {
+    // On Windows `kill` would terminate the service at once. Ctrl-C reaches it by the console.
+    const listener = process.platform === "win32" ? () => {} : () => service.kill(signal);
+    process.on(signal, listener);
+    return () => process.off(signal, listener);
+  });
+  // Set by npm, pnpm and Yarn. Elsewhere a parent may end: `nohup tasks-api &`.
+  if (process.env.npm_lifecycle_event !== undefined) followParent(service);
+  service.on("error", (error) => fail(`cannot start ${binary}: ${error.message}`));
+  service.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code);
+    // Ends as the service did, so that a shell sees the same.
+    for (const remove of listeners) remove();
+    process.kill(process.pid, signal);
+    // Not every signal ends this process.
+    process.exitCode = 128 + constants.signals[signal];
+  });
+}
+
+const names = candidates();
+const binary = find(names);
+if (binary === undefined) fail(missing(names));
+else run(binary);
