@@ -138,6 +138,27 @@ spec-lint:
     npm ci --prefix tests/spec --no-audit --no-fund
     npm --prefix tests/spec run lint
 
+# What a release publishes, of this machine's binary alone: npm, archive and wheel, in target/packages.
+package:
+    cargo build --release
+    python3 -B packages/package.py "$(rustc -vV | sed -n 's/^host: //p')=target/release/tasks-api"
+
+# Install the packages in empty folders and use them: npx, the archive, pip.
+package-test: package
+    node --test packages/test/*.test.mjs
+
+# The release binary of a Linux target, for old systems too: `just cross aarch64-unknown-linux-musl`.
+cross target:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    python3 -m venv target/zig
+    target/zig/bin/pip install --quiet -r packages/requirements.txt
+    rustup target add {{ target }}
+    export PATH=$PWD/target/zig/bin:$PATH
+    # jemalloc takes the page size of the building machine; arm64 kernels have up to 64 KiB.
+    {{ if target =~ "^aarch64" { "export JEMALLOC_SYS_WITH_LG_PAGE=16" } else { "" } }}
+    cargo zigbuild --release --locked --target {{ target }}{{ if target =~ "gnu$" { ".2.17" } else { "" } }}
+
 # A Rust tool at a pinned version, in target/tools.
 [private]
 rust-tool name version:
@@ -193,5 +214,5 @@ structure:
     python3 -B tests/structure/check.py
 
 # All checks before a merge, next to `just test`.
-check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance
+check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance package-test
     git diff --exit-code -- openapi clients/typescript/src
