@@ -182,7 +182,7 @@ sbom: (rust-tool "cargo-cyclonedx" "0.5.9")
     # The file must not disclose the folder of the build.
     sed 's|file://{{ justfile_directory() }}|file:///tasks-api|g' .sbom.json > target/tasks-api.cdx.json
 
-# Lint deploy/ and the Dockerfile, and compare the numbers that must agree.
+# Lint deploy/, the Dockerfile and the workflows, and compare what must agree.
 deploy-check:
     python3 -m venv target/deploy-check
     target/deploy-check/bin/pip install --quiet -r tests/deploy/requirements.txt

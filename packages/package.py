@@ -93,7 +93,7 @@ def npm_packages(binaries, staging, destination):
         if libc:
             package["libc"] = ["glibc" if libc == ["gnu"] else "musl"]
         folder = staging / TARGETS[target]["npm"]
-        readme = f"The binary of [tasks-api](https://www.npmjs.com/package/tasks-api) for {target}.\n"
+        readme = f"The binary of the package `tasks-api` for {target}.\n"
         write(folder / "package.json", json.dumps(package, indent=2).encode())
         write(folder / "README.md", readme.encode())
         write(folder / "LICENSE", licence)

@@ -105,3 +105,14 @@ test("npm would publish every package", async (t) => {
     assert.doesNotMatch(output, /corrected/, "npm corrects what is published");
   }
 });
+
+test("a release of another tag or repository is refused", async (t) => {
+  const folder = await emptyFolder(t);
+  const script = join(root, "packages/release.py");
+
+  const { code, output } = await run(t, folder, ["python3", "-B", script, "v0.0.1", "https://example.com/other"]);
+
+  assert.equal(code, 1);
+  assert.match(output, new RegExp(`the tag is v0\\.0\\.1, and the version in Cargo\\.toml ${version}`));
+  assert.match(output, /Cargo\.toml needs repository = "https:\/\/example\.com\/other"/);
+});

@@ -1,4 +1,4 @@
-"""Checks deploy/ and the Dockerfile without deploying them.
+"""Checks deploy/, the Dockerfile and the workflows without deploying them.
 
 `just deploy-check` runs it. Linters check single files, and code here checks that the
 numbers of different files agree. A missing tool is skipped, and the output says so.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import citations
 import dashboard
+import workflows
 from files import (
     ROOT,
     compose,
@@ -168,6 +169,17 @@ def the_manifest_is_restricted():
         yield "a Secret stands in the manifest: applying it would replace the real one"
 
 
+def the_workflows_follow_their_schema():
+    """check-jsonschema"""
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    return fails(TOOLS / "check-jsonschema", *schema, *workflows.files())
+
+
+def the_workflows_are_safe():
+    """zizmor: injection, permissions, credentials, unpinned actions"""
+    return fails(TOOLS / "zizmor", "--offline", "--quiet", *workflows.files())
+
+
 def the_unit_is_sound():
     """systemd-analyze verify, and security"""
     if not shutil.which("systemd-analyze"):
@@ -283,6 +295,10 @@ CHECKS = [
     the_manifest_follows_its_schema,
     the_manifest_is_restricted,
     the_unit_is_sound,
+    the_workflows_follow_their_schema,
+    the_workflows_are_safe,
+    workflows.a_release_builds_every_target,
+    workflows.a_release_downloads_what_it_uploads,
     dashboard.the_dashboard_asks_for_what_is_measured,
     dashboard.the_dashboard_is_laid_out,
     the_stop_fits_into_the_grace,
