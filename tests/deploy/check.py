@@ -15,6 +15,7 @@ from pathlib import Path
 
 import citations
 import dashboard
+import platforms
 import workflows
 from files import (
     ROOT,
@@ -57,13 +58,13 @@ def fails(*command, **options):
 
 def yaml_is_well_formed():
     """yamllint"""
-    files = sorted(str(path) for path in ROOT.glob("deploy/*.yaml"))
+    files = [str(path) for where in ["deploy", "examples"] for path in ROOT.glob(f"{where}/*.yaml")]
     return fails(TOOLS / "yamllint", "--strict", "-c", "tests/deploy/yamllint.yaml", *files)
 
 
 def the_dockerfile_is_sound():
     """hadolint"""
-    return fails(TOOLS / "hadolint", "Dockerfile")
+    return fails(TOOLS / "hadolint", "Dockerfile", "examples/nextjs/Dockerfile")
 
 
 def the_dockerfile_copies_what_is_there():
@@ -89,7 +90,7 @@ def the_dockerfile_builds_with_the_least_rust():
 def compose_follows_its_schema():
     """check-jsonschema"""
     schema = ["--builtin-schema", "vendor.compose-spec"]
-    return fails(TOOLS / "check-jsonschema", *schema, "deploy/compose.yaml")
+    return fails(TOOLS / "check-jsonschema", *schema, "deploy/compose.yaml", "examples/compose.yaml")
 
 
 def compose_config(environment):
@@ -147,6 +148,18 @@ def the_manifest_follows_its_schema():
     for version in KUBERNETES:
         command = ["--strict", "--quiet", "-k", version, "deploy/kubernetes.yaml"]
         yield from fails(TOOLS / "kubernetes-validate", *command)
+
+
+def the_kustomize_overlay_works():
+    """kubectl kustomize, kubernetes-validate"""
+    made = platforms.kustomize(platforms.overlay())
+    if made is None:
+        raise Skip("kubectl is not installed")
+    yield from platforms.the_overlay_changes_what_it_says(made)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(made)
+        file.flush()
+        yield from fails(TOOLS / "kubernetes-validate", "--strict", "--quiet", "-k", KUBERNETES[-1], file.name)
 
 
 def the_manifest_is_restricted():
@@ -207,6 +220,7 @@ def the_stop_fits_into_the_grace():
             kubernetes()["ConfigMap"]["data"]["STOP_DELAY"],
             pod()["terminationGracePeriodSeconds"],
         ),
+        *platforms.graces(),
     ]:
         needs = seconds(delay) + drain() + MARGIN
         if seconds(grace) < needs:
@@ -295,6 +309,11 @@ CHECKS = [
     the_manifest_follows_its_schema,
     the_manifest_is_restricted,
     the_unit_is_sound,
+    the_kustomize_overlay_works,
+    platforms.platforms_route_to_ready_instances,
+    platforms.platforms_set_variables_that_exist,
+    platforms.the_render_database_is_the_one_that_is_referred_to,
+    platforms.the_example_has_one_address_everywhere,
     the_workflows_follow_their_schema,
     the_workflows_are_safe,
     workflows.a_release_builds_every_target,
