@@ -5,7 +5,7 @@
 A target is one of `targets.json`. `target/packages` is made anew:
 
     npm/*.tgz                    the launcher, and one package per target
-    archives/*.tar.gz, *.zip     the program and its licence, and SHA256SUMS
+    archives/*.tar.gz, *.zip     the program and the licences, and SHA256SUMS
     wheels/*.whl                 for pip, pipx and uvx
 
 The version, the description and the licence are those of Cargo.toml. `--release` fails unless
@@ -25,6 +25,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+from notices import notices
 from wheel import write_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,13 @@ def write(path, content, mode=0o644):
     path.chmod(mode)
 
 
-def npm_packages(binaries, staging, destination):
+def licences():
+    """What every package with the program contains: file name, content."""
+    own = (ROOT / "LICENSE").read_bytes()
+    return [("LICENSE", own), ("THIRD-PARTY-LICENSES", notices().encode())]
+
+
+def npm_packages(binaries, legal, staging, destination):
     """The launcher and the platform packages, as `npm pack` makes them."""
     common = {
         "version": CRATE["version"],
@@ -67,7 +74,6 @@ def npm_packages(binaries, staging, destination):
     # npm compares it with the provenance.
     if url := CRATE.get("repository"):
         common["repository"] = {"type": "git", "url": f"git+{url}.git"}
-    licence = (ROOT / "LICENSE").read_bytes()
     names = {target: f"@tasks-api/{row['npm']}" for target, row in TARGETS.items()}
 
     launcher = staging / "tasks-api"
@@ -76,7 +82,7 @@ def npm_packages(binaries, staging, destination):
     package["optionalDependencies"] = dict.fromkeys(names.values(), CRATE["version"])
     write(launcher / "package.json", json.dumps(package, indent=2).encode())
     (launcher / "bin/tasks-api.js").chmod(0o755)
-    write(launcher / "LICENSE", licence)
+    shutil.copy(ROOT / "LICENSE", launcher)
     folders = [launcher]
 
     for target, binary in binaries.items():
@@ -84,7 +90,7 @@ def npm_packages(binaries, staging, destination):
         package = {
             "name": names[target],
             **common,
-            "files": ["bin"],
+            "files": ["bin", "THIRD-PARTY-LICENSES"],
             "os": [os_],
             "cpu": [cpu],
             # Yarn would leave the binary in an archive, where it cannot be started.
@@ -96,7 +102,8 @@ def npm_packages(binaries, staging, destination):
         readme = f"The binary of the package `tasks-api` for {target}.\n"
         write(folder / "package.json", json.dumps(package, indent=2).encode())
         write(folder / "README.md", readme.encode())
-        write(folder / "LICENSE", licence)
+        for name, content in legal:
+            write(folder / name, content)
         write(folder / "bin" / program(target), binary, 0o755)
         folders.append(folder)
 
@@ -105,12 +112,12 @@ def npm_packages(binaries, staging, destination):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def archive(target, binary, folder):
+def archive(target, binary, legal, folder):
     """An archive as `package.metadata.binstall` of Cargo.toml names it."""
     top = f"tasks-api-{target}"
     files = [
         (f"{top}/{program(target)}", binary, 0o755),
-        (f"{top}/LICENSE", (ROOT / "LICENSE").read_bytes(), 0o644),
+        *((f"{top}/{name}", content, 0o644) for name, content in legal),
     ]
     if "windows" in target:
         path = folder / f"{top}.zip"
@@ -130,23 +137,24 @@ def archive(target, binary, folder):
     return path
 
 
-def archives(binaries, folder):
+def archives(binaries, legal, folder):
     """All archives, and their SHA-256 in the form that `sha256sum --check` reads."""
     folder.mkdir(parents=True)
-    made = [archive(target, binary, folder) for target, binary in binaries.items()]
+    made = [archive(target, binary, legal, folder) for target, binary in binaries.items()]
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]
     (folder / "SHA256SUMS").write_text("".join(sums))
 
 
-def wheels(binaries, folder):
+def wheels(binaries, legal, folder):
     folder.mkdir(parents=True)
+    readme = (HERE / "npm/README.md").read_text()
     for target, binary in binaries.items():
         platform = TARGETS[target].get("wheel")
         if platform is None:
             # Measured, since a binary that was not linked for an old system needs a new one.
             major, minor = glibc(binary)
             platform = f"manylinux_{major}_{minor}_{target.split('-')[0]}"
-        write_wheel(folder, platform, CRATE, program(target), binary, (HERE / "npm/README.md").read_text())
+        write_wheel(folder, platform, CRATE, (program(target), binary), legal, readme)
 
 
 def faults(binaries):
@@ -174,9 +182,10 @@ def main():
 
     out = ROOT / "target/packages"
     shutil.rmtree(out, ignore_errors=True)
-    npm_packages(binaries, out / "staging", out / "npm")
-    archives(binaries, out / "archives")
-    wheels(binaries, out / "wheels")
+    legal = licences()
+    npm_packages(binaries, legal, out / "staging", out / "npm")
+    archives(binaries, legal, out / "archives")
+    wheels(binaries, legal, out / "wheels")
     shutil.rmtree(out / "staging")
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:>12,}  {path.relative_to(ROOT)}")

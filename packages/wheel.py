@@ -9,8 +9,11 @@ import hashlib
 import zipfile
 
 
-def write_wheel(folder, platform, crate, program, binary, readme):
-    """Writes the wheel of a platform (a tag such as `win_amd64`) into a folder."""
+def write_wheel(folder, platform, crate, program, legal, readme):
+    """Writes the wheel of a platform (a tag such as `win_amd64`) into a folder.
+
+    The program and the licences are pairs of a file name and its content.
+    """
     name = f"{crate['name'].replace('-', '_')}-{crate['version']}"
     info = f"{name}.dist-info"
     metadata = (
@@ -38,7 +41,8 @@ def write_wheel(folder, platform, crate, program, binary, readme):
             wheel.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
         for path, content, mode in [
-            (f"{name}.data/scripts/{program}", binary, 0o755),
+            (f"{name}.data/scripts/{program[0]}", program[1], 0o755),
+            *((f"{info}/licenses/{file}", content, 0o644) for file, content in legal),
             (f"{info}/METADATA", metadata.encode(), 0o644),
             (f"{info}/WHEEL", tag.encode(), 0o644),
         ]:

@@ -67,6 +67,8 @@ test("the program of the archive serves", async (t) => {
   const unpacked = await run(t, folder, ["tar", "-xf", file]);
   assert.equal(unpacked.code, 0, unpacked.output);
   const program = join(folder, `tasks-api-${own.target}`, "tasks-api");
+  const licences = await readFile(join(program, "../THIRD-PARTY-LICENSES"), "utf8");
+  assert.match(licences, /^libsqlite3-sys .*^tokio .*Permission is hereby granted/ms);
   const service = await serve(t, folder, [program]);
   const created = await caller(service)("POST", "/api/tasks", { title: "Buy milk" });
 
