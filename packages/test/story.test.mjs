@@ -34,9 +34,10 @@ test("npx in an empty folder downloads the binary of this platform and serves", 
   await story(call);
 
   const names = registry.downloads.map(({ name }) => name);
-  assert.equal(names.length, 2, names.join(", "));
-  assert.ok(names.includes("tasks-api") && names.some((name) => name.startsWith(own)), names.join(", "));
-  const bytes = registry.downloads.reduce((sum, { bytes }) => sum + bytes, 0);
+  // npm before 9.6 does not know `libc`, and downloads the packages of both C libraries.
+  const expected = (name) => name === "tasks-api" || name.startsWith(own);
+  assert.ok(names.includes("tasks-api") && names.length > 1 && names.every(expected), names.join(", "));
+  const bytes = registry.downloads.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
   t.diagnostic(`from npx to the first 201: ${seconds} s, ${bytes} bytes downloaded`);
   await stop(npx);
   assert.equal(await isServing(npx.url), false);
