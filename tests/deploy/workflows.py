@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import tomllib
 
 import yaml
 
@@ -25,6 +26,9 @@ def a_release_builds_every_target():
     built = [row["target"] for row in rows]
     if sorted(built) != sorted(targets()):
         yield f"release.yml builds {built}, and packages/targets.json has {targets()}"
+    checked = tomllib.loads(read("deny.toml"))["graph"]["targets"]
+    if sorted(checked) != sorted(targets()):
+        yield f"deny.toml checks {checked}, and packages/targets.json has {targets()}"
     for row in rows:
         if (row.get("suffix") == ".exe") != ("windows" in row["target"]):
             yield f"release.yml: the suffix of {row['target']} is {row.get('suffix')}"
