@@ -1,8 +1,10 @@
 // The launcher: what it passes on, and what it says where no binary is installed.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { emptyFolder, isServing, killAll, run, serve } from "./program.mjs";
 import { install } from "./registry.mjs";
 
@@ -56,6 +58,18 @@ describe("signals", { skip: onWindows }, () => {
     assert.deepEqual(await service.ended, { code: 0, signal: null }, service.output());
   });
 
+  test("SIGTERM to npx alone stops the service as gracefully", async (t) => {
+    const service = await serve(t, folder, ["npx", "--no-install", "tasks-api"], { STOP_DELAY: "30" });
+    service.child.kill("SIGTERM");
+    while ((await fetch(`${service.url}/health/ready`)).status !== 503);
+    // Longer than the launcher's interval: it must not send a second signal.
+    await setTimeout(1000);
+    assert.equal((await fetch(`${service.url}/health/live`)).status, 200);
+    killAll(service.child, "SIGTERM");
+    await service.ended;
+    assert.match(service.output(), /stopped/);
+  });
+
   test("a signal that ends the service ends the launcher", async (t) => {
     const service = await serve(t, folder, command);
     service.child.kill("SIGHUP");
@@ -65,9 +79,9 @@ describe("signals", { skip: onWindows }, () => {
   test("outside of npm the service outlives the launcher's parent", async (t) => {
     const program = await serve(t, folder, ["sh", "-c", `${command[0]} & wait`]);
     program.child.kill("SIGKILL");
-    await new Promise((resolve) => program.child.once("exit", resolve));
+    await once(program.child, "exit");
     // Longer than the launcher's interval.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await setTimeout(1000);
     assert.equal(await isServing(program.url), true);
   });
 });

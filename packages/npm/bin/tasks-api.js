@@ -62,8 +62,13 @@ function missing(names) {
  */
 function followParent(service) {
   const parent = process.ppid;
-  const check = () => process.ppid !== parent && service.kill("SIGTERM");
-  setInterval(check, INTERVAL).unref();
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    // Once: a second signal would end STOP_DELAY.
+    clearInterval(timer);
+    service.kill("SIGTERM");
+  }, INTERVAL);
+  timer.unref();
 }
 
 function run(binary) {
