@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { caller, emptyFolder, run, serve, stop } from "./program.mjs";
-import { madePackages, startRegistry } from "./registry.mjs";
+import { madePackages, platform, startRegistry } from "./registry.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const made = join(root, "target/packages");
@@ -14,14 +14,7 @@ const manifest = await readFile(join(root, "Cargo.toml"), "utf8");
 const version = /^version = "(.*)"/m.exec(manifest)[1];
 const targets = JSON.parse(await readFile(join(root, "packages/targets.json")));
 const onWindows = process.platform === "win32";
-
-/** Whether this machine runs a target's binary. */
-function runs({ npm }) {
-  const { glibcVersionRuntime } = process.report.getReport().header;
-  const libc = process.platform === "linux" ? (glibcVersionRuntime ? "-gnu" : "-musl") : "";
-  return npm === `${process.platform}-${process.arch}${libc}`;
-}
-const own = targets.find(runs);
+const own = targets.find(({ npm }) => npm === platform());
 
 /** The name of a target's archive as Cargo.toml tells cargo-binstall. */
 function archive(target) {
@@ -81,8 +74,9 @@ test("the program of the archive serves", async (t) => {
 test("pip installs the wheel, and the program serves", { skip: onWindows }, async (t) => {
   const folder = await emptyFolder(t);
   const wheels = (await readdir(join(made, "wheels"))).map((name) => join(made, "wheels", name));
-  const machine = own.target.split("-")[0].replace("aarch64", "(aarch64|arm64)");
-  const wheel = wheels.find((name) => new RegExp(`(manylinux|macosx).*_${machine}\\.whl$`).test(name));
+  // The tag of glibc is measured.
+  const tag = own.wheel ?? `manylinux_\\d+_\\d+_${own.target.split("-")[0]}`;
+  const wheel = wheels.find((name) => new RegExp(`-${tag}\\.whl$`).test(name));
 
   for (const command of [
     ["python3", "-m", "venv", "venv"],

@@ -21,10 +21,17 @@ export async function madePackages() {
   });
 }
 
+/** The npm name of this platform, with the C library: `linux-x64-gnu`. */
+export function platform() {
+  const { glibcVersionRuntime } = process.report.getReport().header;
+  const libc = process.platform === "linux" ? (glibcVersionRuntime ? "-gnu" : "-musl") : "";
+  return `${process.platform}-${process.arch}${libc}`;
+}
+
 /** Installs the files into a folder, without a registry. */
 export async function install(t, folder) {
-  const own = `@tasks-api/${process.platform}-${process.arch}`;
-  const files = (await madePackages()).filter(({ name }) => name === "tasks-api" || name.startsWith(own));
+  const own = ["tasks-api", `@tasks-api/${platform()}`];
+  const files = (await madePackages()).filter(({ name }) => own.includes(name));
   const command = ["npm", "install", "--offline", "--ignore-scripts", ...files.map(({ file }) => file)];
   const { code, output } = await run(t, folder, command);
   if (code !== 0) throw new Error(`npm install: ${output}`);
@@ -36,8 +43,8 @@ function others(made) {
   const missing = Object.keys(optionalDependencies).filter((name) => !made.some((one) => one.name === name));
   return missing.map((name) => {
     const [os, cpu, libc] = name.split("/")[1].split("-");
-    const platform = { os: [os], cpu: [cpu], ...(libc && { libc: [libc === "gnu" ? "glibc" : libc] }) };
-    return { name, version, ...platform };
+    const fields = { os: [os], cpu: [cpu], ...(libc && { libc: [libc === "gnu" ? "glibc" : libc] }) };
+    return { name, version, ...fields };
   });
 }
 
