@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "packages"
 CRATE = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
 TARGETS = {row["target"]: row for row in json.loads((HERE / "targets.json").read_text())}
-# The C library that Node 20 needs as well.
-GLIBC = (2, 28)
+# The C library that `just cross` links against, of 2012.
+GLIBC = (2, 17)
 # The time of every file, so that the same binaries make the same packages: 1980-01-01, the
 # earliest that a zip file can have.
 TIME = 315532800
