@@ -68,7 +68,13 @@ async fn session_mode_is_supported() {
         &[SESSION, "server_round_robin = 1"],
     ] {
         let pooler = program.start(&database, settings);
-        let service = Service::on(&pooler.url).await;
+        // Each connection holds one of the pooler's 20.
+        let service = Service::start(&[
+            ("DATABASE_URL", &pooler.url),
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("DATABASE_CONNECTIONS", "12"),
+        ])
+        .await;
         service.wait_until_ready().await;
 
         serve_in_parallel(&service, 16).await;
