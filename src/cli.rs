@@ -55,8 +55,8 @@ enum Command {
         /// A token to verify as well.
         #[arg(long)]
         token: Option<String>,
-        /// Correct the counts of tasks and the next id where rows were written by other
-        /// means; the service may run meanwhile.
+        /// Correct counts of tasks and sequences where rows were written by other means;
+        /// the service may run meanwhile.
         #[arg(long)]
         repair: bool,
     },

@@ -7,6 +7,7 @@
 
 mod m20261123_000001_create_tasks;
 mod m20261123_000002_index_no_status;
+mod m20261127_000003_sequence_per_user;
 
 use sea_orm_migration::{MigrationTrait, async_trait};
 pub use sea_orm_migration::{MigratorTrait, seaql_migrations};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_tasks::Migration),
             Box::new(m20261123_000002_index_no_status::Migration),
+            Box::new(m20261127_000003_sequence_per_user::Migration),
         ]
     }
 }

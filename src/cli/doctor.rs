@@ -14,10 +14,7 @@ use crate::{
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
     output,
-    store::{
-        DatabaseUrl, Store,
-        repair::{Consistency, NextId},
-    },
+    store::{DatabaseUrl, Store, repair::Consistency},
 };
 
 /// Prints and counts the findings.
@@ -160,32 +157,32 @@ async fn check_tables(store: &Store, repair: bool, findings: &mut Findings) {
     } else {
         store.check_consistency().await
     };
-    let Consistency {
-        miscounted,
-        next_id,
-    } = match found {
+    let Consistency { miscounted, behind } = match found {
         Ok(found) => found,
-        Err(error) => return findings.bad("counts and ids", error),
+        Err(error) => return findings.bad("counts and sequences", error),
     };
-    match (miscounted, repair) {
-        (0, _) => findings.good("counts", "each is the number of the user's tasks"),
-        (wrong, true) => findings.good("counts", format!("corrected: {wrong}")),
-        (wrong, false) => findings.bad(
+    for (subject, wrong, right, what) in [
+        (
             "counts",
-            format!("not the number of the user's tasks: {wrong}; doctor --repair corrects them"),
+            miscounted,
+            "each is the number of the user's tasks",
+            "not the number of the user's tasks",
         ),
-    }
-    match (next_id, repair) {
-        (NextId::Free, _) => findings.good("next id", "is greater than every id"),
-        (NextId::Taken, true) => findings.good("next id", "corrected"),
-        (NextId::Taken, false) => findings.bad(
-            "next id",
-            "is not greater than every id; doctor --repair corrects it",
+        (
+            "sequences",
+            behind,
+            "none is behind the user's ids and versions",
+            "behind the user's ids and versions",
         ),
-        (NextId::Unknown, _) => findings.good(
-            "next id",
-            "not checked, since this role may not set the sequence of ids; the tables' owner may",
-        ),
+    ] {
+        match (wrong, repair) {
+            (0, _) => findings.good(subject, right),
+            (wrong, true) => findings.good(subject, format!("corrected: {wrong}")),
+            (wrong, false) => {
+                let found = format!("{what}: {wrong}; doctor --repair corrects them");
+                findings.bad(subject, found);
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     error::{Access, Describe, Failure, Fate, is_rejection},
     requests::Outcome,
 };
-use crate::{api::tasks::TaskError, telemetry::metrics};
+use crate::{api::tasks::TaskError, auth::User, telemetry::metrics};
 
 /// How long a batch may take. Less than a request's own limit, so that a request
 /// which is sent early also gets its response.
@@ -37,8 +37,15 @@ pub trait Batchable: Send + Sync + Sized + 'static {
     /// members wait for one another.
     const BATCH_SIZE: usize = 128;
 
-    /// The row that it writes. Of two requests for one row the later one waits for the
-    /// next batch, so that writes to one row keep their order.
+    /// The user whose tasks it writes. No two batches that run at once have the same: the
+    /// second one would only wait for the lock on the user's sequence.
+    fn writer(&self) -> Option<&User> {
+        None
+    }
+
+    /// The row that it writes, by its id among those of its writer. Of two requests for one
+    /// row the later one waits for the next batch, so that writes to one row keep their
+    /// order.
     fn row(&self) -> Option<i64> {
         None
     }

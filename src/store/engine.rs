@@ -11,12 +11,12 @@ use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
 
 use super::{
-    entity::{self, NextId, TRY_READS, TRY_WRITES},
+    entity::{self, TRY_READS, TRY_WRITES, sequence},
     error::StoreError,
     owned::Owner,
     pool,
     postgres::{self, Postgres},
-    requests::{ById, Complete, Create, List, ListPart, Update},
+    requests::{ById, Claim, Complete, Create, Delete, List, ListPart, Settlement, Unit, Update},
     sqlite,
     url::{DatabaseUrl, Target},
 };
@@ -133,10 +133,10 @@ impl Engine {
         }
     }
 
-    /// Keeps everybody from creating and deleting tasks until the transaction ends.
-    pub async fn lock_all_counts(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    /// Keeps everybody from writing until the transaction ends.
+    pub async fn lock_all_sequences(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         match self {
-            Self::Postgres(_) => postgres::repair::lock_all_counts(transaction).await,
+            Self::Postgres(_) => postgres::repair::lock_all_sequences(transaction).await,
             // The transaction holds the file's write lock.
             Self::Sqlite(_) => Ok(()),
         }
@@ -154,19 +154,16 @@ impl Engine {
         }
     }
 
-    /// Whether the next id is greater than every id.
-    pub async fn next_id(&self, connection: &impl ConnectionTrait) -> Result<NextId, DbErr> {
+    /// Moves the sequences of these owners, who were counted, behind their ids and versions.
+    /// Returns how many were not.
+    pub async fn catch_up(
+        &self,
+        transaction: &DatabaseTransaction,
+        owners: &[Owner<'_>],
+    ) -> Result<u64, DbErr> {
         match self {
-            Self::Postgres(_) => postgres::repair::next_id(connection).await,
-            Self::Sqlite(_) => sqlite::repair::next_id(connection).await,
-        }
-    }
-
-    /// Makes the next id greater than every id.
-    pub async fn set_next_id(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-        match self {
-            Self::Postgres(_) => postgres::repair::set_next_id(transaction).await,
-            Self::Sqlite(_) => sqlite::repair::set_next_id(transaction).await,
+            Self::Postgres(_) => postgres::repair::catch_up(transaction, owners).await,
+            Self::Sqlite(_) => sqlite::repair::catch_up(transaction, owners).await,
         }
     }
 
@@ -256,7 +253,7 @@ macro_rules! lists {
 }
 
 /// Each statement returns tasks in no particular order, unless it says so. No two members
-/// of a batch may name the same id.
+/// of a batch may name the same task.
 #[expect(
     clippy::disallowed_methods,
     reason = "the ends of a transaction name no task"
@@ -265,16 +262,17 @@ impl Driver {
     statements! {
         /// The tasks of these ids, each where it is its owner's.
         get(gets: &[ById<'_>]);
-        /// Stores the tasks of every owner whose quota has room for all of theirs, and
-        /// none of another's; their ids follow the order of the batch.
-        create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>);
+        /// Stores tasks, whose ids are their numbers. A statement by itself stores those
+        /// of every owner whose quota has room for all of theirs, and none of another's.
+        create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>);
         /// Sets `completed`, and moves `updated_at` even where a clock was set back.
-        complete(completes: &[Complete<'_>], now: DateTime<Utc>);
+        complete(completes: &[Complete<'_>], unit: Unit, now: DateTime<Utc>);
         /// Writes the fields that each update names, keeps the others, and moves
         /// `updated_at` even where a clock was set back.
-        update(updates: &[Update<'_>], now: DateTime<Utc>);
-        /// Removes the tasks and returns them as they were.
-        delete(deletes: &[ById<'_>]);
+        update(updates: &[Update<'_>], unit: Unit, now: DateTime<Utc>);
+        /// Removes the tasks, and returns them as they were. Leaves tombstones after
+        /// [`Driver::bury`].
+        delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>);
     }
 
     lists! {
@@ -285,25 +283,19 @@ impl Driver {
         page(part: ListPart<'_>, rows: u32);
     }
 
-    /// Whether each statement keeps its owners' counts as well, and so needs no
-    /// transaction.
-    pub fn statements_are_atomic(&self) -> bool {
+    /// Whether a write can be a unit by itself ([`Unit::Statement`]).
+    pub fn statements_are_units(&self) -> bool {
         match self {
             Self::Postgres(_) => true,
             Self::Sqlite(_) => false,
         }
     }
 
-    /// Begins a transaction, and locks the counts of `owners` in the order of all
-    /// batches; on `SQLite`, the whole file.
-    pub async fn begin(&mut self, owners: &[Owner<'_>]) -> Result<(), sqlx::Error> {
+    /// Begins a transaction; on `SQLite`, it locks the whole file.
+    pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Postgres(connection) => {
                 sqlx::query("BEGIN").execute(&mut **connection).await?;
-                if !owners.is_empty() {
-                    let lock = postgres::statements::lock_counts(owners);
-                    lock.execute(&mut **connection).await?;
-                }
             }
             Self::Sqlite(connection) => {
                 // A lock that is taken later fails at once where another process wrote
@@ -315,14 +307,54 @@ impl Driver {
         Ok(())
     }
 
-    /// Changes the owners' counts by so much, where the statements do not.
-    pub async fn recount(&mut self, recounts: &[(Owner<'_>, i64)]) -> Result<(), sqlx::Error> {
+    /// Locks the sequences of these owners in the order of all batches, and advances them.
+    /// An owner who has none, and creates nothing, is not in the result.
+    pub async fn claim(
+        &mut self,
+        claims: &[Claim<'_>],
+    ) -> Result<Vec<sequence::Model>, sqlx::Error> {
         match self {
-            Self::Sqlite(connection) if !recounts.is_empty() => {
-                let recount = sqlite::statements::recount(recounts);
-                recount.execute(&mut **connection).await?;
+            Self::Postgres(connection) => {
+                let claim = postgres::statements::claim(claims);
+                entity::sequences(claim.fetch_all(&mut **connection).await?)
             }
-            Self::Postgres(_) | Self::Sqlite(_) => {}
+            Self::Sqlite(connection) => {
+                let claim = sqlite::statements::claim(claims);
+                entity::sequences(claim.fetch_all(&mut **connection).await?)
+            }
+        }
+    }
+
+    /// Leaves tombstones of the tasks that are removed next, where that statement does not.
+    pub async fn bury(
+        &mut self,
+        deletes: &[Delete<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(_) => {}
+            Self::Sqlite(connection) => {
+                let bury = sqlite::statements::bury(deletes, now);
+                bury.execute(&mut **connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the rows of owners that the transaction has claimed.
+    pub async fn settle(&mut self, settlements: &[Settlement<'_>]) -> Result<(), sqlx::Error> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Postgres(connection) => {
+                let settle = postgres::statements::settle(settlements);
+                settle.execute(&mut **connection).await?;
+            }
+            Self::Sqlite(connection) => {
+                let settle = sqlite::statements::settle(settlements);
+                settle.execute(&mut **connection).await?;
+            }
         }
         Ok(())
     }

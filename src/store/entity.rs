@@ -13,9 +13,9 @@ pub mod task {
     #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "tasks")]
     pub struct Model {
-        #[sea_orm(primary_key)]
+        #[sea_orm(primary_key, auto_increment = false)]
         pub id: i64,
-        #[sea_orm(column_type = "Text")]
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
         pub user_id: String,
         #[sea_orm(column_type = "Text")]
         pub title: String,
@@ -32,17 +32,18 @@ pub mod task {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// How many tasks a user holds.
-pub mod count {
+/// The sequence of a user, and how many tasks the user holds.
+pub mod sequence {
     use sea_orm::entity::prelude::*;
 
-    /// A row of `task_counts`.
+    /// A row of `user_sequences`.
     #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "task_counts")]
+    #[sea_orm(table_name = "user_sequences")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
         pub user_id: String,
         pub tasks: i64,
+        pub sequence: i64,
     }
 
     #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -76,40 +77,43 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Reads every column, at its type, of no row.
+/// Reads every column that a statement uses, at its type, of no row.
 pub const TRY_READS: &str = concat!(
     "SELECT ",
     columns!(""),
-    " FROM tasks WHERE FALSE AND completed IS TRUE; \
-     SELECT user_id, tasks FROM task_counts WHERE FALSE"
+    ", version, position, completed_at, idempotency_key, idempotency_fingerprint \
+     FROM tasks WHERE FALSE AND completed IS TRUE; \
+     SELECT user_id, tasks, sequence, born FROM user_sequences WHERE FALSE; \
+     SELECT id, user_id, version, deleted_at, idempotency_key, idempotency_fingerprint \
+     FROM trash WHERE FALSE"
 );
 
-/// Writes every column, at its type, of no row.
+/// Writes every column that a statement writes, at its type, of no row.
 pub const TRY_WRITES: &str = "\
-    INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-    SELECT user_id, title, description, FALSE, created_at, updated_at FROM tasks WHERE FALSE; \
-    UPDATE tasks SET user_id = 'a', title = 'a', description = 'a', completed = FALSE, \
-    created_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP WHERE FALSE; \
+    INSERT INTO tasks (id, version, user_id, title, description, position, completed, \
+    created_at, updated_at, completed_at) SELECT id, version, user_id, title, description, \
+    position, FALSE, created_at, updated_at, completed_at FROM tasks WHERE FALSE; \
+    UPDATE tasks SET version = 1, title = 'a', description = 'a', completed = FALSE, \
+    updated_at = CURRENT_TIMESTAMP, completed_at = CURRENT_TIMESTAMP WHERE FALSE; \
     DELETE FROM tasks WHERE FALSE; \
-    INSERT INTO task_counts (user_id, tasks) SELECT user_id, 1 FROM tasks WHERE FALSE; \
-    UPDATE task_counts SET user_id = 'a', tasks = 1 WHERE FALSE";
+    INSERT INTO user_sequences (user_id, tasks, sequence, born) \
+    SELECT user_id, tasks, sequence, born FROM user_sequences WHERE FALSE; \
+    UPDATE user_sequences SET tasks = 1, sequence = 1 WHERE FALSE; \
+    INSERT INTO trash (id, user_id, version, deleted_at, idempotency_key, \
+    idempotency_fingerprint) SELECT id, user_id, version, deleted_at, idempotency_key, \
+    idempotency_fingerprint FROM trash WHERE FALSE";
 
-/// The users whose count is not the number of their tasks.
-pub const MISCOUNTED: &str = "\
-    SELECT user_id FROM (SELECT user_id, count(*) AS tasks FROM tasks GROUP BY user_id) AS held \
-    FULL JOIN task_counts AS counted USING (user_id) \
-    WHERE COALESCE(held.tasks, 0) <> COALESCE(counted.tasks, 0)";
-
-/// Whether the id of the next task is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextId {
-    /// It is greater than every id.
-    Free,
-    /// Tasks have it, or greater ones: they were stored with ids of their own.
-    Taken,
-    /// The role of `DATABASE_URL` may not read and set the sequence of ids.
-    Unknown,
-}
+/// The users whose count is not the number of their tasks, or whose sequence is behind an
+/// id or a version of theirs.
+pub const INCONSISTENT: &str = "\
+    SELECT user_id, COALESCE(held.tasks, 0) <> COALESCE(s.tasks, 0) AS miscounted, \
+    COALESCE(held.highest, 0) > COALESCE(s.sequence, 0) AS behind \
+    FROM (SELECT user_id, sum(tasks) AS tasks, max(highest) AS highest FROM ( \
+    SELECT user_id, 1 AS tasks, CASE WHEN id > version THEN id ELSE version END AS highest \
+    FROM tasks UNION ALL SELECT user_id, 0, version FROM trash) AS kept GROUP BY user_id) AS held \
+    FULL JOIN user_sequences AS s USING (user_id) \
+    WHERE COALESCE(held.tasks, 0) <> COALESCE(s.tasks, 0) \
+    OR COALESCE(held.highest, 0) > COALESCE(s.sequence, 0)";
 
 impl From<task::Model> for Task {
     fn from(row: task::Model) -> Self {
@@ -130,4 +134,12 @@ pub fn task(row: impl Into<QueryResult>) -> Result<Task, sqlx::Error> {
     let row = task::Model::from_query_result(&row.into(), "");
     row.map(Task::from)
         .map_err(|error: DbErr| sqlx::Error::Decode(error.into()))
+}
+
+/// The sequences of rows with the columns of [`sequence`].
+pub fn sequences<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<sequence::Model>, sqlx::Error> {
+    let rows = rows.into_iter().map(Into::into);
+    let sequences = rows.map(|row| sequence::Model::from_query_result(&row, ""));
+    let sequences: Result<_, DbErr> = sequences.collect();
+    sequences.map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -8,7 +8,7 @@ use std::borrow::Borrow;
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::entity::MISCOUNTED;
+use super::entity::INCONSISTENT;
 use crate::auth::User;
 
 /// A request about the tasks of one user.
@@ -28,6 +28,11 @@ pub fn owned_by<T>(user: &User, request: T) -> Owned<T> {
 }
 
 impl<T> Owned<T> {
+    /// The user who made it.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
     /// The user whose tasks it is about.
     pub fn owner(&self) -> Owner<'_> {
         Owner(self.user.subject())
@@ -52,27 +57,37 @@ impl Borrow<str> for Owner<'_> {
     }
 }
 
-/// The owners whose count is not the number of their tasks, for an operator's repair: the
-/// only owners that no user's request names.
-pub struct Miscounted(Vec<String>);
+/// The owners whose count is not the number of their tasks, or whose sequence is behind an
+/// id or a version of theirs, for an operator's repair: the only owners that no user's
+/// request names.
+pub struct Inconsistent {
+    owners: Vec<String>,
+    /// How many of them have a wrong count.
+    pub miscounted: u64,
+    /// How many of them have a sequence that is behind.
+    pub behind: u64,
+}
 
-impl Miscounted {
+impl Inconsistent {
     /// Reads all tasks.
     pub async fn find(connection: &impl ConnectionTrait) -> Result<Self, DbErr> {
         #[expect(clippy::disallowed_methods, reason = "concerns all owners")]
-        let query = Statement::from_string(connection.get_database_backend(), MISCOUNTED);
-        let rows = connection.query_all_raw(query).await?;
-        let owners = rows.iter().map(|row| row.try_get("", "user_id"));
-        owners.collect::<Result<_, _>>().map(Self)
-    }
-
-    /// How many they are.
-    pub fn len(&self) -> u64 {
-        self.0.len() as u64
+        let query = Statement::from_string(connection.get_database_backend(), INCONSISTENT);
+        let mut found = Self {
+            owners: Vec::new(),
+            miscounted: 0,
+            behind: 0,
+        };
+        for row in connection.query_all_raw(query).await? {
+            found.owners.push(row.try_get("", "user_id")?);
+            found.miscounted += u64::from(row.try_get::<bool>("", "miscounted")?);
+            found.behind += u64::from(row.try_get::<bool>("", "behind")?);
+        }
+        Ok(found)
     }
 
     /// They themselves.
     pub fn owners(&self) -> Vec<Owner<'_>> {
-        self.0.iter().map(|owner| Owner(owner)).collect()
+        self.owners.iter().map(|owner| Owner(owner)).collect()
     }
 }

@@ -55,15 +55,60 @@ pub enum Outcome<T> {
     RetryAlone,
 }
 
-/// The members of one statement: whose tasks it concerns, and what it does with them.
+/// The members of a statement that reads: whose tasks it concerns, and which.
 pub type ById<'a> = (i64, Owner<'a>);
 /// Of a list: the tasks that are completed or not, or all of them.
 pub type List<'a> = (Owner<'a>, Option<bool>);
 /// Of a page: of this list, the tasks whose id is below this one.
 pub type ListPart<'a> = (List<'a>, i64);
-pub type Create<'a> = (Owner<'a>, &'a CreateTask);
-pub type Complete<'a> = (i64, Owner<'a>, bool);
-pub type Update<'a> = (i64, Owner<'a>, &'a UpdateTask);
+
+/// A member of a statement that writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbered<'a, T> {
+    pub owner: Owner<'a>,
+    /// Which number of its owner's sequence it takes: [`Unit`] says from where it counts.
+    pub number: i64,
+    pub write: T,
+}
+
+/// The id of the new task is its number.
+pub type Create<'a> = Numbered<'a, &'a CreateTask>;
+/// Ids come first, then the contract's request.
+pub type Complete<'a> = Numbered<'a, (i64, bool)>;
+pub type Update<'a> = Numbered<'a, (i64, &'a UpdateTask)>;
+pub type Delete<'a> = Numbered<'a, i64>;
+
+/// In which unit a statement that writes also takes the numbers and counts the tasks of its
+/// owners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// By itself. Its members count their numbers from what the sequence is before it (1
+    /// is the next one), creations from what it is after it (0 is the last one).
+    /// Creations of an owner who would hold more than `quota` tasks are left out.
+    Statement { quota: u32 },
+    /// In a transaction that has claimed the numbers, and which counts the tasks. The
+    /// numbers are those to take.
+    Transaction,
+}
+
+/// The numbers that a transaction claims for one owner.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub owner: Owner<'a>,
+    /// How many writes there are.
+    pub numbers: i64,
+    /// Whether some of them are creations, which make the sequence if it is not there.
+    pub creates: bool,
+}
+
+/// By how much a transaction changes an owner's row in the end.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlement<'a> {
+    pub owner: Owner<'a>,
+    pub tasks: i64,
+    /// Not zero where nothing was written: the numbers are given back.
+    pub sequence: i64,
+}
 
 /// The value of `completed` that a status selects.
 pub fn completed(status: StatusFilter) -> Option<bool> {

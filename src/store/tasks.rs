@@ -61,12 +61,13 @@ impl Batchable for Owned<Get> {
     ) -> Result<Vec<Outcome<Option<Task>>>, Failure> {
         let gets = batch.iter().map(|get| (get.request.0, get.owner()));
         let found = driver.get(&gets.collect::<Vec<_>>()).await?;
-        let tasks: HashMap<_, _> = found.into_iter().map(|task| (task.id, task)).collect();
+        let tasks = found
+            .iter()
+            .map(|task| ((task.user_id.as_str(), task.id), task));
+        let tasks: HashMap<_, _> = tasks.collect();
         let outcome = |get: &Self| {
-            // Two users may get the same id in one batch; it is one user's only.
-            let task = tasks.get(&get.request.0);
-            let own = task.filter(|task| task.user_id == get.owner().as_str());
-            Outcome::Done(own.cloned())
+            let task = tasks.get(&(get.owner().as_str(), get.request.0));
+            Outcome::Done(task.map(|task| Task::clone(task)))
         };
         Ok(batch.iter().map(outcome).collect())
     }
@@ -76,6 +77,10 @@ impl Batchable for Owned<Write> {
     /// The task as it is now; of a deletion, as it was.
     type Response = Task;
     const ACCESS: Access = Access::Write;
+
+    fn writer(&self) -> Option<&User> {
+        Some(self.user())
+    }
 
     fn row(&self) -> Option<i64> {
         match &self.request {

@@ -144,7 +144,7 @@ async fn writes_after_a_delete_find_no_task() {
     deleted.unwrap();
     assert!(matches!(after, Err(TaskError::NotFound { .. })));
     assert!(matches!(again, Err(TaskError::NotFound { .. })));
-    assert_eq!(rig.number("SELECT tasks FROM task_counts").await, 0);
+    assert_eq!(rig.number("SELECT tasks FROM user_sequences").await, 0);
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_rejected_member_does_not_fail_the_others() {
         }
     }
     assert_eq!(rig.number("SELECT count(*) FROM tasks").await, 19);
-    assert_eq!(rig.number("SELECT tasks FROM task_counts").await, 19);
+    assert_eq!(rig.number("SELECT tasks FROM user_sequences").await, 19);
 }
 
 #[tokio::test]
@@ -357,7 +357,7 @@ async fn migrating_needs_no_right_to_create_where_nothing_is_pending() {
     let role = format!("serving_{}", uuid::Uuid::now_v7().simple());
     rig.execute(&format!(
         "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON \
-         tasks, task_counts, seaql_migrations TO {role}; \
+         tasks, user_sequences, trash, seaql_migrations TO {role}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     ))
     .await;

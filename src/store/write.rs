@@ -1,33 +1,50 @@
 //! A batch of writes: one statement for each kind of write in it. One kind alone
 //! commits with its statement; more than one are a transaction.
+//!
+//! The members of one owner take consecutive numbers of the owner's sequence, in the order
+//! of the batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::{
     clock,
     engine::Driver,
     error::Failure,
     owned::{Owned, Owner},
-    requests::{ById, Complete, Create, Outcome, Update, Write},
+    requests::{
+        Claim, Complete, Create, Delete, Numbered, Outcome, Settlement, Unit, Update, Write,
+    },
 };
 use crate::api::tasks::{Task, TaskError};
 
-/// The members of a batch by kind.
+/// The members of a batch by kind, each numbered from 1 among those of its owner.
 #[derive(Default)]
 struct Kinds<'a> {
     creates: Vec<Create<'a>>,
     completes: Vec<Complete<'a>>,
     updates: Vec<Update<'a>>,
-    deletes: Vec<ById<'a>>,
+    deletes: Vec<Delete<'a>>,
+    owners: HashMap<Owner<'a>, Members>,
 }
 
-/// What a batch wrote.
+/// How many members of a batch are of one owner.
+#[derive(Clone, Copy, Default)]
+struct Members {
+    all: i64,
+    creates: i64,
+}
+
+/// What a batch wrote, of each owner.
+type Written<'a> = HashMap<Owner<'a>, WrittenOf>;
+
+/// What a batch wrote of one owner.
 #[derive(Default)]
-struct Written {
+struct WrittenOf {
     /// In the order of the creations that were granted.
-    created: Vec<Task>,
-    /// By id: no two members of a batch name the same.
+    created: VecDeque<Task>,
+    /// By id: no two members of a batch name the same task.
     changed: HashMap<i64, Task>,
+    deleted: i64,
 }
 
 /// Runs a batch of writes as one unit, for owners who may hold `quota` tasks each: an
@@ -37,9 +54,10 @@ pub async fn run(
     quota: u32,
     driver: &mut Driver,
 ) -> Result<Vec<Outcome<Task>>, Failure> {
-    let kinds = Kinds::of(batch);
-    let written = if kinds.is_one() && driver.statements_are_atomic() {
-        kinds.send(quota, driver).await?
+    let mut kinds = Kinds::of(batch);
+    let written = if kinds.is_one() && driver.statements_are_units() {
+        kinds.number_creations_from_the_last();
+        kinds.send(Unit::Statement { quota }, driver).await?
     } else {
         kinds.transact(quota, driver).await?
     };
@@ -51,11 +69,24 @@ impl<'a> Kinds<'a> {
         let mut kinds = Self::default();
         for member in batch {
             let owner = member.owner();
+            let members = kinds.owners.entry(owner).or_default();
+            members.all += 1;
+            let number = members.all;
             match &member.request {
-                Write::Create(new) => kinds.creates.push((owner, new)),
-                Write::Complete(id, completed) => kinds.completes.push((*id, owner, *completed)),
-                Write::Update(id, change) => kinds.updates.push((*id, owner, change)),
-                Write::Delete(id) => kinds.deletes.push((*id, owner)),
+                Write::Create(new) => {
+                    members.creates += 1;
+                    kinds.creates.push(numbered(owner, number, new));
+                }
+                Write::Complete(id, completed) => {
+                    let complete = numbered(owner, number, (*id, *completed));
+                    kinds.completes.push(complete);
+                }
+                Write::Update(id, change) => {
+                    kinds.updates.push(numbered(owner, number, (*id, change)));
+                }
+                Write::Delete(id) => {
+                    kinds.deletes.push(numbered(owner, number, *id));
+                }
             }
         }
         kinds
@@ -71,7 +102,13 @@ impl<'a> Kinds<'a> {
         lengths.into_iter().filter(|length| *length > 0).count() == 1
     }
 
-    async fn transact(&self, quota: u32, driver: &mut Driver) -> Result<Written, Failure> {
+    fn number_creations_from_the_last(&mut self) {
+        for create in &mut self.creates {
+            create.number -= self.owners[&create.owner].all;
+        }
+    }
+
+    async fn transact(&mut self, quota: u32, driver: &mut Driver) -> Result<Written<'a>, Failure> {
         match self.send_uncommitted(quota, driver).await {
             Ok(written) => {
                 let committed = driver.commit().await.map_err(Failure::committing);
@@ -86,100 +123,150 @@ impl<'a> Kinds<'a> {
     }
 
     async fn send_uncommitted(
-        &self,
+        &mut self,
         quota: u32,
         driver: &mut Driver,
-    ) -> Result<Written, sqlx::Error> {
-        driver.begin(&self.counted()).await?;
-        let written = self.send(quota, driver).await?;
-        driver.recount(&self.recounts(&written)).await?;
+    ) -> Result<Written<'a>, sqlx::Error> {
+        driver.begin().await?;
+        let claims = self.owners.iter().map(|(owner, members)| Claim {
+            owner: *owner,
+            numbers: members.all,
+            creates: members.creates > 0,
+        });
+        let claimed = driver.claim(&claims.collect::<Vec<_>>()).await?;
+        let mut before = HashMap::new();
+        let mut granted = HashMap::new();
+        for row in claimed {
+            let Some((owner, members)) = self.owners.get_key_value(row.user_id.as_str()) else {
+                continue;
+            };
+            before.insert(*owner, row.sequence - members.all);
+            granted.insert(*owner, row.tasks + members.creates <= i64::from(quota));
+        }
+        let is_granted = |create: &Create<'_>| granted.get(&create.owner).is_some_and(|is| *is);
+        self.creates.retain(is_granted);
+        number_from(&before, &mut self.creates);
+        number_from(&before, &mut self.completes);
+        number_from(&before, &mut self.updates);
+        number_from(&before, &mut self.deletes);
+        let written = self.send(Unit::Transaction, driver).await?;
+        driver.settle(&self.settlements(&before, &written)).await?;
         Ok(written)
     }
 
-    async fn send(&self, quota: u32, driver: &mut Driver) -> Result<Written, sqlx::Error> {
+    async fn send(&self, unit: Unit, driver: &mut Driver) -> Result<Written<'a>, sqlx::Error> {
         let now = clock::now();
-        let mut written = Written::default();
+        let mut written: Written<'a> = HashMap::new();
+        written.extend(
+            self.owners
+                .keys()
+                .map(|owner| (*owner, WrittenOf::default())),
+        );
         if !self.creates.is_empty() {
-            written.created = driver.create(&self.creates, quota, now).await?;
-            written.created.sort_unstable_by_key(|task| task.id);
+            let mut created = driver.create(&self.creates, unit, now).await?;
+            created.sort_unstable_by_key(|task| task.id);
+            for task in created {
+                of(&mut written, &task)?.created.push_back(task);
+            }
         }
         let mut changed = Vec::new();
         if !self.completes.is_empty() {
-            changed.extend(driver.complete(&self.completes, now).await?);
+            changed.extend(driver.complete(&self.completes, unit, now).await?);
         }
         if !self.updates.is_empty() {
-            changed.extend(driver.update(&self.updates, now).await?);
+            changed.extend(driver.update(&self.updates, unit, now).await?);
         }
         if !self.deletes.is_empty() {
-            changed.extend(driver.delete(&self.deletes).await?);
+            driver.bury(&self.deletes, now).await?;
+            for task in driver.delete(&self.deletes, unit, now).await? {
+                of(&mut written, &task)?.deleted += 1;
+                changed.push(task);
+            }
         }
-        written.changed = changed.into_iter().map(|task| (task.id, task)).collect();
+        for task in changed {
+            of(&mut written, &task)?.changed.insert(task.id, task);
+        }
         Ok(written)
     }
 
-    /// The owners whose counts a transaction locks first. A creation locks them itself,
-    /// before any task; a deletion locks tasks first.
-    fn counted(&self) -> Vec<Owner<'a>> {
-        if self.deletes.is_empty() {
-            return Vec::new();
-        }
-        let creators = self.creates.iter().map(|(owner, _)| *owner);
-        let deleters = self.deletes.iter().map(|(_, owner)| *owner);
-        creators.chain(deleters).collect()
-    }
-
-    /// By how much the owners' counts change.
-    fn recounts(&self, written: &Written) -> Vec<(Owner<'a>, i64)> {
-        let mut recounts: HashMap<Owner<'a>, i64> = HashMap::new();
-        recounts.extend(self.creates.iter().map(|(owner, _)| (*owner, 0)));
-        for task in &written.created {
-            if let Some(recount) = recounts.get_mut(task.user_id.as_str()) {
-                *recount += 1;
-            }
-        }
-        for (id, owner) in &self.deletes {
-            *recounts.entry(*owner).or_default() -= i64::from(written.changed.contains_key(id));
-        }
-        recounts.retain(|_, recount| *recount != 0);
-        recounts.into_iter().collect()
+    /// By how much the rows of the owners change that were claimed.
+    fn settlements(
+        &self,
+        claimed: &HashMap<Owner<'a>, i64>,
+        written: &Written<'a>,
+    ) -> Vec<Settlement<'a>> {
+        let settlement = |owner: &Owner<'a>| {
+            let of = &written[owner];
+            let created = i64::try_from(of.created.len()).unwrap_or(i64::MAX);
+            let is_unused = of.created.is_empty() && of.changed.is_empty();
+            let settlement = Settlement {
+                owner: *owner,
+                tasks: created - of.deleted,
+                sequence: if is_unused {
+                    -self.owners[owner].all
+                } else {
+                    0
+                },
+            };
+            (settlement.tasks != 0 || settlement.sequence != 0).then_some(settlement)
+        };
+        claimed.keys().filter_map(settlement).collect()
     }
 
     fn outcomes(
         &self,
         batch: &[Owned<Write>],
         quota: u32,
-        written: Written,
+        mut written: Written<'a>,
     ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
-        let mut created = written.created.into_iter().peekable();
-        let mut changed = written.changed;
         let mut outcome = |member: &Owned<Write>| {
             let owner = member.owner();
+            let written = written.get_mut(owner.as_str());
             let id = match &member.request {
                 Write::Create(_) => {
-                    let own = |task: &Task| task.user_id == owner.as_str();
-                    return match created.next_if(own) {
+                    return match written.and_then(|of| of.created.pop_front()) {
                         Some(task) => Outcome::Done(task),
                         // Together they exceed the quota; alone, some may fit.
-                        None if self.creates_of(owner) > 1 => Outcome::RetryAlone,
+                        None if self.owners[owner.as_str()].creates > 1 => Outcome::RetryAlone,
                         None => Outcome::Refused(TaskError::QuotaExceeded { limit: quota }),
                     };
                 }
                 Write::Complete(id, _) | Write::Update(id, _) | Write::Delete(id) => *id,
             };
-            let task = changed.remove(&id);
-            let own = task.filter(|task| task.user_id == owner.as_str());
-            own.map_or(Outcome::Refused(TaskError::NotFound { id }), Outcome::Done)
+            let task = written.and_then(|of| of.changed.remove(&id));
+            task.map_or(Outcome::Refused(TaskError::NotFound { id }), Outcome::Done)
         };
         let outcomes = batch.iter().map(&mut outcome).collect();
-        if created.next().is_some() {
-            let message = "the created tasks are not in the order of the batch";
+        if written.values().any(|of| !of.created.is_empty()) {
+            let message = "more tasks were created than the batch has creations";
             return Err(sqlx::Error::Protocol(message.to_owned()));
         }
         Ok(outcomes)
     }
+}
 
-    fn creates_of(&self, owner: Owner<'_>) -> usize {
-        let creates = self.creates.iter();
-        creates.filter(|(creator, _)| *creator == owner).count()
+fn numbered<T>(owner: Owner<'_>, number: i64, write: T) -> Numbered<'_, T> {
+    Numbered {
+        owner,
+        number,
+        write,
     }
+}
+
+/// Numbers the members from what their owners' sequences were, and drops those whose owner
+/// has none.
+fn number_from<'a, T>(before: &HashMap<Owner<'a>, i64>, members: &mut Vec<Numbered<'a, T>>) {
+    members.retain_mut(|member| {
+        let before = before.get(&member.owner);
+        member.number += before.copied().unwrap_or_default();
+        before.is_some()
+    });
+}
+
+/// What was written of the owner of `task`.
+fn of<'w>(written: &'w mut Written<'_>, task: &Task) -> Result<&'w mut WrittenOf, sqlx::Error> {
+    written.get_mut(task.user_id.as_str()).ok_or_else(|| {
+        let message = "a task of a user who is not in the batch was returned";
+        sqlx::Error::Protocol(message.to_owned())
+    })
 }

@@ -57,6 +57,8 @@ fn every_operation_with_an_id_is_in_the_table() {
 #[tokio::test]
 async fn another_users_task_looks_like_a_missing_task() {
     let app = App::start().await;
+    app.create("eve", "own").await;
+    let first = app.create("ana", "of an id that eve has, too").await;
     let task = app.create("ana", "private").await;
     let id = task["id"].to_string();
 
@@ -79,7 +81,51 @@ async fn another_users_task_looks_like_a_missing_task() {
         };
         assert_eq!(names(&foreign.headers), names(&missing.headers));
     }
-    assert_eq!(app.list("ana", "").await, [task]);
+    assert_eq!(app.list("ana", "").await, [task, first]);
+}
+
+/// The calls of the table on the tasks of this id.
+async fn call(app: &App, user: &str, row: &(&str, &str, Option<Value>), id: i64) -> Value {
+    let (method, path, body) = row;
+    let path = path.replace("{id}", &id.to_string());
+    let mut call = app.user(user, method.parse().unwrap(), &path);
+    if let Some(body) = body {
+        call = call.json(body);
+    }
+    call.send().await.expect(StatusCode::OK).clone()
+}
+
+#[tokio::test]
+async fn users_have_tasks_of_the_same_ids_and_each_reaches_only_the_own() {
+    for row in table() {
+        let app = App::start().await;
+        let mut of_ana = Vec::new();
+        for number in 1..=7 {
+            // In turn: ids that came from one sequence would differ.
+            of_ana.insert(0, app.create("ana", &format!("of ana {number}")).await);
+            let of_eve = app.create("eve", &format!("of eve {number}")).await;
+            assert_eq!(of_ana[0]["id"], of_eve["id"]);
+        }
+        let id = of_ana[0]["id"].as_i64().unwrap();
+
+        let done = call(&app, "eve", &row, id).await;
+
+        if let Some(owner) = done.get("user_id") {
+            assert_eq!(owner, "eve", "{row:?}");
+        }
+        assert_eq!(app.list("ana", "").await, of_ana, "{row:?}");
+        let left = app.list("eve", "").await;
+        assert_eq!(left.len(), if row.0 == "DELETE" { 6 } else { 7 }, "{row:?}");
+        assert!(left.iter().all(|task| task["user_id"] == "eve"), "{row:?}");
+        // Once deleted, an id that another user still has is free of a task.
+        if row.0 == "DELETE" {
+            let path = format!("/api/tasks/{id}");
+            app.user("eve", Method::GET, &path)
+                .send()
+                .await
+                .problem(404, "not-found");
+        }
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ use std::{
 };
 
 use reqwest::{Client, Method, StatusCode};
-use sea_orm::{ConnectionTrait, Database};
 use tasks_api_test_support::{
     client::TasksClient,
     database::TestDatabase,
@@ -50,15 +49,7 @@ async fn start(database: &TestDatabase, description: &str) -> Service {
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
     let tasks = setting("LIST_TASKS", 2000);
-    let time = "2026-01-05T08:30:00.123456+00:00";
-    let outside = Database::connect(database.url()).await.unwrap();
-    let fill = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) \
-         INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-         SELECT 'eve', 'Task', '{description}', i % 2 = 0, '{time}', '{time}' FROM n"
-    );
-    outside.execute_unprepared(&fill).await.unwrap();
-    outside.close().await.unwrap();
+    database.fill("eve", tasks, description, 2).await;
     service
 }
 

@@ -1,4 +1,5 @@
-//! Concurrent requests of two users never read or write each other's tasks.
+//! Concurrent requests of two users never read or write each other's tasks, although both
+//! have tasks of the same ids.
 //! `REQUESTS` sets their number (2,000 by default).
 
 use std::sync::Arc;
@@ -14,26 +15,38 @@ use tasks_api_test_support::{
 
 use crate::dice::Dice;
 
-/// A user with ten tasks, whose titles begin with the user's name.
+/// A user with ten tasks of ids that both have, and five of ids that the other one has
+/// not. All titles begin with the user's name.
 struct Owner {
     name: &'static str,
     client: TasksClient,
     tasks: Vec<i64>,
+    alone: Vec<i64>,
 }
 
 impl Owner {
-    async fn new(service: &Service, name: &'static str) -> Self {
+    async fn new(service: &Service, database: &TestDatabase, name: &'static str) -> Self {
         let client = service.client(&token(name).await);
+        let create = async |number: usize| {
+            let created = client.create(&format!("{name} {number}")).await;
+            created.expect(StatusCode::CREATED)["id"].as_i64().unwrap()
+        };
         let mut tasks = Vec::new();
         for number in 0..10 {
-            let created = client.create(&format!("{name} {number}")).await;
-            let task = created.expect(StatusCode::CREATED);
-            tasks.push(task["id"].as_i64().unwrap());
+            tasks.push(create(number).await);
+        }
+        assert!(tasks.iter().copied().eq(1..=10), "{tasks:?}");
+        let far = name.bytes().map(i64::from).sum::<i64>() * 1_000_000_000;
+        database.set_sequence(name, far).await;
+        let mut alone = Vec::new();
+        for number in 10..15 {
+            alone.push(create(number).await);
         }
         Self {
             name,
             client,
             tasks,
+            alone,
         }
     }
 
@@ -43,11 +56,11 @@ impl Owner {
     }
 }
 
-/// A random request of `me`. One in three is for a task of `other`.
+/// A random request of `me`. One in three is for a task that only `other` has.
 async fn request(dice: &mut Dice, me: &Owner, other: &Owner) {
     let trespasses = dice.below(3) == 0;
-    let whose = if trespasses { other } else { me };
-    let id = whose.tasks[dice.below(whose.tasks.len())];
+    let ids = if trespasses { &other.alone } else { &me.tasks };
+    let id = ids[dice.below(ids.len())];
     let title = json!({"title": format!("{} was here", me.name)});
     let (method, path, body) = match dice.below(4) {
         0 => (Method::GET, format!("/{id}"), None),
@@ -80,8 +93,8 @@ async fn concurrent_requests_never_access_another_users_tasks() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
-    let ana = Owner::new(&service, "ana").await;
-    let owners = Arc::new([ana, Owner::new(&service, "bob").await]);
+    let ana = Owner::new(&service, &database, "ana").await;
+    let owners = Arc::new([ana, Owner::new(&service, &database, "bob").await]);
 
     let crowd = (0..32).map(|number| {
         let owners = Arc::clone(&owners);
@@ -101,6 +114,7 @@ async fn concurrent_requests_never_access_another_users_tasks() {
         let tasks = owner.client.list("").await.tasks();
         assert!(tasks.iter().all(|task| owner.owns(task)), "{tasks:?}");
         let ids = tasks.iter().rev().map(|task| task["id"].as_i64().unwrap());
-        assert!(ids.eq(owner.tasks.iter().copied()), "{tasks:?}");
+        let own = owner.tasks.iter().chain(&owner.alone).copied();
+        assert!(ids.eq(own), "{tasks:?}");
     }
 }

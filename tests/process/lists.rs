@@ -1,7 +1,7 @@
 //! Long lists on a real socket: complete, or visibly broken off.
 
 use reqwest::{Client, Method, StatusCode};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database};
 use serde_json::Value;
 use tasks_api_test_support::{
     client::TasksClient,
@@ -12,23 +12,13 @@ use tasks_api_test_support::{
 /// Some 15 MB: more than the buffers of a socket hold.
 const TASKS: usize = 1_500;
 
-async fn fill(outside: &DatabaseConnection) {
-    let (time, description) = ("2026-01-05T08:30:00.123456+00:00", "ä".repeat(5_000));
-    let fill = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {TASKS}) \
-         INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-         SELECT 'ana', 'Task', '{description}', i % 2 = 0, '{time}', '{time}' FROM n"
-    );
-    outside.execute_unprepared(&fill).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_long_list_is_complete_or_broken_off() {
     let database = TestDatabase::create().await;
     let service = Service::on(database.url()).await;
     service.wait_until_ready().await;
     let outside = Database::connect(database.url()).await.unwrap();
-    fill(&outside).await;
+    database.fill("ana", TASKS, &"ä".repeat(5_000), 2).await;
     let ana = token("ana").await;
     let http2 = Client::builder().http2_prior_knowledge().build().unwrap();
     let clients = [client(), http2].map(|http| TasksClient::new(http, &service.url, &ana));

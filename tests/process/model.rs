@@ -77,15 +77,17 @@ async fn play(database: TestDatabase, terminates: bool) -> (usize, usize) {
         let player = Player::start(client, number as u64, format!("user{user}")).await;
         players.push(player);
     }
-    // Targets for other users, even if the owner deletes them meanwhile.
-    let baits: Vec<_> = players
-        .iter()
-        .step_by(4)
-        .map(|player| (player.user.clone(), *player.sure.keys().next().unwrap()))
-        .collect();
+    // Targets with ids that no other user ever has; all lower ids are everybody's.
+    let bait = service.client(&token("bait").await);
+    let create = async || bait.create("bait").await.expect(StatusCode::CREATED);
+    let mut baits = vec![create().await];
+    database.set_sequence("bait", 1_000_000_000_000).await;
+    for _ in 0..8 {
+        baits.push(create().await);
+    }
     for player in &mut players {
-        let foreign = baits.iter().filter(|(user, _)| *user != player.user);
-        player.foreign = foreign.map(|(_, id)| *id).collect();
+        let ids = baits[1..].iter().map(|task| task["id"].as_i64().unwrap());
+        player.foreign = ids.collect();
     }
 
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -126,6 +128,9 @@ async fn play(database: TestDatabase, terminates: bool) -> (usize, usize) {
         totals.1 += player.cancelled;
         totals.2 += player.refused;
     }
+    let mut left = bait.list("").await.tasks();
+    left.reverse();
+    assert_eq!(left, baits);
     let (responses, cancelled, refused) = totals;
     println!(
         "{responses} responses checked, {cancelled} cancelled, {refused} rejected as too busy"

@@ -173,17 +173,22 @@ async fn the_two_roles_of_the_deployment_guide_suffice_for_their_commands() {
     let start = roles.run(service, &["serve"]).await;
     let migrated = roles.run(owner, &["migrate", "up"]).await;
     for (url, verb, code, says) in [
-        (service, &["doctor"][..], 0, "ok    next id: not checked"),
+        (
+            service,
+            &["doctor"][..],
+            0,
+            "ok    sequences: none is behind",
+        ),
         (service, &["doctor", "--repair"], 0, "ok    counts"),
         (service, &["migrate", "status"], 0, "applied"),
         (service, &["migrate", "up"], 0, "applied"),
         (service, &["migrate", "down"], 1, "(SQLSTATE 42501)"),
-        (owner, &["doctor"], 0, "ok    next id: is greater"),
+        (owner, &["doctor"], 0, "ok    counts: each is"),
         (
             owner,
             &["doctor", "--repair"],
             0,
-            "ok    next id: is greater",
+            "ok    sequences: none is",
         ),
     ] {
         let (found, said) = roles.run(url, verb).await;
@@ -224,8 +229,12 @@ async fn doctor_names_a_missing_right() {
             "tables: permission denied for table tasks (SQLSTATE 42501)",
         ),
         (
-            "UPDATE ON task_counts",
-            "tables: permission denied for table task_counts (SQLSTATE 42501)",
+            "UPDATE ON user_sequences",
+            "tables: permission denied for table user_sequences (SQLSTATE 42501)",
+        ),
+        (
+            "INSERT ON trash",
+            "tables: permission denied for table trash (SQLSTATE 42501)",
         ),
     ] {
         roles.execute(&format!("REVOKE {right} FROM {role}")).await;
@@ -263,13 +272,13 @@ async fn doctor_finds_and_repairs_what_rows_of_other_programs_leave() {
         .await
         .expect(reqwest::StatusCode::CREATED);
     let outside = Database::connect(database.url()).await.unwrap();
-    let rows = "INSERT INTO tasks (id, user_id, title, completed, created_at, updated_at) \
-                SELECT id + 1, 'a secret name', title, completed, created_at, updated_at \
-                FROM tasks";
-    outside.execute_unprepared(rows).await.unwrap();
-    if !database.is_postgres() {
-        let forget = "UPDATE sqlite_sequence SET seq = 0";
-        outside.execute_unprepared(forget).await.unwrap();
+    for user in ["a secret name", "ana"] {
+        let rows = format!(
+            "INSERT INTO tasks (id, user_id, title, position, created_at, updated_at) \
+             SELECT id + 1, '{user}', title, position, created_at, updated_at FROM tasks \
+             WHERE user_id = 'ana'"
+        );
+        outside.execute_unprepared(&rows).await.unwrap();
     }
     let doctor = async |arguments: &[&str]| {
         let output = run(&variables, &[&["doctor"], arguments].concat()).await;
@@ -284,12 +293,15 @@ async fn doctor_finds_and_repairs_what_rows_of_other_programs_leave() {
 
     assert_eq!((found, repaired, good), (Some(1), Some(0), Some(0)));
     for line in [
-        "FAIL  counts: not the number of the user's tasks: 1; doctor --repair corrects them",
-        "FAIL  next id: is not greater than every id; doctor --repair corrects it",
+        "FAIL  counts: not the number of the user's tasks: 2; doctor --repair corrects them",
+        "FAIL  sequences: behind the user's ids and versions: 2; doctor --repair corrects them",
     ] {
         assert!(findings.contains(line), "{findings}");
     }
-    for line in ["ok    counts: corrected: 1\n", "ok    next id: corrected\n"] {
+    for line in [
+        "ok    counts: corrected: 2\n",
+        "ok    sequences: corrected: 2\n",
+    ] {
         assert!(repairs.contains(line), "{repairs}");
     }
     let created = client.create("Bread").await;

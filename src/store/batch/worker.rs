@@ -16,6 +16,7 @@ use tokio::{
 use super::pending::Pending;
 use crate::{
     api::tasks::TaskError,
+    auth::User,
     store::{
         connection::{BatchError, Batchable, Connection},
         error::Access,
@@ -41,16 +42,16 @@ pub(super) struct Worker<R: Batchable> {
     free: Vec<Connection>,
     running: FuturesUnordered<BoxFuture<'static, Finished<R>>>,
     last_start: Instant,
-    /// The rows that running batches write.
-    rows: HashSet<i64>,
+    /// The users whose tasks running batches write.
+    writers: HashSet<User>,
     metrics: metrics::QueueMetrics,
 }
 
 /// A batch that has run.
 struct Finished<R: Batchable> {
     connection: Connection,
-    /// The rows that it wrote.
-    rows: Vec<i64>,
+    /// The users whose tasks it wrote.
+    writers: HashSet<User>,
     /// Members that may succeed alone.
     alone: Vec<Pending<R>>,
 }
@@ -70,7 +71,7 @@ impl<R: Batchable> Worker<R> {
             free: connections,
             running: FuturesUnordered::new(),
             last_start: Instant::now(),
-            rows: HashSet::new(),
+            writers: HashSet::new(),
             metrics,
         }
     }
@@ -94,8 +95,8 @@ impl<R: Batchable> Worker<R> {
                 Some(finished) = self.running.next() => {
                     self.free.push(finished.connection);
                     self.alone.extend(finished.alone);
-                    for row in finished.rows {
-                        self.rows.remove(&row);
+                    for writer in finished.writers {
+                        self.writers.remove(&writer);
                     }
                 }
                 () = sleep_until(held_back.max(Instant::now() + HOLD_BACK / 2)), if !self.free.is_empty() => {}
@@ -138,8 +139,8 @@ impl<R: Batchable> Worker<R> {
         !self.free.is_empty() && (may_start || !self.alone.is_empty())
     }
 
-    /// Starts a batch of what waits; false where all of that must wait on for a row
-    /// that is being written.
+    /// Starts a batch of what waits; false where all of that must wait on for batches of the
+    /// same users.
     fn start(&mut self) -> bool {
         while self.waiting.len() < 2 * R::BATCH_SIZE
             && let Ok(pending) = self.receiver.try_recv()
@@ -149,8 +150,8 @@ impl<R: Batchable> Worker<R> {
         let Some(mut connection) = self.free.pop() else {
             return false;
         };
-        let (batch, rows) = match self.alone.pop_front() {
-            Some(alone) => (vec![alone], Vec::new()),
+        let (batch, writers) = match self.alone.pop_front() {
+            Some(alone) => (vec![alone], HashSet::new()),
             None => self.take_batch(),
         };
         if batch.is_empty() {
@@ -161,7 +162,7 @@ impl<R: Batchable> Worker<R> {
         for pending in &batch {
             traces::sent(&pending.span, batch.len());
         }
-        self.rows.extend(&rows);
+        self.writers.extend(writers.iter().cloned());
         self.last_start = Instant::now();
         self.running.push(Box::pin(async move {
             let run = AssertUnwindSafe(run(batch, &mut connection)).catch_unwind();
@@ -173,25 +174,29 @@ impl<R: Batchable> Worker<R> {
             });
             Finished {
                 connection,
-                rows,
+                writers,
                 alone,
             }
         }));
         true
     }
 
-    /// The members of the next batch, and the rows that they write.
-    fn take_batch(&mut self) -> (Vec<Pending<R>>, Vec<i64>) {
+    /// The members of the next batch, and the users whose tasks they write.
+    fn take_batch(&mut self) -> (Vec<Pending<R>>, HashSet<User>) {
         let mut batch = Vec::new();
-        let mut rows = Vec::new();
+        let mut writers = HashSet::new();
         // Rows that an earlier request waits for are taken as well: order is kept.
-        let mut taken = self.rows.clone();
+        let mut taken = HashSet::new();
         let mut later = VecDeque::new();
         for pending in self.waiting.drain(..) {
-            let row = pending.request.row();
-            let is_free = row.is_none_or(|row| taken.insert(row));
+            let writer = pending.request.writer().cloned();
+            let row = writer.clone().zip(pending.request.row());
+            let is_free = row.is_none_or(|row| taken.insert(row))
+                && !writer
+                    .as_ref()
+                    .is_some_and(|writer| self.writers.contains(writer));
             if is_free && batch.len() < R::BATCH_SIZE {
-                rows.extend(row);
+                writers.extend(writer);
                 batch.push(pending);
             } else {
                 later.push_back(pending);
@@ -199,7 +204,7 @@ impl<R: Batchable> Worker<R> {
         }
         self.waiting = later;
         self.metrics.dequeued(batch.len());
-        (batch, rows)
+        (batch, writers)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The repair of counts and of the next id, in one transaction.
+//! The repair of counts and sequences, in one transaction.
 #![expect(
     clippy::disallowed_methods,
     reason = "the operator's statements concern all owners, or name them as `Owner`"
@@ -6,13 +6,12 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 
-use crate::store::{entity::NextId, owned::Owner};
+use crate::store::{clock::born, owned::Owner};
 
-/// Waits until nobody creates or deletes tasks, and lets nobody until the transaction ends:
-/// creations and deletions lock a count, or the table where there is none. Reads and other
-/// writes go on.
-pub async fn lock_all_counts(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    let lock = "LOCK TABLE task_counts IN EXCLUSIVE MODE";
+/// Waits until nobody writes, and lets nobody until the transaction ends: a write locks its
+/// owner's row, or the table where there is none. Reads go on.
+pub async fn lock_all_sequences(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    let lock = "LOCK TABLE user_sequences IN EXCLUSIVE MODE";
     transaction.execute_unprepared(lock).await.map(drop)
 }
 
@@ -21,52 +20,41 @@ pub async fn recount(
     transaction: &DatabaseTransaction,
     owners: &[Owner<'_>],
 ) -> Result<u64, DbErr> {
+    let recount = "INSERT INTO user_sequences AS s (user_id, tasks, sequence, born) \
+                   SELECT owner, held, 0, $2 FROM json_array_elements_text($1::json) AS a(owner), \
+                   LATERAL (SELECT count(*) AS held FROM tasks WHERE user_id = owner) AS t \
+                   WHERE held > 0 OR EXISTS \
+                   (SELECT FROM user_sequences WHERE user_id = owner) \
+                   ON CONFLICT (user_id) DO UPDATE SET tasks = excluded.tasks \
+                   WHERE s.tasks <> excluded.tasks";
+    run(transaction, recount, owners).await
+}
+
+/// Moves the sequences of these owners, who were counted, behind their ids and versions.
+/// Returns how many were not.
+pub async fn catch_up(
+    transaction: &DatabaseTransaction,
+    owners: &[Owner<'_>],
+) -> Result<u64, DbErr> {
+    let catch_up = "INSERT INTO user_sequences AS s (user_id, tasks, sequence, born) \
+                    SELECT owner, 0, COALESCE(GREATEST( \
+                    (SELECT max(GREATEST(id, version)) FROM tasks WHERE user_id = owner), \
+                    (SELECT max(version) FROM trash WHERE user_id = owner)), 0), $2 \
+                    FROM json_array_elements_text($1::json) AS a(owner) \
+                    ON CONFLICT (user_id) DO UPDATE SET sequence = excluded.sequence \
+                    WHERE s.sequence < excluded.sequence";
+    run(transaction, catch_up, owners).await
+}
+
+/// Runs a statement on owners. Returns how many rows it changed.
+async fn run(
+    transaction: &DatabaseTransaction,
+    sql: &str,
+    owners: &[Owner<'_>],
+) -> Result<u64, DbErr> {
     let owners: Vec<_> = owners.iter().map(|owner| owner.as_str()).collect();
-    let recount = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "INSERT INTO task_counts AS held (user_id, tasks) \
-         SELECT owner, (SELECT count(*) FROM tasks WHERE user_id = owner) \
-         FROM json_array_elements_text($1::json) AS a(owner) \
-         ON CONFLICT (user_id) DO UPDATE SET tasks = excluded.tasks \
-         WHERE held.tasks <> excluded.tasks",
-        [Value::from(serde_json::json!(owners).to_string())],
-    );
-    let recounted = transaction.execute_raw(recount).await?;
-    Ok(recounted.rows_affected())
-}
-
-/// Whether the sequence of ids is behind a task. A creation of the service takes its id
-/// before its task can be seen.
-pub async fn next_id(connection: &impl ConnectionTrait) -> Result<NextId, DbErr> {
-    let Some(sequence) = sequence(connection).await? else {
-        return Ok(NextId::Unknown);
-    };
-    let query = format!(
-        "SELECT COALESCE((SELECT max(id) FROM tasks) \
-         >= last_value + CASE WHEN is_called THEN 1 ELSE 0 END, FALSE) AS taken FROM {sequence}"
-    );
-    let query = Statement::from_string(DbBackend::Postgres, query);
-    let row = connection.query_one_raw(query).await?;
-    match row.map(|row| row.try_get("", "taken")).transpose()? {
-        Some(true) => Ok(NextId::Taken),
-        _ => Ok(NextId::Free),
-    }
-}
-
-/// Moves the sequence behind the last task. [`lock_all_counts`] keeps creations from taking
-/// ids meanwhile.
-pub async fn set_next_id(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    let set = "SELECT setval(pg_get_serial_sequence('tasks', 'id'), max(id)) FROM tasks";
-    transaction.execute_unprepared(set).await.map(drop)
-}
-
-/// The name of the sequence, quoted where needed, if the role may read and set it. The
-/// service's own role needs no right to it: the column is an identity.
-async fn sequence(connection: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
-    let query = "SELECT name FROM pg_get_serial_sequence('tasks', 'id') AS name \
-                 WHERE has_sequence_privilege(name, 'SELECT') \
-                 AND has_sequence_privilege(name, 'UPDATE')";
-    let query = Statement::from_string(DbBackend::Postgres, query);
-    let row = connection.query_one_raw(query).await?;
-    row.map(|row| row.try_get("", "name")).transpose()
+    let owners = Value::from(serde_json::json!(owners).to_string());
+    let values = [owners, Value::from(born())];
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    Ok(transaction.execute_raw(statement).await?.rows_affected())
 }

@@ -12,14 +12,14 @@ use crate::{
     store::{
         engine::Driver,
         owned::{Owned, owned_by},
-        requests::Write,
+        requests::{Unit, Write},
         tests::{Rig, new, user},
         write,
     },
 };
 
-const LOCK: &str = "SELECT tasks FROM task_counts WHERE user_id = 'ana' FOR UPDATE";
-const LOOK: &str = "SELECT tasks FROM task_counts WHERE user_id = 'bob' FOR UPDATE NOWAIT; \
+const LOCK: &str = "SELECT tasks FROM user_sequences WHERE user_id = 'ana' FOR UPDATE";
+const LOOK: &str = "SELECT tasks FROM user_sequences WHERE user_id = 'bob' FOR UPDATE NOWAIT; \
                     SELECT id FROM tasks FOR UPDATE NOWAIT";
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -71,7 +71,7 @@ async fn batches_lock_the_counts_first_and_in_one_order() {
         assert!(alone, "batch {number} holds what others may want");
     }
     for (name, tasks) in [("ana", 2), ("bob", 2)] {
-        let count = format!("SELECT tasks FROM task_counts WHERE user_id = '{name}'");
+        let count = format!("SELECT tasks FROM user_sequences WHERE user_id = '{name}'");
         assert_eq!(rig.number(&count).await, tasks, "{name}");
     }
 }
@@ -84,7 +84,7 @@ async fn batches_lock_the_counts_first_and_in_one_order() {
     clippy::disallowed_methods,
     reason = "asks for the plans of statements"
 )]
-async fn lists_go_by_the_owner_and_tasks_by_their_id_alone() {
+async fn lists_and_tasks_are_read_from_the_primary_key() {
     let rig = Rig::start().await;
     let pool = rig.outside.get_postgres_connection_pool();
     let mut connection = pool.acquire().await.unwrap();
@@ -108,18 +108,27 @@ async fn lists_go_by_the_owner_and_tasks_by_their_id_alone() {
         statements::page(((ana.owner(), None), 10), 10),
     ] {
         let plan = plan(list).await;
-        let index = "Index Scan using tasks_by_user";
+        let index = "Index Scan Backward using tasks_pkey";
         assert!(plan.contains(index), "{plan}");
         assert!(!plan.contains("Sort"), "{plan}");
     }
-    for by_id in [
-        statements::get(&[]),
-        statements::complete(&[], now),
-        statements::update(&[], now),
-        statements::delete(&[]),
-    ] {
+    let mut by_id = vec![statements::get(&[])];
+    for unit in [Unit::Statement { quota: 1 }, Unit::Transaction] {
+        by_id.extend([
+            statements::complete(&[], unit, now),
+            statements::update(&[], unit, now),
+            statements::delete(&[], unit, now),
+        ]);
+    }
+    for by_id in by_id {
         let plan = plan(by_id).await;
-        assert!(plan.contains("Index Scan using tasks_pkey"), "{plan}");
+        let lines: Vec<_> = plan.lines().map(str::trim).collect();
+        let tasks = lines
+            .iter()
+            .position(|line| line.contains(" using tasks_pkey on tasks"));
+        let condition = lines[tasks.expect(&plan) + 1];
+        let is_whole = condition.contains("(user_id = ") && condition.contains("(id = ");
+        assert!(is_whole, "{plan}");
     }
 }
 

@@ -1,12 +1,12 @@
 //! The statements of `SQLite`; `Driver` says what each does. Each takes a whole batch as
-//! one JSON array, and matches owner **and** id row by row. What they change of the owners'
-//! counts is written by [`recount`].
+//! one JSON array, and matches owner **and** id row by row.
+//!
+//! A write is part of a transaction that holds the file's one lock: it has claimed its
+//! numbers, and counts the tasks, by statements of their own.
 #![expect(
     clippy::disallowed_methods,
     reason = "one of the places for SQL text; each statement names its owners"
 )]
-
-use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -15,9 +15,11 @@ use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments, types::Json};
 use crate::{
     api::rest::fields::Text,
     store::{
+        clock::born,
         entity::columns,
-        owned::Owner,
-        requests::{ById, Complete, Create, List, ListPart, Update},
+        requests::{
+            ById, Claim, Complete, Create, Delete, List, ListPart, Settlement, Unit, Update,
+        },
     },
 };
 
@@ -30,6 +32,37 @@ macro_rules! later {
         "(SELECT MAX($2, strftime('%Y-%m-%dT%H:%M:%S', us / 1000000, 'unixepoch') \
          || printf('.%06d+00:00', us % 1000000)) FROM (SELECT \
          strftime('%s', t.updated_at) * 1000000 + substr(t.updated_at, 21, 6) + 1 AS us))"
+    };
+}
+
+/// When a task was completed that is `$completed` from now on.
+macro_rules! completed_at {
+    ($completed:literal) => {
+        concat!(
+            "CASE WHEN NOT ",
+            $completed,
+            " THEN NULL WHEN t.completed THEN t.completed_at ELSE ",
+            later!(),
+            " END"
+        )
+    };
+}
+
+/// The manual position of the new task `id`, before those of all lower ids: a key of npm's
+/// `fractional-indexing`, whose first letter tells how many digits follow (`Z` one, `Y`
+/// two) and which are hexadecimal here, with the complement of the id. A move to the front
+/// takes a number as well, so that no later id has its key.
+macro_rules! position {
+    ($id:literal) => {
+        concat!(
+            "char(91 - length(printf('%x', ",
+            $id,
+            "))) || substr(printf('%x', ~",
+            $id,
+            "), -length(printf('%x', ",
+            $id,
+            ")))"
+        )
     };
 }
 
@@ -48,7 +81,7 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
             "SELECT ",
             columns!("t."),
             " FROM json_each($1) AS a CROSS JOIN tasks AS t \
-             ON t.id = a.value ->> 0 AND t.user_id = a.value ->> 1"
+             ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0"
         ),
         gets.iter().map(|(id, owner)| (id, owner.as_str())),
     )
@@ -62,13 +95,15 @@ pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
         concat!(
             "SELECT ",
             columns!("t."),
-            " FROM json_each($1) AS a CROSS JOIN tasks AS t ON t.id IN (SELECT id FROM \
+            " FROM json_each($1) AS a CROSS JOIN tasks AS t \
+             ON t.user_id = a.value ->> 0 AND t.id IN (SELECT id FROM \
              (SELECT id, completed FROM tasks WHERE user_id = a.value ->> 0 \
              ORDER BY id DESC LIMIT 4 * $2) \
              WHERE a.value ->> 1 IS NULL OR completed = a.value ->> 1 LIMIT $2) \
              UNION ALL SELECT t.id, t.user_id, t.title, NULL, NOT a.value ->> 1, \
              t.created_at, t.updated_at FROM json_each($1) AS a CROSS JOIN tasks AS t \
-             ON a.value ->> 1 IS NOT NULL AND t.id = (SELECT id FROM tasks \
+             ON a.value ->> 1 IS NOT NULL AND t.user_id = a.value ->> 0 \
+             AND t.id = (SELECT id FROM tasks \
              WHERE user_id = a.value ->> 0 ORDER BY id DESC LIMIT 1 OFFSET 4 * $2)"
         ),
         lists.iter().map(|(owner, only)| (owner.as_str(), only)),
@@ -89,70 +124,72 @@ pub fn page(((owner, completed), below): ListPart<'_>, rows: u32) -> Statement {
     .bind(rows)
 }
 
-pub fn create(creates: &[Create<'_>], quota: u32, now: DateTime<Utc>) -> Statement {
-    let mut together: HashMap<Owner<'_>, usize> = HashMap::new();
-    for (owner, _) in creates {
-        *together.entry(*owner).or_default() += 1;
-    }
+pub fn create(creates: &[Create<'_>], _unit: Unit, now: DateTime<Utc>) -> Statement {
     statement(
         concat!(
-            "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-             SELECT a.value ->> 0, a.value ->> 1, a.value ->> 2, FALSE, $2, $2 \
-             FROM json_each($1) AS a LEFT JOIN task_counts AS held \
-             ON held.user_id = a.value ->> 0 \
-             WHERE COALESCE(held.tasks, 0) + (a.value ->> 3) <= $3 ORDER BY a.key RETURNING ",
+            "INSERT INTO tasks \
+             (id, version, user_id, title, description, position, completed, created_at, \
+             updated_at) SELECT a.value ->> 0, a.value ->> 0, a.value ->> 1, a.value ->> 2, a.value ->> 3, ",
+            position!("(a.value ->> 0)"),
+            ", FALSE, $2, $2 FROM json_each($1) AS a WHERE TRUE RETURNING ",
             columns!("")
         ),
-        creates.iter().map(|(owner, new)| {
-            let description = new.description.as_ref().map(Text::as_str);
+        creates.iter().map(|create| {
+            let description = create.write.description.as_ref().map(Text::as_str);
             (
-                owner.as_str(),
-                new.title.as_str(),
+                create.number,
+                create.owner.as_str(),
+                create.write.title.as_str(),
                 description,
-                together[owner],
             )
         }),
     )
     .bind(text(now))
-    .bind(quota)
 }
 
-pub fn complete(completes: &[Complete<'_>], now: DateTime<Utc>) -> Statement {
+pub fn complete(completes: &[Complete<'_>], _unit: Unit, now: DateTime<Utc>) -> Statement {
     statement(
         concat!(
-            "UPDATE tasks AS t SET completed = a.value ->> 2, updated_at = ",
+            "UPDATE tasks AS t SET version = a.value ->> 2, completed = a.value ->> 3, \
+             completed_at = ",
+            completed_at!("(a.value ->> 3)"),
+            ", updated_at = ",
             later!(),
             " FROM json_each($1) AS a \
-             WHERE t.id = a.value ->> 0 AND t.user_id = a.value ->> 1 RETURNING ",
+             WHERE t.user_id = a.value ->> 1 AND t.id = a.value ->> 0 RETURNING ",
             columns!("")
         ),
-        completes
-            .iter()
-            .map(|(id, owner, completed)| (id, owner.as_str(), completed)),
+        completes.iter().map(|complete| {
+            let (id, is_completed) = complete.write;
+            (id, complete.owner.as_str(), complete.number, is_completed)
+        }),
     )
     .bind(text(now))
 }
 
 /// A null description alone would not tell "keep" from "clear".
-pub fn update(updates: &[Update<'_>], now: DateTime<Utc>) -> Statement {
+pub fn update(updates: &[Update<'_>], _unit: Unit, now: DateTime<Utc>) -> Statement {
     statement(
         concat!(
-            "UPDATE tasks AS t SET title = a.value ->> 2, \
-             description = CASE WHEN a.value ->> 3 THEN a.value ->> 4 ELSE t.description END, \
-             completed = COALESCE(a.value ->> 5, t.completed), updated_at = ",
+            "UPDATE tasks AS t SET version = a.value ->> 2, title = a.value ->> 3, \
+             description = CASE WHEN a.value ->> 4 THEN a.value ->> 5 ELSE t.description END, \
+             completed = COALESCE(a.value ->> 6, t.completed), completed_at = ",
+            completed_at!("COALESCE(a.value ->> 6, t.completed)"),
+            ", updated_at = ",
             later!(),
             " FROM json_each($1) AS a \
-             WHERE t.id = a.value ->> 0 AND t.user_id = a.value ->> 1 RETURNING ",
+             WHERE t.user_id = a.value ->> 1 AND t.id = a.value ->> 0 RETURNING ",
             columns!("")
         ),
-        updates.iter().map(|(id, owner, change)| {
+        updates.iter().map(|update| {
+            let (id, change) = update.write;
             let describes = !change.description.is_undefined();
             let description = change.description.value().map(Text::as_str);
-            let title = change.title.as_str();
             (
                 id,
-                owner.as_str(),
-                title,
+                update.owner.as_str(),
+                update.number,
+                change.title.as_str(),
                 describes,
                 description,
                 change.completed,
@@ -162,27 +199,60 @@ pub fn update(updates: &[Update<'_>], now: DateTime<Utc>) -> Statement {
     .bind(text(now))
 }
 
-pub fn delete(deletes: &[ById<'_>]) -> Statement {
+fn by_id<'a>(sql: &'static str, deletes: &'a [Delete<'a>]) -> Statement {
+    let members = deletes.iter();
     statement(
-        concat!(
-            "DELETE FROM tasks WHERE (id, user_id) IN \
-             (SELECT value ->> 0, value ->> 1 FROM json_each($1)) RETURNING ",
-            columns!("")
-        ),
-        deletes.iter().map(|(id, owner)| (id, owner.as_str())),
+        sql,
+        members.map(|delete| (delete.write, delete.owner.as_str(), delete.number)),
     )
 }
 
-/// Changes how many tasks each of these owners holds. An owner whose tasks were never
-/// counted gets no negative count.
-pub fn recount(recounts: &[(Owner<'_>, i64)]) -> Statement {
+/// Leaves a tombstone of each task that [`delete`] is about to remove.
+pub fn bury(deletes: &[Delete<'_>], now: DateTime<Utc>) -> Statement {
+    by_id(
+        "INSERT INTO trash \
+         (id, user_id, version, deleted_at, idempotency_key, idempotency_fingerprint) \
+         SELECT t.id, t.user_id, a.value ->> 2, $2, t.idempotency_key, t.idempotency_fingerprint \
+         FROM json_each($1) AS a CROSS JOIN tasks AS t \
+         ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0",
+        deletes,
+    )
+    .bind(text(now))
+}
+
+pub fn delete(deletes: &[Delete<'_>], _unit: Unit, _now: DateTime<Utc>) -> Statement {
+    by_id(
+        concat!(
+            "DELETE FROM tasks WHERE (user_id, id) IN \
+             (SELECT value ->> 1, value ->> 0 FROM json_each($1)) RETURNING ",
+            columns!("")
+        ),
+        deletes,
+    )
+}
+
+/// Advances the owners' sequences.
+pub fn claim(claims: &[Claim<'_>]) -> Statement {
     statement(
-        "INSERT INTO task_counts (user_id, tasks) \
-         SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE value ->> 1 > 0 \
-         OR value ->> 0 IN (SELECT user_id FROM task_counts) \
-         ON CONFLICT (user_id) DO UPDATE SET tasks = tasks + excluded.tasks",
-        recounts
+        "INSERT INTO user_sequences (user_id, tasks, sequence, born) \
+         SELECT value ->> 0, 0, value ->> 1, $2 FROM json_each($1) \
+         WHERE value ->> 2 OR value ->> 0 IN (SELECT user_id FROM user_sequences) \
+         ON CONFLICT (user_id) DO UPDATE SET sequence = sequence + excluded.sequence \
+         RETURNING user_id, tasks, sequence",
+        claims
             .iter()
-            .map(|(owner, tasks)| (owner.as_str(), tasks)),
+            .map(|claim| (claim.owner.as_str(), claim.numbers, claim.creates)),
+    )
+    .bind(born())
+}
+
+pub fn settle(settlements: &[Settlement<'_>]) -> Statement {
+    statement(
+        "UPDATE user_sequences AS s SET tasks = s.tasks + a.value ->> 1, \
+         sequence = s.sequence + a.value ->> 2 \
+         FROM json_each($1) AS a WHERE s.user_id = a.value ->> 0",
+        settlements
+            .iter()
+            .map(|one| (one.owner.as_str(), one.tasks, one.sequence)),
     )
 }

@@ -5,7 +5,7 @@ use sea_orm::DatabaseConnection;
 use sqlx::{AssertSqlSafe, Execute, Row};
 
 use super::statements::{self, Statement};
-use crate::store::{DatabaseUrl, Store, owned::owned_by, tests::user};
+use crate::store::{DatabaseUrl, Store, owned::owned_by, requests::Unit, tests::user};
 
 #[expect(
     clippy::disallowed_methods,
@@ -36,11 +36,11 @@ async fn lists_and_tasks_are_read_from_an_index() {
     for (list, search) in [
         (
             statements::list(&[], 10),
-            "SEARCH tasks USING INDEX tasks_by_user (user_id=?)",
+            "SEARCH tasks USING PRIMARY KEY (user_id=?)",
         ),
         (
             statements::page(((ana.owner(), None), 10), 10),
-            "SEARCH tasks USING INDEX tasks_by_user (user_id=? AND id<?)",
+            "SEARCH tasks USING PRIMARY KEY (user_id=? AND id<?)",
         ),
     ] {
         let plan = plan(file, list).await;
@@ -48,15 +48,17 @@ async fn lists_and_tasks_are_read_from_an_index() {
         assert!(!plan.contains("SCAN t"), "{plan}");
         assert!(!plan.contains("ORDER BY"), "{plan}");
     }
+    let unit = Unit::Transaction;
     for statement in [
         statements::get(&[]),
-        statements::complete(&[], now),
-        statements::update(&[], now),
-        statements::delete(&[]),
+        statements::complete(&[], unit, now),
+        statements::update(&[], unit, now),
+        statements::bury(&[], now),
+        statements::delete(&[], unit, now),
     ] {
         let plan = plan(file, statement).await;
         assert!(
-            plan.contains("SEARCH t") && !plan.contains("SCAN t"),
+            plan.contains("USING PRIMARY KEY (user_id=? AND id=?)") && !plan.contains("SCAN t"),
             "{plan}"
         );
     }

@@ -13,13 +13,7 @@ const LONG: usize = 2_000;
 
 /// Stores tasks of `user` from outside; every third is completed.
 async fn fill(rig: &Rig, user: &str, tasks: usize, description: &str) {
-    let time = "2026-01-05T08:30:00.123456+00:00";
-    rig.execute(&format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) \
-         INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) \
-         SELECT '{user}', 'Task', '{description}', i % 3 = 0, '{time}', '{time}' FROM n"
-    ))
-    .await;
+    rig.database.fill(user, tasks, description, 3).await;
 }
 
 async fn body(rig: &Rig, user: &User, status: StatusFilter) -> Body {

@@ -46,7 +46,7 @@ async fn survives(rig: &Rig, breaks: &str, repairs: &str) {
 
 #[tokio::test]
 async fn tables_that_are_gone_make_the_store_unready_until_they_are_back() {
-    for table in ["tasks", "task_counts"] {
+    for table in ["tasks", "user_sequences", "trash"] {
         let rig = Rig::start().await;
         let breaks = format!("ALTER TABLE {table} RENAME TO away");
         let repairs = format!("ALTER TABLE away RENAME TO {table}");

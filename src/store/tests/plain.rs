@@ -1,7 +1,7 @@
 //! The plain path.
 
 use futures_util::future::join_all;
-use sea_orm::{ColumnTrait, DbErr, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, DbErr, sea_query::Expr};
 
 use super::*;
 use crate::store::entity::task;
@@ -44,9 +44,8 @@ async fn a_transaction_of_the_plain_path_concerns_one_user_and_is_whole_or_nothi
 
     let renamed = rig.store.transaction(&ana, Access::Write, |tasks| {
         Box::pin(async move {
-            let update = tasks.update();
-            let update = update.col_expr(task::Column::Title, Expr::value("d"));
-            Ok(update.exec(tasks.transaction()).await?.rows_affected)
+            let values = [(task::Column::Title, Expr::value("d"))];
+            tasks.update(Condition::all(), values).await
         })
     });
     assert_eq!(renamed.await.unwrap(), 1);

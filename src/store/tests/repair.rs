@@ -1,34 +1,28 @@
-//! `doctor --repair`: counts and the next id, while requests go on.
+//! `doctor --repair`: counts and sequences, while requests go on.
 
 use sea_orm::TransactionTrait;
 
 use super::*;
-use crate::store::repair::{Consistency, NextId};
+use crate::store::repair::Consistency;
 
 const RIGHT: Consistency = Consistency {
     miscounted: 0,
-    next_id: NextId::Free,
+    behind: 0,
 };
 
 /// Stores a task behind the service's back.
-async fn insert(rig: &Rig, id: &str, user: &str) {
+async fn insert(rig: &Rig, id: i64, user: &str) {
     rig.execute(&format!(
-        "INSERT INTO tasks ({id}user_id, title, completed, created_at, updated_at) \
-         SELECT {value}'{user}', 'Milk', FALSE, '2026-01-01T00:00:00.000000+00:00', \
-         '2026-01-01T00:00:00.000000+00:00'",
-        id = if id.is_empty() { "" } else { "id, " },
-        value = if id.is_empty() {
-            String::new()
-        } else {
-            format!("{id}, ")
-        },
+        "INSERT INTO tasks (id, user_id, title, position, created_at, updated_at) \
+         VALUES ({id}, '{user}', 'Milk', 'a0', '2026-01-01T00:00:00.000000+00:00', \
+         '2026-01-01T00:00:00.000000+00:00')",
     ))
     .await;
 }
 
 async fn count(rig: &Rig, user: &str) -> i64 {
     let count =
-        format!("SELECT COALESCE(max(tasks), -1) FROM task_counts WHERE user_id = '{user}'");
+        format!("SELECT COALESCE(max(tasks), -1) FROM user_sequences WHERE user_id = '{user}'");
     rig.number(&count).await
 }
 
@@ -43,22 +37,22 @@ async fn a_count_that_is_wrong_in_any_direction_is_found_and_corrected() {
     }
     assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
     for change in [
-        "UPDATE task_counts SET tasks = 10000 WHERE user_id = 'high'",
-        "UPDATE task_counts SET tasks = 1 WHERE user_id = 'low'",
-        "UPDATE task_counts SET tasks = -7 WHERE user_id = 'negative'",
-        "DELETE FROM task_counts WHERE user_id = 'gone'",
+        "UPDATE user_sequences SET tasks = 10000 WHERE user_id = 'high'",
+        "UPDATE user_sequences SET tasks = 1 WHERE user_id = 'low'",
+        "UPDATE user_sequences SET tasks = -7 WHERE user_id = 'negative'",
+        "DELETE FROM user_sequences WHERE user_id = 'gone'",
         "DELETE FROM tasks WHERE user_id = 'none'",
     ] {
         rig.execute(change).await;
     }
-    insert(&rig, "", "it''s new").await;
+    insert(&rig, 7, "it''s new").await;
     let high = user("high").await;
     assert!(rig.create(&high, "Bread").await.is_err(), "over the quota");
 
     let found = rig.store.check_consistency().await.unwrap();
     let repaired = rig.store.repair().await.unwrap();
 
-    assert_eq!(found.miscounted, 6);
+    assert_eq!((found.miscounted, found.behind), (6, 2));
     assert_eq!(repaired, found);
     assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
     assert_eq!(rig.store.repair().await.unwrap(), RIGHT, "a second time");
@@ -86,9 +80,9 @@ async fn a_repair_loses_nothing_of_what_is_written_meanwhile() {
             rig.create(&user, "Milk").await.unwrap();
         }
     }
-    rig.execute("UPDATE task_counts SET tasks = tasks + 7 WHERE user_id > 'user 3'")
+    rig.execute("UPDATE user_sequences SET tasks = tasks + 7 WHERE user_id > 'user 3'")
         .await;
-    rig.execute("DELETE FROM task_counts WHERE user_id <= 'user 3'")
+    rig.execute("UPDATE user_sequences SET tasks = -7 WHERE user_id <= 'user 3'")
         .await;
     assert_eq!(rig.store.check_consistency().await.unwrap().miscounted, 8);
     let writers = names.iter().map(|name| {
@@ -133,57 +127,58 @@ async fn a_repair_loses_nothing_of_what_is_written_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_next_id_that_is_taken_is_moved_behind_the_last_task() {
+async fn a_sequence_that_is_behind_is_moved_and_another_is_not() {
     let rig = Rig::start().await;
-    let ana = user("ana").await;
-    let first = rig.create(&ana, "Milk").await.unwrap().id;
-    insert(&rig, &(first + 1).to_string(), "ana").await;
-    insert(&rig, &(first + 5).to_string(), "ana").await;
-    if !rig.database.is_postgres() {
-        rig.execute("DELETE FROM sqlite_sequence").await;
+    let names = ["id", "version", "tombstone", "right", "none"];
+    for name in names {
+        let user = user(name).await;
+        let id = rig.create(&user, "Milk").await.unwrap().id;
+        rig.create(&user, "Bread").await.unwrap();
+        rig.store.delete(&user, id).await.unwrap();
+    }
+    insert(&rig, 7, "id").await;
+    for change in [
+        "UPDATE tasks SET version = 8 WHERE user_id = 'version'",
+        "UPDATE trash SET version = 9 WHERE user_id = 'tombstone'",
+        "UPDATE user_sequences SET sequence = 40 WHERE user_id = 'right'",
+        "DELETE FROM user_sequences WHERE user_id = 'none'",
+        // Counted, and a tombstone alone.
+        "UPDATE user_sequences SET tasks = 2 WHERE user_id = 'id'",
+        "DELETE FROM tasks WHERE user_id = 'none' AND id > 0",
+    ] {
+        rig.execute(change).await;
     }
 
     let found = rig.store.check_consistency().await.unwrap();
     let repaired = rig.store.repair().await.unwrap();
-    let creations = (0..20).map(|_| rig.create(&ana, "Bread"));
-    let created = join_all(creations).await;
 
-    assert_eq!(
-        (found.next_id, repaired.next_id),
-        (NextId::Taken, NextId::Taken)
-    );
-    let ids: Vec<_> = created.into_iter().map(|task| task.unwrap().id).collect();
-    assert!(ids.iter().all(|id| *id > first + 5), "{ids:?}");
+    let (miscounted, behind) = (0, 4);
+    assert_eq!(found, Consistency { miscounted, behind });
+    assert_eq!(repaired, found);
     assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+    for (name, next) in names.into_iter().zip([8, 9, 10, 41, 4]) {
+        let task = rig.create(&user(name).await, "Eggs").await.unwrap();
+        assert_eq!(task.id, next, "{name}");
+    }
 }
 
 #[tokio::test]
 async fn an_id_is_not_used_again_after_a_repair() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
-    insert(&rig, "40", "ana").await;
-    if !rig.database.is_postgres() {
-        rig.execute("DELETE FROM sqlite_sequence").await;
-    }
+    insert(&rig, 40, "ana").await;
     rig.store.repair().await.unwrap();
 
     rig.store.delete(&ana, 40).await.unwrap();
 
-    assert_eq!(rig.create(&ana, "Milk").await.unwrap().id, 41);
+    assert_eq!(rig.create(&ana, "Milk").await.unwrap().id, 42);
 }
 
 #[tokio::test]
-async fn an_empty_table_and_a_chosen_start_of_ids_are_right() {
+async fn an_empty_database_is_right() {
     let rig = Rig::start().await;
     assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
-    if rig.database.is_postgres() {
-        let ana = user("ana").await;
-        rig.create(&ana, "Milk").await.unwrap();
-        let restart = "ALTER TABLE tasks ALTER COLUMN id RESTART WITH 100";
-        rig.execute(restart).await;
-        assert_eq!(rig.store.repair().await.unwrap(), RIGHT);
-        assert_eq!(rig.create(&ana, "Bread").await.unwrap().id, 100);
-    }
+    assert_eq!(rig.store.repair().await.unwrap(), RIGHT);
 }
 
 #[tokio::test]
@@ -197,13 +192,13 @@ async fn a_repair_is_right_where_serializable_is_the_default() {
     .await;
     let url = DatabaseUrl::parse(rig.database.url()).unwrap();
     let other = Store::connect(&url, 100).await.unwrap();
-    insert(&rig, "", "ana").await;
+    insert(&rig, 7, "ana").await;
     // A creation that the repair waits for, and that is committed before the lock.
     let held = rig.outside.begin().await.unwrap();
-    let create = "INSERT INTO task_counts VALUES ('ana', 1) \
-                  ON CONFLICT (user_id) DO UPDATE SET tasks = task_counts.tasks + 1; \
-                  INSERT INTO tasks (user_id, title, completed, created_at, updated_at) \
-                  VALUES ('ana', 'Milk', FALSE, now(), now())";
+    let create = "INSERT INTO user_sequences (user_id, tasks, sequence, born) \
+                  VALUES ('ana', 1, 1, 1); \
+                  INSERT INTO tasks (id, user_id, title, position, created_at, updated_at) \
+                  VALUES (1, 'ana', 'Milk', 'Ze', now(), now())";
     held.execute_unprepared(create).await.unwrap();
     let repair = tokio::spawn(async move { other.repair().await });
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -59,6 +59,31 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Sets the sequence of a user who has one, as if the user had written so often.
+    pub async fn set_sequence(&self, user: &str, sequence: i64) {
+        let set =
+            format!("UPDATE user_sequences SET sequence = {sequence} WHERE user_id = '{user}'");
+        execute(&self.url, set).await;
+    }
+
+    /// Stores so many tasks of a user behind the service's back, every `completed`th of them
+    /// completed, each with this description.
+    pub async fn fill(&self, user: &str, tasks: usize, description: &str, completed: usize) {
+        let time = "2026-01-05T08:30:00.123456+00:00";
+        let fill = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) \
+             INSERT INTO tasks (id, user_id, title, description, completed, created_at, \
+             updated_at, position) \
+             SELECT i + (SELECT COALESCE(max(id), 0) FROM tasks WHERE user_id = '{user}'), \
+             '{user}', 'Task', '{description}', i % {completed} = 0, '{time}', '{time}', 'a0' \
+             FROM n; \
+             DELETE FROM user_sequences WHERE user_id = '{user}'; \
+             INSERT INTO user_sequences (user_id, tasks, sequence, born) \
+             SELECT '{user}', count(*), max(id), 1 FROM tasks WHERE user_id = '{user}'"
+        );
+        execute(&self.url, fill).await;
+    }
+
     /// Whether the database is on a `PostgreSQL` server.
     pub fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Server { .. })
