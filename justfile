@@ -42,7 +42,7 @@ test-pgbouncer:
     env -u PGBOUNCER TEST_DATABASE_URL={{ postgres }} \
         cargo test --test process pooler:: -- --include-ignored --skip pooler::tracking::
 
-# Faults, slow clients and load at full length, and response times: about 6 minutes on
+# Faults, slow clients and load at full length, and response times: about 9 minutes on
 # a quiet machine. `cargo test` has short forms of most.
 faults:
     #!/usr/bin/env bash
@@ -52,13 +52,15 @@ faults:
     export PGBOUNCER TEST_DATABASE_URL={{ postgres }}
     export TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api
     export SLOW_CLIENTS=500 ABORTS=25000 FAULT_ROUNDS=3 RESTARTS=20 KILLS=100
-    export REQUESTS=20000 UNKNOWN_KEYS=10000 CROWD=10000
+    export REQUESTS=20000 UNKNOWN_KEYS=10000 CROWD=10000 SEQUENCE_SECONDS=60
     # Each connection of the crowd is an open file of the test as well.
     ulimit -Sn "$(ulimit -Hn)"
     cargo test --test faults -- --nocapture --test-threads=1
-    for fault in failures rolling durability crowd isolation flood pooler; do
+    for fault in failures rolling durability crowd isolation flood pooler sequence; do
         cargo test --test process $fault:: -- --nocapture --include-ignored
     done
+    env -u TEST_DATABASE_URL cargo test --test process sequence::a_reader -- --nocapture \
+        --include-ignored
 
 # Ten minutes of random requests, tokens, configurations and database URLs, in a build
 # with overflow checks.

@@ -32,6 +32,7 @@ mod pooler;
 mod readiness;
 mod refused_bodies;
 mod rolling;
+mod sequence;
 mod settings;
 mod slow;
 mod smuggling;
