@@ -51,6 +51,10 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
+        // A migration that refuses says why.
+        if let DbErr::Migration(reason) = error {
+            return Self::Broken(reason);
+        }
         Self::failed(Fate::of_orm(&error, Progress::Sent), &error)
     }
 }

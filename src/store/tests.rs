@@ -25,9 +25,11 @@ use crate::{
 };
 
 mod lists;
+mod migration;
 mod operator;
 mod plain;
 mod repair;
+mod sequence;
 
 pub struct Rig {
     pub store: Store,

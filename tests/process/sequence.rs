@@ -30,10 +30,7 @@ const WRITERS: u64 = 32;
 const MOST: usize = 300;
 /// A clock that is an hour late, on one instance: Debian's package `faketime`.
 const LATE: [(&str, &str); 3] = [
-    (
-        "LD_PRELOAD",
-        "/usr/$LIB/faketime/libfaketimeMT.so.1",
-    ),
+    ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1"),
     ("FAKETIME", "-1h"),
     ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
 ];
