@@ -82,9 +82,14 @@ impl Access {
         }
     }
 
-    /// Whether a batch may be sent again after it failed.
+    /// Whether a batch may be sent again after it failed, on a new connection. A plan that
+    /// is out of date fails before it is run, and is made again there.
     pub(super) fn may_repeat(self, failure: &Failure) -> bool {
-        self == Self::Read && failure.fate() == Fate::Unknown
+        match failure.fate() {
+            Fate::Unknown => self == Self::Read,
+            Fate::Unusable => sqlstate(&failure.error).as_deref() == Some(OUTDATED_PLAN),
+            Fate::RolledBack | Fate::Rejected => false,
+        }
     }
 }
 
@@ -228,6 +233,9 @@ pub fn is_rejection(error: &sqlx::Error) -> bool {
             ["08", "57P"].iter().any(|c| code.starts_with(c)) || matches!(&*code, "25006" | "25P03")
         })
 }
+
+/// `PostgreSQL`: "cached plan must not change result type", since a column changed.
+pub const OUTDATED_PLAN: &str = "0A000";
 
 /// A feature that is not supported (a plan whose result type changed), no such role or a
 /// wrong password, no such database or schema, no such right, column, type, operator or

@@ -17,7 +17,7 @@ use self::{
     open::{Pools, refuses_settings},
     pooler::{LastCheck, StatementSafety},
 };
-use super::error::{StoreError, is_rejection, sqlstate};
+use super::error::{OUTDATED_PLAN, StoreError, is_rejection, sqlstate};
 
 /// The advisory lock of migrations: the letters "tasks" as a number, so that it is
 /// nobody else's.
@@ -106,7 +106,7 @@ impl Postgres {
         }
         // The plan of a prepared statement is wrong since a column changed: only a new
         // connection prepares it again.
-        is_rejection(error) && sqlstate(error).as_deref() != Some("0A000")
+        is_rejection(error) && sqlstate(error).as_deref() != Some(OUTDATED_PLAN)
     }
 
     /// Closes every connection.

@@ -8,6 +8,7 @@
 )]
 
 mod cluster;
+mod columns;
 mod connection;
 mod crowd;
 mod development;

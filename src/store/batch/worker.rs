@@ -273,8 +273,9 @@ async fn run_once<R: Batchable>(
     alone
 }
 
-/// Sends a batch to the database. Reads whose connection broke are sent once more on
-/// a new one: a restart of the server goes unnoticed.
+/// Sends a batch to the database. Reads whose connection broke, and what has a plan that is
+/// out of date, are sent once more on a new one: a restart of the server, and a changed
+/// column, go unnoticed.
 async fn send<R: Batchable>(
     batch: &[R],
     connection: &mut Connection,

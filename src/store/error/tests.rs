@@ -109,3 +109,20 @@ fn a_batch_is_retried_member_by_member_only_where_nothing_was_kept() {
     let unknown = Failure::committing(sqlx::Error::Database(Box::new(Code("42P01"))));
     assert!(!unknown.concerns_one_member());
 }
+
+#[test]
+fn a_batch_is_sent_again_where_its_plan_was_out_of_date_and_a_read_where_it_broke() {
+    let code = |code| sqlx::Error::Database(Box::new(Code(code)));
+    for (failure, read, write) in [
+        (Failure::from(code("0A000")), true, true),
+        (Failure::uncommitted(code("0A000")), true, true),
+        (Failure::committing(code("0A000")), true, false),
+        (Failure::from(code("57P01")), true, false),
+        (Failure::uncommitted(code("57P01")), false, false),
+        (Failure::from(code("42P01")), false, false),
+        (Failure::from(code("55P03")), false, false),
+    ] {
+        assert_eq!(Access::Read.may_repeat(&failure), read, "{failure:?}");
+        assert_eq!(Access::Write.may_repeat(&failure), write, "{failure:?}");
+    }
+}

@@ -78,6 +78,38 @@ async fn a_column_of_another_type_makes_the_store_unready_until_it_is_repaired()
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
+async fn a_column_of_a_compatible_type_goes_unnoticed() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    for _ in 0..3 {
+        rig.create(&ana, "Milk").await.unwrap();
+    }
+    for length in 200..205 {
+        let column = "ALTER TABLE tasks ALTER COLUMN title TYPE";
+        // The plans of all statements are there, and out of date.
+        let (created, got, listed) = tokio::join!(
+            rig.create(&ana, "Bread"),
+            rig.store.get(&ana, 1),
+            rig.store.list(&ana, StatusFilter::All),
+        );
+        let completed = rig.store.complete(&ana, 1, true).await;
+        let updated = rig.store.update(&ana, 2, titled("Eggs")).await;
+        let (mixed, updates) = tokio::join!(
+            rig.store.complete(&ana, 1, false),
+            rig.store.update(&ana, 2, titled("Eggs")),
+        );
+        let deleted = rig.store.delete(&ana, created.unwrap().id).await;
+        for result in [got, completed, updated, mixed, updates] {
+            result.unwrap();
+        }
+        listed.unwrap();
+        deleted.unwrap();
+        rig.execute(&format!("{column} varchar({length})")).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_database_that_is_read_only_makes_the_store_unready_until_it_is_not() {
     let rig = Rig::start().await;
     let name = rig.text("SELECT current_database()").await;
