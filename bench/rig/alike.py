@@ -12,7 +12,6 @@ import re
 
 from . import data
 from .candidates import Candidate
-from .postgres import Cluster
 from .processes import Failure
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z")
@@ -89,8 +88,9 @@ class Client:
         return value
 
 
-def _script(client: Client, cluster: Cluster) -> None:
+def _script(client: Client, tables: data.Tables) -> None:
     send = client.send
+    counter = f"UPDATE {tables.counts} SET tasks = %s WHERE user_id = 'alike-ana'"
     send("GET", "/api/tasks")
     send("POST", "/api/tasks", {"title": "  Trimmed  ", "other": 1})
     send("POST", "/api/tasks", {"title": "Ünïcode ☕ \"quoted\"", "description": "Two\nlines"})
@@ -129,26 +129,27 @@ def _script(client: Client, cluster: Cluster) -> None:
     send("DELETE", "/api/tasks/{id}")
     send("GET", "/api/tasks/{id}")
     # The quota, reached by setting the counter.
-    cluster.run(f"UPDATE task_counts SET tasks = {QUOTA} WHERE user_id = 'alike-ana'")
+    tables.run(counter % QUOTA)
     send("POST", "/api/tasks", {"title": "One too many"})
-    cluster.run(f"UPDATE task_counts SET tasks = {QUOTA - 1} WHERE user_id = 'alike-ana'")
+    tables.run(counter % (QUOTA - 1))
     send("POST", "/api/tasks", {"title": "The last"})
     send("DELETE", "/api/tasks/{id}")
     send("GET", "/api/tasks", who="twenty")
 
 
-def check(candidates: list[Candidate], cluster: Cluster, secret: str) -> int:
+def check(candidates: list[Candidate], secret: str) -> int:
     """Raises `Failure` with every difference; returns the number of responses compared."""
     responses = {}
     for candidate in candidates:
         client = Client(candidate, secret)
-        _script(client, cluster)
+        tables = candidate.tables
+        _script(client, tables)
         responses[candidate.label] = client.responses
-        left = cluster.run("SELECT tasks FROM task_counts WHERE user_id = 'alike-ana'")
+        left = tables.run(f"SELECT tasks FROM {tables.counts} WHERE user_id = 'alike-ana'")
         if left != str(QUOTA - 1):
             raise Failure(f"{candidate.label}: the counter is {left}")
-        cluster.run("DELETE FROM tasks WHERE user_id LIKE 'alike-%';"
-                    "DELETE FROM task_counts WHERE user_id LIKE 'alike-%'")
+        tables.run("DELETE FROM tasks WHERE user_id LIKE 'alike-%';"
+                   f"DELETE FROM {tables.counts} WHERE user_id LIKE 'alike-%'")
     (first, expected), *others = responses.items()
     differences = [
         f"{step[:150]}\n  {first}: {ours}\n  {label}: {theirs}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import cores, processes
+from .data import Tables
 from .processes import Failure
 
 BENCH = Path(__file__).resolve().parent.parent
@@ -42,6 +43,9 @@ class Candidate:
     cwd: Path | None = None
     # How many instances share the connections, as behind a load balancer.
     instances: int = 1
+    # A build of the service, which makes its own tables.
+    is_service: bool = False
+    tables: Tables | None = None
     ports: list[int] = field(default_factory=list)
     processes: list[subprocess.Popen] = field(default_factory=list)
 
@@ -53,11 +57,11 @@ class Candidate:
     def port(self) -> int:
         return self.ports[0]
 
-    def start(self, folder: Path, database_url: str, secret: str) -> None:
+    def start(self, folder: Path, secret: str) -> None:
         self.ports, self.processes = [], []
         for number in range(self.instances):
             log = str(folder / f"{self.name}-{number}.log")
-            self._start_one(folder, log, database_url, secret)
+            self._start_one(folder, log, self.tables.url, secret)
 
     def _start_one(self, folder: Path, log: str, database_url: str, secret: str) -> None:
         port = processes.free_port()
@@ -137,7 +141,7 @@ def build(names: list[str], ours: str) -> list[Candidate]:
     for name in names:
         match name:
             case "ours":
-                found.append(Candidate(name, [ours]))
+                found.append(Candidate(name, [ours], is_service=True))
             case "axum":
                 found.append(Candidate(name, [axum]))
             case "axum-20" | "axum-64":
@@ -156,5 +160,6 @@ def build(names: list[str], ours: str) -> list[Candidate]:
                 label, equals, path = other.partition("=")
                 if not equals or not Path(path).is_file():
                     raise Failure(f"unknown candidate {other!r}: {', '.join(LABELS)} or NAME=PATH")
-                found.append(Candidate(label, [str(Path(path).resolve())]))
+                program = str(Path(path).resolve())
+                found.append(Candidate(label, [program], is_service=True))
     return found

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from . import cores
 from .candidates import BENCH, Candidate
-from .data import BUSY, NEW, PER_BUSY, TWENTY, Users
-from .postgres import Cluster
+from .data import BUSY, NEW, PER_BUSY, TWENTY, Tables, Users
 from .processes import Failure
 
 WORKLOADS = ["get", "list", "create", "complete", "mixed"]
@@ -137,9 +136,10 @@ def drive(
 
 
 def limit(
-    cluster: Cluster, workload: str, connections: int, seconds: int, users: Users, folder: Path
+    tables: Tables, workload: str, connections: int, seconds: int, users: Users, folder: Path
 ) -> Sample:
     """Runs pgbench with the endpoints' SQL: the database without a service."""
+    cluster = tables.cluster
     command = [str(cluster.bin / "pgbench"), "-n", "-M", "prepared"]
     command += ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "bench"]
     # pgbench's clock includes the time to connect, which matters for hundreds.
@@ -152,7 +152,7 @@ def limit(
         script.write_text(SQL[name])
         command += ["-f", f"{script}@{weight}"]
     database = cluster.cpu_seconds()
-    done = subprocess.run(command + ["bench"], capture_output=True, text=True)
+    done = subprocess.run(command + [tables.database], capture_output=True, text=True)
     # The CPU time of its backends is counted once they have ended.
     time.sleep(0.2)
     database = cluster.cpu_seconds() - database

@@ -73,22 +73,23 @@ class Cluster:
         for _ in range(100):
             if self._psql("postgres", "SELECT 1").returncode == 0:
                 break
-        self.run("CREATE DATABASE bench", database="postgres")
 
-    @property
-    def url(self) -> str:
-        return f"postgres://bench@127.0.0.1:{self.port}/bench"
+    def create(self, database: str) -> None:
+        self.run(f"CREATE DATABASE {database}", database="postgres")
+
+    def url(self, database: str) -> str:
+        return f"postgres://bench@127.0.0.1:{self.port}/{database}"
 
     @property
     def version(self) -> str:
-        return self.run("SHOW server_version")
+        return self.run("SHOW server_version", database="postgres")
 
     def _psql(self, database: str, sql: str) -> subprocess.CompletedProcess:
         command = [str(self.bin / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1"]
         command += ["-h", str(self.folder), "-p", str(self.port), "-U", "bench", database]
         return subprocess.run(command, input=sql, capture_output=True, text=True)
 
-    def run(self, sql: str, database: str = "bench") -> str:
+    def run(self, sql: str, database: str) -> str:
         """Runs statements over the socket, each in its own transaction."""
         done = self._psql(database, sql)
         if done.returncode:
