@@ -42,11 +42,19 @@ impl Rig {
         Self::with_quota(10_000).await
     }
 
+    /// On partitioned tables, if `TEST_PARTITIONED` is set.
     async fn with_quota(quota: u32) -> Self {
+        Self::with(quota, std::env::var_os("TEST_PARTITIONED").is_some()).await
+    }
+
+    pub async fn with(quota: u32, is_partitioned: bool) -> Self {
         let database = TestDatabase::create().await;
         let url = DatabaseUrl::parse(database.url()).unwrap();
         let store = Store::connect(&url, quota).await.unwrap();
         store.migrate_up().await.unwrap();
+        if is_partitioned {
+            database.partition().await;
+        }
         let outside = Database::connect(database.url()).await.unwrap();
         Self {
             store,
@@ -90,7 +98,7 @@ pub fn new(title: &str) -> CreateTask {
 }
 
 /// A request that names the title alone.
-fn titled<T: FromFields>(title: &str) -> T {
+pub fn titled<T: FromFields>(title: &str) -> T {
     Fields::read(Map::from_iter([("title".to_owned(), title.into())])).unwrap()
 }
 

@@ -1,5 +1,7 @@
 //! How `PostgreSQL` runs the statements: by which index, and in which order it locks.
 
+mod partitions;
+
 use std::time::Duration;
 
 use chrono::Utc;
@@ -85,7 +87,7 @@ async fn batches_lock_the_counts_first_and_in_one_order() {
     reason = "asks for the plans of statements"
 )]
 async fn lists_and_tasks_are_read_from_the_primary_key() {
-    let rig = Rig::start().await;
+    let rig = Rig::with(10, false).await;
     let pool = rig.outside.get_postgres_connection_pool();
     let mut connection = pool.acquire().await.unwrap();
     for disabled in ["enable_seqscan", "enable_bitmapscan"] {
@@ -149,4 +151,56 @@ async fn batches_run_at_read_committed_whatever_the_database_has_as_its_default(
     let level = level.fetch_one(&mut *connection).await.unwrap();
 
     assert_eq!(level.get::<String, _>(0), "read committed");
+}
+
+/// Citus, which `PostgreSQL` is distributed with, refuses these in some place or other.
+#[tokio::test]
+async fn statements_use_nothing_that_distributed_tables_refuse() {
+    let now = Utc::now();
+    let ana = owned_by(&user("ana").await, ());
+    let mut all = vec![
+        statements::get(&[]),
+        statements::list(&[], 10),
+        statements::page(((ana.owner(), None), 10), 10),
+        statements::claim(&[]),
+        statements::settle(&[]),
+    ];
+    for unit in [Unit::Statement { quota: 1 }, Unit::Transaction] {
+        all.extend([
+            statements::create(&[], unit, now),
+            statements::complete(&[], unit, now),
+            statements::update(&[], unit, now),
+            statements::delete(&[], unit, now),
+        ]);
+    }
+    for statement in all {
+        let sql = statement.sql();
+        // In UTC, a time plus an interval is immutable.
+        let text = sql.as_str().replace("count(*)", "");
+        let text = text.replace("AT TIME ZONE 'UTC') + interval", "");
+        for refused in [
+            "*",
+            "IS TRUE",
+            "+ interval",
+            "now()",
+            "random()",
+            "nextval",
+            "CURRENT_",
+            "user_id IN",
+            "FOR UPDATE SKIP",
+        ] {
+            assert!(!text.contains(refused), "{refused} in {text}");
+        }
+        // Rows of two tables, or of a table and the members, are of the same user.
+        let tables = [
+            "tasks AS t ",
+            "user_sequences AS s ",
+            "FROM tasks WHERE",
+            "FROM user_sequences WHERE",
+        ];
+        let reads = tables.iter().map(|table| text.matches(table).count());
+        let inserts = text.matches("INSERT INTO user_sequences AS s ").count();
+        let owned = text.matches("user_id = ").count();
+        assert!(owned >= reads.sum::<usize>() - inserts, "{text}");
+    }
 }

@@ -94,12 +94,12 @@ async fn a_column_of_a_compatible_type_goes_unnoticed() {
         );
         let completed = rig.store.complete(&ana, 1, true).await;
         let updated = rig.store.update(&ana, 2, titled("Eggs")).await;
-        let (mixed, updates) = tokio::join!(
+        let (mixed, beside) = tokio::join!(
             rig.store.complete(&ana, 1, false),
             rig.store.update(&ana, 2, titled("Eggs")),
         );
         let deleted = rig.store.delete(&ana, created.unwrap().id).await;
-        for result in [got, completed, updated, mixed, updates] {
+        for result in [got, completed, updated, mixed, beside] {
             result.unwrap();
         }
         listed.unwrap();

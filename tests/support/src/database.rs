@@ -6,6 +6,19 @@ use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
+/// Makes the empty tables of a database partitions by the hash of the user.
+const PARTITION: &str = "DO $$ DECLARE name text; definition text; definitions text[]; BEGIN \
+    FOREACH name IN ARRAY ARRAY['tasks', 'user_sequences', 'trash'] LOOP \
+    SELECT array_agg(indexdef) INTO definitions FROM pg_indexes WHERE tablename = name; \
+    EXECUTE format('ALTER TABLE %I RENAME TO plain', name); \
+    EXECUTE format('CREATE TABLE %I (LIKE plain INCLUDING DEFAULTS) \
+    PARTITION BY HASH (user_id)', name); \
+    DROP TABLE plain; \
+    FOR n IN 0..15 LOOP EXECUTE format('CREATE TABLE %I PARTITION OF %I \
+    FOR VALUES WITH (MODULUS 16, REMAINDER %s)', name || '_' || n, name, n); END LOOP; \
+    FOREACH definition IN ARRAY definitions LOOP EXECUTE definition; END LOOP; \
+    END LOOP; END $$";
+
 /// An empty database. Dropping the value deletes the database.
 pub struct TestDatabase {
     url: String,
@@ -82,6 +95,12 @@ impl TestDatabase {
              SELECT '{user}', count(*), max(id), 1 FROM tasks WHERE user_id = '{user}'"
         );
         execute(&self.url, fill).await;
+    }
+
+    /// Divides the tables, which must be empty, into 16 partitions by the hash of the user,
+    /// named `tasks_0` and so on. Only on `PostgreSQL`.
+    pub async fn partition(&self) {
+        execute(&self.url, PARTITION.to_owned()).await;
     }
 
     /// Whether the database is on a `PostgreSQL` server.

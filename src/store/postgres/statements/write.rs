@@ -30,10 +30,11 @@ macro_rules! in_lock_order {
 macro_rules! numbering {
     ($members:literal, $source:literal) => {
         concat!(
-            "WITH locked AS (SELECT user_id, sequence FROM user_sequences \
-             WHERE user_id = ANY($1::text[]) ",
-            in_lock_order!("user_id"),
-            " FOR UPDATE), a AS MATERIALIZED (SELECT ",
+            "WITH locked AS (SELECT s.user_id, s.sequence \
+             FROM (SELECT DISTINCT owner FROM unnest($1::text[]) AS o(owner)) AS o \
+             JOIN user_sequences AS s ON s.user_id = o.owner ",
+            in_lock_order!("s.user_id"),
+            " FOR UPDATE OF s), a AS MATERIALIZED (SELECT ",
             $members,
             ", l.sequence + a.number AS version FROM ",
             $source,
