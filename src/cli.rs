@@ -4,6 +4,7 @@
 mod doctor;
 mod health;
 mod migrate;
+mod resync;
 mod token;
 
 use std::{
@@ -60,6 +61,12 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// After the database was restored from a backup, and before the service starts: mark
+    /// every user's sequence of versions as a new one.
+    ///
+    /// Versions that clients have seen are given again then. With this, clients that follow
+    /// changes begin anew.
+    Resync,
     /// Check whether the running service is ready; exits with 0 or 1.
     ///
     /// It connects to HOST and PORT and needs no other configuration.
@@ -127,6 +134,7 @@ impl Cli {
                 Format::Json => spec::JSON.clone(),
             },
             Command::Migrate { direction } => block_on(migrate::run(&configure()?, direction))?,
+            Command::Resync => block_on(resync::run(&configure()?))?,
             Command::Token(args) => token::run(configure()?, &args)?,
             Command::Health { live } => block_on(health::run(live))?,
         };

@@ -137,10 +137,14 @@ async fn check_migrations(store: &Store, findings: &mut Findings) -> bool {
         }
     };
     for migration in &migrations {
-        let state = if migration.applied {
-            "is applied"
-        } else {
-            "is pending; the next start applies it"
+        let state = match (migration.applied, migration.is_breaking()) {
+            (true, _) if migration.is_newer() => "is applied, and newer than this program",
+            (true, _) => "is applied",
+            (false, false) => "is pending; the next start applies it",
+            (false, true) => {
+                "is pending; stop all instances of an older version before the next start applies \
+                 it"
+            }
         };
         findings.good("migration", format!("{} {state}", migration.name));
     }

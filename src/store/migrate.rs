@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
-use tasks_api_migration::{Migrator, MigratorTrait, seaql_migrations};
+use tasks_api_migration::{BREAKING, Migrator, MigratorTrait, seaql_migrations};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -28,6 +28,20 @@ pub struct Migration {
     pub applied: bool,
 }
 
+impl Migration {
+    /// Whether only a newer program knows it.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        !known().contains(&self.name)
+    }
+
+    /// Whether programs that do not know it must be stopped before it is applied.
+    #[must_use]
+    pub fn is_breaking(&self) -> bool {
+        BREAKING.contains(&self.name.as_str())
+    }
+}
+
 impl Store {
     /// Applies every pending migration. Where none is pending, this takes no lock and
     /// needs no right to create tables.
@@ -37,6 +51,7 @@ impl Store {
             let transaction = begin_exclusive(self.engine()).await?;
             let applied = applied_migrations(&transaction).await?;
             if without(&applied, &known()).is_empty() {
+                warn_of_breaking(&applied);
                 Migrator::up(&transaction, None).await?;
             }
             transaction.commit().await?;
@@ -138,6 +153,19 @@ fn is_up_to_date(applied: &[String]) -> Result<bool, StoreError> {
         tracing::warn!(?unknown, "the tables are newer than this program");
     }
     Ok(!unknown.is_empty() || without(&known(), applied).is_empty())
+}
+
+/// Older instances may still run where the tables are not new.
+fn warn_of_breaking(applied: &[String]) {
+    let known = known();
+    for name in without(&known, applied) {
+        if !applied.is_empty() && BREAKING.contains(&name.as_str()) {
+            tracing::warn!(
+                migration = name,
+                "programs of an older version cannot use the tables from here on: stop them"
+            );
+        }
+    }
 }
 
 /// A transaction that no other process's migration runs beside. Where another one

@@ -1,13 +1,16 @@
 //! Finds and repairs what rows leave behind that were not written by the service: wrong
 //! counts of tasks, and sequences that would give a number again. The service may run
-//! meanwhile.
+//! meanwhile. After a restore from a backup, gives the sequences a new life.
 
 use std::time::Duration;
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::time::timeout;
 
-use super::{Store, engine::Engine, error::StoreError, migrate::LOCK_TIMEOUT, owned::Inconsistent};
+use super::{
+    Store, clock::born, engine::Engine, error::StoreError, migrate::LOCK_TIMEOUT,
+    owned::Inconsistent,
+};
 
 /// How long a check of all tasks may take, and a repair.
 const CHECK_TIMEOUT: Duration = Duration::from_mins(5);
@@ -38,6 +41,23 @@ impl Store {
     pub async fn repair(&self) -> Result<Consistency, StoreError> {
         let repair = timeout(CHECK_TIMEOUT, repair(self.engine()));
         Ok(repair.await.map_err(|_| StoreError::timed_out())??)
+    }
+}
+
+impl Store {
+    /// Marks every sequence as another one than before, since a restored backup gives
+    /// numbers again that clients have seen. Returns how many sequences there are.
+    pub async fn resync(&self) -> Result<u64, StoreError> {
+        let database = self.engine().control();
+        #[expect(clippy::disallowed_methods, reason = "concerns all owners")]
+        let resync = Statement::from_sql_and_values(
+            database.get_database_backend(),
+            "UPDATE user_sequences SET born = $1",
+            [born().into()],
+        );
+        let resync = timeout(CHECK_TIMEOUT, database.execute_raw(resync));
+        let resynced = resync.await.map_err(|_| StoreError::timed_out())??;
+        Ok(resynced.rows_affected())
     }
 }
 

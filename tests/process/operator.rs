@@ -307,3 +307,71 @@ async fn doctor_finds_and_repairs_what_rows_of_other_programs_leave() {
     let created = client.create("Bread").await;
     created.expect(reqwest::StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn doctor_and_the_start_say_what_tables_of_another_version_they_found() {
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+    ];
+    let command = async |arguments: &[&str]| {
+        let output = run(&variables, arguments).await;
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let migration = "m20261127_000003_sequence_per_user";
+
+    let migrated = command(&["migrate", "up"]).await;
+    let after = migrated
+        .lines()
+        .skip_while(|line| !line.ends_with(migration));
+    let steps = after.count().to_string();
+    command(&["migrate", "down", "--steps", &steps]).await;
+    let older = command(&["doctor"]).await;
+    let started = Service::on(database.url()).await;
+    started.wait_until_ready().await;
+    started.signal("-TERM");
+    let (_, log) = started.end().await;
+    let outside = Database::connect(database.url()).await.unwrap();
+    outside
+        .execute_unprepared("INSERT INTO seaql_migrations VALUES ('m29990101_000001_newer', 0)")
+        .await
+        .unwrap();
+    let newer = command(&["doctor"]).await;
+
+    let pending = format!(
+        "migration: {migration} is pending; stop all instances of an older version before the \
+         next start applies it\n"
+    );
+    assert!(older.contains(&pending), "{older}");
+    let warning = "programs of an older version cannot use the tables from here on: stop them";
+    assert!(log.contains(warning), "{log}");
+    let found = "migration: m29990101_000001_newer is applied, and newer than this program\n";
+    assert!(newer.contains(found), "{newer}");
+}
+
+#[tokio::test]
+async fn resync_says_how_many_sequences_there_are() {
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+    ];
+    let service = Service::on(database.url()).await;
+    service.wait_until_ready().await;
+    for user in ["ana", "bob"] {
+        let client = service.client(&token(user).await);
+        client
+            .create("Milk")
+            .await
+            .expect(reqwest::StatusCode::CREATED);
+    }
+
+    let done = run(&variables, &["resync"]).await;
+    let missing = run(&[("DATABASE_URL", "sqlite://missing.db")], &["resync"]).await;
+
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success() && said.ends_with(": 2\n"), "{said}");
+    assert_eq!(missing.status.code(), Some(1));
+}

@@ -36,6 +36,7 @@ async fn help_and_version_need_no_configuration() {
         &["migrate", "up"],
         &["token"],
         &["doctor"],
+        &["resync"],
         &["health"],
     ] {
         let help = run(&bad, &[verb, &["--help"]].concat()).await;

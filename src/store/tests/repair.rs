@@ -208,3 +208,23 @@ async fn a_repair_is_right_where_serializable_is_the_default() {
 
     assert_eq!(count(&rig, "ana").await, 2);
 }
+
+#[tokio::test]
+async fn after_a_restore_every_sequence_has_a_new_life_and_the_same_numbers() {
+    let rig = Rig::start().await;
+    for name in ["ana", "ben"] {
+        rig.create(&user(name).await, "Milk").await.unwrap();
+    }
+    let lives = async || {
+        let born = "SELECT sum(born) FROM user_sequences WHERE user_id = 'ana'";
+        rig.number(&format!("SELECT CAST(({born}) AS bigint)"))
+            .await
+    };
+    let before = lives().await;
+
+    assert_eq!(rig.store.resync().await.unwrap(), 2);
+
+    assert_ne!(lives().await, before);
+    let task = rig.create(&user("ana").await, "Bread").await.unwrap();
+    assert_eq!(task.id, 2);
+}
