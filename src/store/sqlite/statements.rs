@@ -87,9 +87,9 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
     )
 }
 
-/// Of a list with a status it looks at four times as many rows as it may return: a row
-/// lies behind its description, which takes 16 µs to skip if it is long. Where there are
-/// more rows, it adds one of the other status.
+/// Of a list with a status it looks at four times as many rows as it may return, since rows
+/// of the other status cost time as well. Where there are more rows, it adds one of the other
+/// status.
 pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
     statement(
         concat!(
