@@ -1,38 +1,29 @@
-//! The database engines. This is the only file that tells one from the other: a
+//! The database engines. Only this file and its [`driver`] tell one from the other: a
 //! further engine is a folder beside `postgres` and `sqlite`, and an arm of each match
 //! here.
 
+mod driver;
+
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
-use sqlx::{Connection, pool::PoolConnection};
-use tokio::time::timeout;
 
+pub use self::driver::Driver;
 use super::{
-    entity::{self, TRY_READS, TRY_WRITES, sequence},
+    entity::{TRY_READS, TRY_WRITES},
     error::StoreError,
     owned::Owner,
     pool,
     postgres::{self, Postgres},
-    requests::{ById, Claim, Complete, Create, Delete, List, ListPart, Settlement, Unit, Update},
     sqlite,
     url::{DatabaseUrl, Target},
 };
-use crate::api::tasks::Task;
 
 /// Where the tasks are. Clones share its connections.
 #[derive(Clone)]
 pub enum Engine {
     Postgres(Postgres),
     Sqlite(DatabaseConnection),
-}
-
-/// An open connection that runs batches.
-pub enum Driver {
-    Postgres(PoolConnection<sqlx::Postgres>),
-    Sqlite(PoolConnection<sqlx::Sqlite>),
 }
 
 impl Engine {
@@ -192,222 +183,6 @@ impl Engine {
         match self {
             Self::Postgres(server) => server.close().await,
             Self::Sqlite(file) => pool::close(file).await,
-        }
-    }
-}
-
-/// The statements of a batch, each by its name in the engines' `statements`. It reads
-/// all their rows: a write outside of a transaction is committed when it returns.
-macro_rules! statements {
-    ($($(#[$doc:meta])* $statement:ident($($argument:ident: $type:ty),*);)*) => {$(
-        $(#[$doc])*
-        pub async fn $statement(
-            &mut self,
-            $($argument: $type),*
-        ) -> Result<Vec<Task>, sqlx::Error> {
-            match self {
-                Self::Postgres(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let rows = statement.fetch_all(&mut **connection).await?;
-                    rows.into_iter().map(entity::task).collect()
-                }
-                Self::Sqlite(connection) => {
-                    let statement = sqlite::statements::$statement($($argument),*);
-                    let rows = statement.fetch_all(&mut **connection).await?;
-                    rows.into_iter().map(entity::task).collect()
-                }
-            }
-        }
-    )*};
-}
-
-/// The statements of lists, whose rows are too many to be kept: each is given to `take`
-/// as it arrives.
-macro_rules! lists {
-    ($($(#[$doc:meta])* $statement:ident($($argument:ident: $type:ty),*);)*) => {$(
-        $(#[$doc])*
-        pub async fn $statement(
-            &mut self,
-            $($argument: $type,)*
-            mut take: impl FnMut(Task) + Send,
-        ) -> Result<(), sqlx::Error> {
-            match self {
-                Self::Postgres(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let mut rows = statement.fetch(&mut **connection);
-                    while let Some(row) = rows.try_next().await? {
-                        take(entity::task(row)?);
-                    }
-                }
-                Self::Sqlite(connection) => {
-                    let statement = sqlite::statements::$statement($($argument),*);
-                    let mut rows = statement.fetch(&mut **connection);
-                    while let Some(row) = rows.try_next().await? {
-                        take(entity::task(row)?);
-                    }
-                }
-            }
-            Ok(())
-        }
-    )*};
-}
-
-/// Each statement returns tasks in no particular order, unless it says so. No two members
-/// of a batch may name the same task.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the ends of a transaction name no task"
-)]
-impl Driver {
-    statements! {
-        /// The tasks of these ids, each where it is its owner's.
-        get(gets: &[ById<'_>]);
-        /// Stores tasks, whose ids are their numbers. A statement by itself stores those
-        /// of every owner whose quota has room for all of theirs, and none of another's.
-        create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Sets `completed`, and moves `updated_at` even where a clock was set back.
-        complete(completes: &[Complete<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Writes the fields that each update names, keeps the others, and moves
-        /// `updated_at` even where a clock was set back.
-        update(updates: &[Update<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Removes the tasks, and returns them as they were. Leaves tombstones after
-        /// [`Driver::bury`].
-        delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>);
-    }
-
-    lists! {
-        /// The newest tasks of these lists, at most so many of each. A task of another
-        /// status than its list's means that there may be more.
-        list(lists: &[List<'_>], rows: u32);
-        /// The newest tasks of a part of a list, at most so many, newest first.
-        page(part: ListPart<'_>, rows: u32);
-    }
-
-    /// Whether a write can be a unit by itself ([`Unit::Statement`]).
-    pub fn statements_are_units(&self) -> bool {
-        match self {
-            Self::Postgres(_) => true,
-            Self::Sqlite(_) => false,
-        }
-    }
-
-    /// Begins a transaction; on `SQLite`, it locks the whole file.
-    pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Postgres(connection) => {
-                sqlx::query("BEGIN").execute(&mut **connection).await?;
-            }
-            Self::Sqlite(connection) => {
-                // A lock that is taken later fails at once where another process wrote
-                // in between.
-                let begin = sqlx::query("BEGIN IMMEDIATE");
-                begin.execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Locks the sequences of these owners in the order of all batches, and advances them.
-    /// An owner who has none, and creates nothing, is not in the result.
-    pub async fn claim(
-        &mut self,
-        claims: &[Claim<'_>],
-    ) -> Result<Vec<sequence::Model>, sqlx::Error> {
-        match self {
-            Self::Postgres(connection) => {
-                let claim = postgres::statements::claim(claims);
-                entity::sequences(claim.fetch_all(&mut **connection).await?)
-            }
-            Self::Sqlite(connection) => {
-                let claim = sqlite::statements::claim(claims);
-                entity::sequences(claim.fetch_all(&mut **connection).await?)
-            }
-        }
-    }
-
-    /// Leaves tombstones of the tasks that are removed next, where that statement does not.
-    pub async fn bury(
-        &mut self,
-        deletes: &[Delete<'_>],
-        now: DateTime<Utc>,
-    ) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Postgres(_) => {}
-            Self::Sqlite(connection) => {
-                let bury = sqlite::statements::bury(deletes, now);
-                bury.execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Changes the rows of owners that the transaction has claimed.
-    pub async fn settle(&mut self, settlements: &[Settlement<'_>]) -> Result<(), sqlx::Error> {
-        if settlements.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::Postgres(connection) => {
-                let settle = postgres::statements::settle(settlements);
-                settle.execute(&mut **connection).await?;
-            }
-            Self::Sqlite(connection) => {
-                let settle = sqlite::statements::settle(settlements);
-                settle.execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Commits everything since [`Driver::begin`].
-    pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        let commit = "COMMIT";
-        match self {
-            Self::Postgres(connection) => {
-                sqlx::query(commit).execute(&mut **connection).await?;
-            }
-            Self::Sqlite(connection) => {
-                sqlx::query(commit).execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Undoes everything since [`Driver::begin`], where the connection is kept; the file
-    /// of `SQLite` is closed after an error.
-    pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Postgres(connection) => {
-                sqlx::query("ROLLBACK").execute(&mut **connection).await?;
-            }
-            Self::Sqlite(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Whether the database responds within `limit`; a file always does.
-    pub async fn responds_within(&mut self, limit: Duration) -> bool {
-        match self {
-            Self::Postgres(connection) => {
-                matches!(timeout(limit, connection.ping()).await, Ok(Ok(())))
-            }
-            Self::Sqlite(_) => true,
-        }
-    }
-
-    /// Closes the connection in order.
-    pub async fn close(self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Postgres(connection) => connection.close().await,
-            Self::Sqlite(connection) => connection.close().await,
-        }
-    }
-
-    /// Drops the connection, which may be in the middle of a transaction.
-    pub fn abandon(self) {
-        match self {
-            Self::Postgres(connection) => drop(connection.detach()),
-            Self::Sqlite(connection) => drop(connection.detach()),
         }
     }
 }
