@@ -46,7 +46,7 @@ use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::timeout};
 
 use self::{
-    batch::{BatchQueue, REQUEST_TIMEOUT},
+    batch::{BatchQueue, REQUEST_TIMEOUT, Writers},
     engine::Engine,
     lists::Lists,
     owned::Owned,
@@ -72,6 +72,7 @@ struct Inner {
     engine: Engine,
     tasks_per_user: u32,
     connections: u32,
+    writers: Writers,
     queues: Queues,
     /// A set of queues for each worker thread, once they are shared out.
     sets: OnceLock<Vec<Queues>>,
@@ -118,11 +119,21 @@ impl Store {
     fn start(engine: Engine, tasks_per_user: u32, connections: u32) -> Self {
         let (closing, closed) = watch::channel(false);
         let shares = Shares::of(connections, 1, engine.writers());
-        let (queues, workers) = Queues::open(&engine, tasks_per_user, &shares, &closed, None, None);
+        let writers = Writers::default();
+        let (queues, workers) = Queues::open(
+            &engine,
+            tasks_per_user,
+            &shares,
+            &closed,
+            &writers,
+            None,
+            None,
+        );
         Self(Arc::new(Inner {
             engine,
             tasks_per_user,
             connections,
+            writers,
             queues,
             sets: OnceLock::new(),
             workers: Mutex::new(workers),
@@ -145,7 +156,15 @@ impl Store {
             let writes = writes.map(|first| Arc::clone(&first.writes));
             let (quota, closed) = (inner.tasks_per_user, inner.closing.subscribe());
             let lists = Some(&inner.queues.lists);
-            let (set, workers) = Queues::open(engine, quota, &shares, &closed, lists, writes);
+            let (set, workers) = Queues::open(
+                engine,
+                quota,
+                &shares,
+                &closed,
+                &inner.writers,
+                lists,
+                writes,
+            );
             inner.workers.lock().extend(workers);
             sets.push(set);
         }
@@ -249,16 +268,29 @@ impl Queues {
         quota: u32,
         shares: &Shares,
         closed: &watch::Receiver<bool>,
+        busy: &Writers,
         lists: Option<&Lists>,
         writes: Option<Arc<BatchQueue<Owned<Write>>>>,
     ) -> (Self, Vec<JoinHandle<()>>) {
-        let (gets, get_worker) =
-            BatchQueue::open("get", engine, quota, shares.gets, closed.clone());
+        let (gets, get_worker) = BatchQueue::open(
+            "get",
+            engine,
+            quota,
+            shares.gets,
+            closed.clone(),
+            Writers::default(),
+        );
         let (lists, mut workers) = Lists::open(engine, shares, closed, lists);
         workers.push(get_worker);
         let writes = writes.unwrap_or_else(|| {
-            let (writes, worker) =
-                BatchQueue::open("write", engine, quota, shares.writes, closed.clone());
+            let (writes, worker) = BatchQueue::open(
+                "write",
+                engine,
+                quota,
+                shares.writes,
+                closed.clone(),
+                busy.clone(),
+            );
             workers.push(worker);
             Arc::new(writes)
         });

@@ -12,6 +12,7 @@
 
 mod pending;
 mod worker;
+mod writers;
 
 use tokio::{
     sync::{mpsc, watch},
@@ -20,6 +21,7 @@ use tokio::{
 };
 use tracing::Span;
 
+pub use self::writers::Writers;
 use self::{pending::Pending, worker::Worker};
 use super::{
     connection::{Batchable, Connection},
@@ -48,19 +50,21 @@ pub struct BatchQueue<R: Batchable> {
 impl<R: Batchable> BatchQueue<R> {
     /// A queue with so many connections to the database of `engine`, open until
     /// `closing` turns true or the queue is dropped; requests that wait then are still
-    /// run. Users may hold `quota` tasks each.
+    /// run. Users may hold `quota` tasks each. Queues with the same `writers` never write
+    /// tasks of one user at once.
     pub fn open(
         name: &'static str,
         engine: &Engine,
         quota: u32,
         connections: usize,
         closing: watch::Receiver<bool>,
+        writers: Writers,
     ) -> (Self, JoinHandle<()>) {
         let metrics = metrics::QueueMetrics::new(name);
         let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let connection = |_| Connection::new(engine, quota);
         let connections = (0..connections).map(connection).collect();
-        let worker = Worker::new(receiver, connections, closing, metrics.clone());
+        let worker = Worker::new(receiver, connections, closing, writers, metrics.clone());
         let queue = Self {
             sender,
             metrics,

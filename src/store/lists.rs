@@ -18,7 +18,7 @@ use self::{
     short::Short,
 };
 use super::{
-    batch::BatchQueue,
+    batch::{BatchQueue, Writers},
     engine::Engine,
     owned::{Owned, owned_by},
     pool::Shares,
@@ -61,13 +61,25 @@ impl Lists {
     ) -> (Self, Vec<JoinHandle<()>>) {
         // A list reads what there is, whatever the quota.
         let quota = 0;
-        let (short, short_worker) =
-            BatchQueue::open("list", engine, quota, shares.short_lists, closing.clone());
+        let (short, short_worker) = BatchQueue::open(
+            "list",
+            engine,
+            quota,
+            shares.short_lists,
+            closing.clone(),
+            Writers::default(),
+        );
         let mut workers = vec![short_worker];
         let long = beside.map(|lists| Arc::clone(&lists.long));
         let long = long.unwrap_or_else(|| {
-            let (pages, worker) =
-                BatchQueue::open("page", engine, quota, shares.pages, closing.clone());
+            let (pages, worker) = BatchQueue::open(
+                "page",
+                engine,
+                quota,
+                shares.pages,
+                closing.clone(),
+                Writers::default(),
+            );
             workers.push(worker);
             Arc::new(LongLists {
                 pages: Arc::new(pages),

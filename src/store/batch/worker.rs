@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::pending::Pending;
+use super::{pending::Pending, writers::Writers};
 use crate::{
     api::tasks::TaskError,
     auth::User,
@@ -42,8 +42,8 @@ pub(super) struct Worker<R: Batchable> {
     free: Vec<Connection>,
     running: FuturesUnordered<BoxFuture<'static, Finished<R>>>,
     last_start: Instant,
-    /// The users whose tasks running batches write.
-    writers: HashSet<User>,
+    /// The users whose tasks running batches write, also those of other queues.
+    writers: Writers,
     metrics: metrics::QueueMetrics,
 }
 
@@ -61,6 +61,7 @@ impl<R: Batchable> Worker<R> {
         receiver: mpsc::Receiver<Pending<R>>,
         connections: Vec<Connection>,
         closing: watch::Receiver<bool>,
+        writers: Writers,
         metrics: metrics::QueueMetrics,
     ) -> Self {
         Self {
@@ -71,7 +72,7 @@ impl<R: Batchable> Worker<R> {
             free: connections,
             running: FuturesUnordered::new(),
             last_start: Instant::now(),
-            writers: HashSet::new(),
+            writers,
             metrics,
         }
     }
@@ -95,9 +96,7 @@ impl<R: Batchable> Worker<R> {
                 Some(finished) = self.running.next() => {
                     self.free.push(finished.connection);
                     self.alone.extend(finished.alone);
-                    for writer in finished.writers {
-                        self.writers.remove(&writer);
-                    }
+                    self.writers.remove(&finished.writers);
                 }
                 () = sleep_until(held_back.max(Instant::now() + HOLD_BACK / 2)), if !self.free.is_empty() => {}
             }
@@ -162,7 +161,6 @@ impl<R: Batchable> Worker<R> {
         for pending in &batch {
             traces::sent(&pending.span, batch.len());
         }
-        self.writers.extend(writers.iter().cloned());
         self.last_start = Instant::now();
         self.running.push(Box::pin(async move {
             let run = AssertUnwindSafe(run(batch, &mut connection)).catch_unwind();
@@ -183,25 +181,26 @@ impl<R: Batchable> Worker<R> {
 
     /// The members of the next batch, and the users whose tasks they write.
     fn take_batch(&mut self) -> (Vec<Pending<R>>, HashSet<User>) {
-        let mut batch = Vec::new();
-        let mut writers = HashSet::new();
-        // Rows that an earlier request waits for are taken as well: order is kept.
-        let mut taken = HashSet::new();
-        let mut later = VecDeque::new();
-        for pending in self.waiting.drain(..) {
-            let writer = pending.request.writer().cloned();
-            let row = writer.clone().zip(pending.request.row());
-            let is_free = row.is_none_or(|row| taken.insert(row))
-                && !writer
-                    .as_ref()
-                    .is_some_and(|writer| self.writers.contains(writer));
-            if is_free && batch.len() < R::BATCH_SIZE {
-                writers.extend(writer);
-                batch.push(pending);
-            } else {
-                later.push_back(pending);
+        let waiting = std::mem::take(&mut self.waiting);
+        let ((batch, later), writers) = self.writers.add(|busy| {
+            let (mut batch, mut later) = (Vec::new(), VecDeque::new());
+            let mut writers = HashSet::new();
+            // Rows that an earlier request waits for are taken as well: order is kept.
+            let mut taken = HashSet::new();
+            for pending in waiting {
+                let writer = pending.request.writer().cloned();
+                let row = writer.clone().zip(pending.request.row());
+                let is_free = row.is_none_or(|row| taken.insert(row))
+                    && !writer.as_ref().is_some_and(|writer| busy.contains(writer));
+                if is_free && batch.len() < R::BATCH_SIZE {
+                    writers.extend(writer);
+                    batch.push(pending);
+                } else {
+                    later.push_back(pending);
+                }
             }
-        }
+            ((batch, later), writers)
+        });
         self.waiting = later;
         self.metrics.dequeued(batch.len());
         (batch, writers)
