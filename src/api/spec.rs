@@ -13,11 +13,11 @@ use crate::api::{
         problem::{Documented, PROBLEM_JSON, ProblemType, Row},
         service::DocumentOnly,
     },
-    tasks::{TasksApi, example_problem, examples},
+    tasks::{TasksApi, example_problem, examples, value_examples},
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of the program.
-pub const API_VERSION: &str = "1.0.1";
+pub const API_VERSION: &str = "1.1.0";
 
 const DESCRIPTION: &str = "A private list of tasks for each user of an application that signs its \
 users in elsewhere. Send the application's JWT as a bearer token: its `sub` claim is the user.
@@ -29,6 +29,10 @@ fields of more than 96 KiB, which has neither. A trailing slash in a path is ign
 A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is \
 405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation \
 documents it.";
+
+/// The largest integer that JavaScript represents exactly: 2^53 - 1. Ids are counted from 1,
+/// so none is larger. (As a validator of the field, the framework would round it.)
+const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 /// The request id in the examples.
 const REQUEST_ID: &str = "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90";
@@ -122,9 +126,20 @@ fn normalise(mut document: Value) -> Value {
         let problems: Vec<_> = problems
             .filter(|row| is_documented(operation, row.documented))
             .collect();
+        let parameters = operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            parameter["example"] = value_examples()[name].take();
+        }
         if let Some(responses) = operation["responses"].as_object_mut() {
             responses.remove("default");
             for response in responses.values_mut() {
+                let headers = response.get_mut("headers").and_then(Value::as_object_mut);
+                for (name, header) in headers.into_iter().flatten() {
+                    header["example"] = value_examples()[name].take();
+                }
                 response["headers"]["X-Request-Id"] = request_id.clone();
             }
         }
@@ -151,11 +166,13 @@ fn normalise(mut document: Value) -> Value {
 /// nullable field of a response is always present.
 fn complete_schemas(schemas: &mut Value) {
     for (name, example) in examples().as_object().into_iter().flatten() {
-        schemas[name]["example"] = example.clone();
+        add_examples(&mut schemas[name], example.clone());
     }
     let invalid = example(ProblemType::InvalidRequest);
-    schemas["FieldError"]["example"] = invalid["errors"][0].clone();
-    schemas["Problem"]["example"] = invalid;
+    add_examples(&mut schemas["FieldError"], invalid["errors"][0].clone());
+    add_examples(&mut schemas["Problem"], invalid);
+    schemas["Problem"]["properties"]["request_id"]["example"] = json!(REQUEST_ID);
+    schemas["Task"]["properties"]["id"]["maximum"] = json!(MAX_SAFE_INTEGER);
     let fields = schemas["Task"]["properties"].as_object();
     schemas["Task"]["required"] = fields.into_iter().flat_map(Map::keys).cloned().collect();
     let kind = &mut schemas["Problem"]["properties"]["type"]["description"];
@@ -167,6 +184,18 @@ fn complete_schemas(schemas: &mut Value) {
         "{} The types so far: {uris}.",
         kind.as_str().unwrap_or_default()
     ));
+}
+
+/// Adds the example of an object, and its parts as the examples of the properties: some
+/// tools read these alone.
+fn add_examples(schema: &mut Value, example: Value) {
+    let properties = schema["properties"].as_object_mut();
+    for (name, property) in properties.into_iter().flatten() {
+        if let Some(value) = example.get(name) {
+            property["example"] = value.clone();
+        }
+    }
+    schema["example"] = example;
 }
 
 /// Removes keys that say nothing, and writes whole numbers without a fraction.
@@ -233,6 +262,7 @@ fn problem_responses(request_id: &Value) -> Value {
                 "description": header.description,
                 "required": true,
                 "schema": (header.schema)(),
+                "example": (header.example)(),
             });
         }
         let examples: Map<_, _> = ProblemType::of_status(row.status)

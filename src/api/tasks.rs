@@ -254,10 +254,15 @@ pub(super) fn examples() -> Value {
             "updated_at": "2026-01-05T09:15:42.654321Z",
         },
         "CreateTask": { "title": "Buy milk", "description": "Two litres, the blue one" },
-        "UpdateTask": { "title": "Buy oat milk", "description": null, "completed": true },
+        "UpdateTask": { "title": "Buy oat milk", "description": "One litre", "completed": true },
         "CompleteTask": { "completed": true },
         "Deleted": { "message": "Task deleted successfully" },
     })
+}
+
+/// The examples of the parameters, and of the headers of success, by name.
+pub(super) fn value_examples() -> Value {
+    json!({ "id": 7, "status": "pending", "Location": "/api/tasks/7" })
 }
 
 /// An example of a problem type; some say more than the type does.

@@ -113,6 +113,40 @@ fn every_schema_has_an_example_that_is_valid() {
     }
 }
 
+/// Some tools take the value of each property, parameter or header from its own example.
+#[test]
+fn every_property_parameter_and_header_has_an_example_that_is_valid() {
+    let document = resolved(&DOCUMENT);
+    let mut places = Vec::new();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        for (property, schema) in schema["properties"].as_object().unwrap() {
+            places.push((format!("{name}.{property}"), schema, &schema["example"]));
+        }
+    }
+    for (method, path, operation) in operations() {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let place = format!("{method} {path} {}", parameter["name"]);
+            places.push((place, &parameter["schema"], &parameter["example"]));
+        }
+    }
+    let responses = document["components"]["responses"].as_object().unwrap();
+    let operations = document["paths"].as_object().unwrap().values();
+    let operations = operations.flat_map(|item| item.as_object().unwrap().values());
+    let successes = operations.flat_map(|operation| operation["responses"].as_object().unwrap());
+    for (response, content) in responses.iter().chain(successes) {
+        for (name, header) in content["headers"].as_object().unwrap() {
+            let place = format!("{response} {name}");
+            places.push((place, &header["schema"], &header["example"]));
+        }
+    }
+    assert!(places.len() > 50, "{} places", places.len());
+    for (place, schema, example) in places {
+        let validator = jsonschema::validator_for(&plain(schema, true)).unwrap();
+        assert!(validator.is_valid(example), "{place}: {example}");
+        assert!(!example.is_null(), "{place}");
+    }
+}
+
 #[test]
 fn every_problem_is_described_with_its_media_type_and_headers() {
     for (name, response) in DOCUMENT["components"]["responses"].as_object().unwrap() {
@@ -146,7 +180,7 @@ fn the_document_has_no_redundant_parts() {
     assert_eq!(DOCUMENT["servers"][0]["url"], "/");
     for ugly in [
         "charset",
-        "1.0\n",
+        ": 1.0\n",
         ": 400.0",
         "explode",
         "deprecated: false",

@@ -7,7 +7,7 @@
  * Every response has the header `X-Request-Id`. The body of every response with status 400 or above is a problem (RFC 9457) with a stable `type`. The one exception is 431 for HTTP/2 header fields of more than 96 KiB, which has neither. A trailing slash in a path is ignored.
  *
  * A path that does not exist is 404 (`/problems/not-found`). A method that the path does not support is 405 (`/problems/method-not-allowed`) with the header `Allow`; it belongs to the path, so no operation documents it.
- * OpenAPI spec version: 1.0.1
+ * OpenAPI spec version: 1.1.0
  */
 import { send } from './send.js';
 /**
@@ -99,6 +99,7 @@ export interface Task {
   /**
      * The id of the task, assigned by the server.
      * @minimum 1
+     * @maximum 9007199254740991
      */
   id: number;
   /**

@@ -33,6 +33,8 @@ pub struct Header {
     pub description: &'static str,
     /// The schema of its value, for the document.
     pub schema: fn() -> Value,
+    /// An example of its value, for the document.
+    pub example: fn() -> Value,
 }
 
 /// Which operations document a response of a problem type.
@@ -57,6 +59,7 @@ const WWW_AUTHENTICATE: Header = Header {
     default: "Bearer",
     description: "`Bearer`, with `error=\"invalid_token\"` if a token was sent (RFC 6750).",
     schema: || json!({"type": "string"}),
+    example: || json!("Bearer error=\"invalid_token\""),
 };
 
 const RETRY_AFTER: Header = Header {
@@ -64,6 +67,7 @@ const RETRY_AFTER: Header = Header {
     default: "2",
     description: "Seconds to wait before a retry.",
     schema: || json!({"type": "integer", "minimum": 1}),
+    example: || json!(2),
 };
 
 const ALLOW: Header = Header {
@@ -71,6 +75,7 @@ const ALLOW: Header = Header {
     default: "",
     description: "The methods that the resource supports (RFC 9110, section 10.2.1).",
     schema: || json!({"type": "string"}),
+    example: || json!("GET, POST"),
 };
 
 /// What is missing may still arrive, so the connection cannot be used again
@@ -80,6 +85,7 @@ const CONNECTION: Header = Header {
     default: "close",
     description: "`close`.",
     schema: || json!({"type": "string"}),
+    example: || json!("close"),
 };
 
 macro_rules! problem_types {
