@@ -169,6 +169,14 @@ rust-tool name version:
     grep -qs '^"{{ name }} {{ version }} ' target/tools/.crates.toml || \
         cargo install --quiet --locked --debug --root target/tools {{ name }}@{{ version }}
 
+# Generators and test tools of others, run as docs/clients.md shows: `just tools`, `just tools prism`.
+tools *names:
+    cargo build
+    npm ci --prefix tests/tools --no-audit --no-fund
+    python3 -m venv target/tools-python
+    target/tools-python/bin/pip install --quiet -r tests/tools/requirements.txt
+    TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api node tests/tools/run.mjs {{ names }}
+
 # Licences, banned and duplicate dependencies, and their sources: deny.toml.
 deny: (rust-tool "cargo-deny" "0.20.2")
     target/tools/bin/cargo-deny --locked --log-level error check licenses bans sources
@@ -218,5 +226,5 @@ structure:
     python3 -B tests/structure/check.py
 
 # All checks before a merge, next to `just test`.
-check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client example-test conformance package-test
+check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client tools example-test conformance package-test
     git diff --exit-code -- openapi clients/typescript/src
