@@ -16,6 +16,7 @@
 //! | `cors` | | 204 for a preflight |
 //! | `rate_limit` | counts the request on the address | 429 over the limit |
 //! | `route` | | 204 for OPTIONS |
+//! | `public_url` | names the address of a document | |
 //! | `handler` | calls the handler, HEAD as GET | 503 for a timeout, 500 for a panic |
 //!
 //! Behind the last step, `api::security` verifies the token. It reports the result to
@@ -31,6 +32,7 @@ mod handler;
 mod headers;
 pub mod health;
 mod in_flight;
+mod public_url;
 mod rate_limit;
 mod request_id;
 mod route;
@@ -48,12 +50,12 @@ use self::{
     access_log::AccessLog,
     cors::Cors,
     in_flight::{InFlight, OverCapacity},
-    rate_limit::{RateLimitCheck, RateLimits},
+    rate_limit::{RateLimitCheck, RateLimits, TrustedProxies},
     route::Entry,
     unread_body::UnreadBody,
 };
 use crate::{
-    api::{rest::problem, security::RequestContext},
+    api::{docs::PublicUrl, rest::problem, security::RequestContext},
     config::{Config, Environment},
 };
 
@@ -63,6 +65,7 @@ pub struct Middleware<E> {
     cors: Cors,
     rate_limits: Arc<RateLimits>,
     in_flight: InFlight,
+    proxies: TrustedProxies,
     /// Whether to send `Strict-Transport-Security`.
     hsts: bool,
 }
@@ -75,6 +78,7 @@ impl<E: Endpoint> Middleware<E> {
             cors: Cors::new(&config.cors_origins, config.environment),
             rate_limits: Arc::new(RateLimits::new(&config.rate_limits)),
             in_flight: InFlight::new(),
+            proxies: TrustedProxies::new(&config.rate_limits.trusted_proxies),
             hsts: config.environment != Environment::Development,
         }
     }
@@ -129,6 +133,10 @@ impl<E: Endpoint> Middleware<E> {
         }
         if let Some(response) = route.options(request.method()) {
             return response;
+        }
+        if route.is_document() {
+            let url = public_url::public_url(&request, &self.proxies);
+            request.extensions_mut().insert(PublicUrl(url));
         }
         let context: Arc<RequestContext> = context;
         request.extensions_mut().insert(context);

@@ -15,6 +15,7 @@ use poem::{
     http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
     web::Path,
 };
+use quick_cache::sync::Cache;
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
@@ -30,6 +31,14 @@ use crate::api::{
 /// the slash, but a browser resolves references against the path with it.
 #[derive(Clone)]
 pub struct TrailingSlash;
+
+/// In the extensions of a request for the document: the URL that the client reaches the
+/// service at, if that is known.
+#[derive(Clone)]
+pub struct PublicUrl(pub Option<String>);
+
+/// Maximum number of URLs whose documents are kept, some 100 KiB each. More cost time alone.
+const MAX_URLS: usize = 16;
 
 /// Scripts and requests are limited to this origin. Swagger UI needs inline
 /// styles and `data:` images.
@@ -81,11 +90,51 @@ static PAGES: LazyLock<[Asset; 2]> = LazyLock::new(|| {
     })
 });
 
-static OPENAPI_JSON: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new(JSON, spec::json_text(&spec::SERVED)));
+/// The document in its two forms.
+struct Document {
+    json: Asset,
+    yaml: Asset,
+}
 
-static OPENAPI_YAML: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("application/yaml", spec::yaml_text(&spec::SERVED)));
+impl Document {
+    /// With the URL of its server, which needs no quotes in YAML nor escapes in JSON.
+    fn of(server: &str) -> Self {
+        let of = |text: &str| text.replacen(PLACEHOLDER, server, 1);
+        Self {
+            json: Asset::new(JSON, of(&TEXTS[0])),
+            yaml: Asset::new("application/yaml", of(&TEXTS[1])),
+        }
+    }
+}
+
+/// The server's URL in [`TEXTS`]. It occurs once.
+const PLACEHOLDER: &str = "server-url";
+
+/// The document as JSON and as YAML, with a placeholder for the server's URL.
+static TEXTS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let document = spec::with_server(PLACEHOLDER);
+    [spec::json_text(&document), spec::yaml_text(&document)]
+});
+
+/// The document whose server is the folder that it is served from (OpenAPI 3.0.3, "Server
+/// Object"), also behind a proxy that strips a prefix of the path.
+static RELATIVE: LazyLock<Arc<Document>> = LazyLock::new(|| Document::of(".").into());
+
+/// The documents with absolute URLs.
+static ABSOLUTE: LazyLock<Cache<String, Arc<Document>>> = LazyLock::new(|| Cache::new(MAX_URLS));
+
+/// The document for this request.
+fn document(request: &Request) -> Arc<Document> {
+    let Some(PublicUrl(Some(url))) = request.extensions().get() else {
+        return Arc::clone(&RELATIVE);
+    };
+    if let Some(document) = ABSOLUTE.get(url) {
+        return document;
+    }
+    let document = Arc::new(Document::of(url));
+    ABSOLUTE.insert(url.clone(), Arc::clone(&document));
+    document
+}
 
 static HOME: LazyLock<Asset> = LazyLock::new(|| {
     let html = r#"<!DOCTYPE html>
@@ -141,13 +190,13 @@ pub fn asset(Path(file): Path<String>, request: &Request) -> poem::Result<Respon
 /// `/openapi.json`.
 #[handler]
 pub fn openapi_json(request: &Request) -> Response {
-    OPENAPI_JSON.respond(request.headers())
+    document(request).json.respond(request.headers())
 }
 
 /// `/openapi.yaml` (media type: RFC 9512).
 #[handler]
 pub fn openapi_yaml(request: &Request) -> Response {
-    OPENAPI_YAML.respond(request.headers())
+    document(request).yaml.respond(request.headers())
 }
 
 /// `/`: a link to the documentation, for people who open the address.

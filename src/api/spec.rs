@@ -43,13 +43,13 @@ pub static JSON: LazyLock<String> = LazyLock::new(|| json_text(&DOCUMENT));
 /// The document as YAML text: `openapi/tasks.yaml`.
 pub static YAML: LazyLock<String> = LazyLock::new(|| yaml_text(&DOCUMENT));
 
-/// The document as the service serves it: its server is the folder that it is served from
-/// (OpenAPI 3.0.3, "Server Object"), also behind a proxy that strips a prefix of the path.
-pub static SERVED: LazyLock<Value> = LazyLock::new(|| {
+/// The document with another URL of its server.
+#[must_use]
+pub fn with_server(url: &str) -> Value {
     let mut document = DOCUMENT.clone();
-    document["servers"][0]["url"] = json!(".");
+    document["servers"][0]["url"] = json!(url);
     document
-});
+}
 
 /// A document as JSON text.
 #[must_use]

@@ -104,7 +104,7 @@ variables! {
         "requests per minute with an invalid token of one client address";
     TRUSTED_PROXIES: Unset,
         "addresses and networks (`10.0.0.0/8`), separated by commas, of the proxies whose \
-         `X-Forwarded-For` is trusted";
+         `X-Forwarded-…` headers are trusted, see [below](#behind-a-proxy)";
     MAX_CONNECTIONS: Fixed("10000"),
         "the maximum number of client connections, see [below](#connections)";
     MAX_CONNECTIONS_PER_ADDRESS: Fixed("1000"),

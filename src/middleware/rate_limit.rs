@@ -25,9 +25,9 @@ use poem::{
     http::{HeaderMap, HeaderName, HeaderValue},
 };
 
+pub use self::client_address::{TrustedProxies, peer};
 use self::{
     bounded::Key,
-    client_address::{TrustedProxies, peer},
     limit::{Limit, LimitStatus},
 };
 use crate::{

@@ -12,6 +12,7 @@ use poem::{
 use super::health;
 use crate::api::{docs, spec};
 
+const DOCUMENT: &str = "document";
 const HEALTH: &str = "health";
 const OTHER: &str = "other";
 const LIVENESS: &str = "/health/live";
@@ -26,8 +27,8 @@ const BESIDE_CONTRACT: [(&str, &str, Handler); 8] = [
     ("/docs/{file}", "docs", || get(docs::asset)),
     (LIVENESS, HEALTH, || get(health::live)),
     ("/health/ready", HEALTH, || get(health::ready)),
-    ("/openapi.json", "document", || get(docs::openapi_json)),
-    ("/openapi.yaml", "document", || get(docs::openapi_yaml)),
+    ("/openapi.json", DOCUMENT, || get(docs::openapi_json)),
+    ("/openapi.yaml", DOCUMENT, || get(docs::openapi_yaml)),
     ("/problems/{kind}", "docs", || get(docs::problem)),
 ];
 
@@ -70,6 +71,11 @@ impl Entry {
     /// Whether this is a health check of a load balancer.
     pub fn is_health_check(&self) -> bool {
         self.other == HEALTH
+    }
+
+    /// Whether this is the OpenAPI document.
+    pub fn is_document(&self) -> bool {
+        self.other == DOCUMENT
     }
 
     /// Whether this is the check whose failure restarts the service.

@@ -54,3 +54,69 @@ async fn the_pages_work_behind_a_proxy_that_strips_a_prefix() {
     let created = post.json(&json!({"title": "Milk"})).send().await.unwrap();
     assert_eq!(created.status(), StatusCode::CREATED);
 }
+
+/// The server's URL in the JSON and in the YAML form of the document.
+async fn servers(url: &str, fields: &[(&str, &str)]) -> [String; 2] {
+    let get = async |form: &str| {
+        let request = client().get(format!("{url}/openapi.{form}"));
+        let fields = fields.iter();
+        let request = fields.fold(request, |r, (name, value)| r.header(*name, *value));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.text().await.unwrap()
+    };
+    let json: Value = serde_json::from_str(&get("json").await).unwrap();
+    let yaml: Value = yaml_serde::from_str(&get("yaml").await).unwrap();
+    assert_eq!(json, yaml);
+    [json, yaml].map(|document| document["servers"][0]["url"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_served_document_has_the_address_of_the_request() {
+    let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    let port = service.url.rsplit(':').next().unwrap();
+    let localhost = format!("localhost:{port}");
+
+    assert_eq!(servers(&service.url, &[]).await, [&*service.url; 2]);
+    let other = servers(&service.url, &[("host", &localhost)]).await;
+    assert_eq!(
+        other,
+        [format!("http://{localhost}"), format!("http://{localhost}")]
+    );
+    // The first is still right, and more addresses than are kept are, too.
+    for number in 0..20 {
+        let host = format!("host-{number}:{port}");
+        let expected = format!("http://{host}");
+        assert_eq!(
+            servers(&service.url, &[("host", &host)]).await,
+            [&*expected; 2]
+        );
+    }
+    assert_eq!(servers(&service.url, &[]).await, [&*service.url; 2]);
+    // Anybody can send the headers of a proxy.
+    let forged = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "evil.example"),
+    ];
+    assert_eq!(servers(&service.url, &forged).await, [".", "."]);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_names_the_address_in_the_served_document() {
+    let variables = [
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let service = Service::start(&variables).await;
+    let fields = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "tasks.example.com"),
+        ("x-forwarded-prefix", "/v1"),
+    ];
+
+    let named = servers(&service.url, &fields).await;
+    let unnamed = servers(&service.url, &[]).await;
+
+    assert_eq!(named, ["https://tasks.example.com/v1"; 2]);
+    assert_eq!(unnamed, [".", "."], "a proxy that does not tell the scheme");
+}

@@ -52,6 +52,11 @@ impl TrustedProxies {
         private && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer)
     }
 
+    /// Whether the peer is a trusted proxy.
+    pub fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.trusts(peer.to_canonical())
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
