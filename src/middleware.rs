@@ -16,7 +16,7 @@
 //! | `cors` | | 204 for a preflight |
 //! | `rate_limit` | counts the request on the address | 429 over the limit |
 //! | `route` | | 204 for OPTIONS |
-//! | `public_url` | names the address of a document | |
+//! | `public_url` | finds the address of the documentation | |
 //! | `handler` | calls the handler, HEAD as GET | 503 for a timeout, 500 for a panic |
 //!
 //! Behind the last step, `api::security` verifies the token. It reports the result to
@@ -55,7 +55,7 @@ use self::{
     unread_body::UnreadBody,
 };
 use crate::{
-    api::{docs::PublicUrl, rest::problem, security::RequestContext},
+    api::{rest::problem, security::RequestContext},
     config::{Config, Environment},
 };
 
@@ -134,9 +134,8 @@ impl<E: Endpoint> Middleware<E> {
         if let Some(response) = route.options(request.method()) {
             return response;
         }
-        if route.is_document() {
-            let url = public_url::public_url(&request, &self.proxies);
-            request.extensions_mut().insert(PublicUrl(url));
+        if route.is_documentation() {
+            public_url::mark(&mut request, &self.proxies);
         }
         let context: Arc<RequestContext> = context;
         request.extensions_mut().insert(context);

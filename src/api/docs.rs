@@ -4,6 +4,8 @@
 //! All references are relative, so that the pages work behind a proxy that strips a prefix
 //! of the path.
 
+mod problem_pages;
+
 use std::{
     borrow::Cow,
     sync::{Arc, LazyLock},
@@ -13,9 +15,10 @@ use hyper::body::Bytes;
 use poem::{
     Request, Response, handler,
     http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
-    web::Path,
+    web::{Data, Json, Path},
 };
 use quick_cache::sync::Cache;
+use serde_json::{Map, Value};
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api::{
@@ -33,9 +36,9 @@ use crate::api::{
 pub struct TrailingSlash;
 
 /// In the extensions of a request for the document: the URL that the client reaches the
-/// service at, if that is known.
+/// service at. Absent if it is not known.
 #[derive(Clone)]
-pub struct PublicUrl(pub Option<String>);
+pub struct PublicUrl(pub String);
 
 /// Maximum number of URLs whose documents are kept, some 100 KiB each. More cost time alone.
 const MAX_URLS: usize = 16;
@@ -48,17 +51,33 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
+/// In the extensions of a request that came from this machine without a proxy, to one of
+/// its loopback names.
+#[derive(Clone)]
+pub struct FromThisMachine;
+
+/// How a reader of `/docs` gets a token.
+#[derive(Clone, Default)]
+pub struct TokenHelp {
+    /// In development: signs a token with the development secret.
+    pub sign: Option<Arc<dyn Fn() -> Option<String> + Send + Sync>>,
+    /// What returns a token of a signed-in user in a browser's console, if the application
+    /// is Better Auth.
+    pub snippet: Option<&'static str>,
+    /// The origin of that application, if it may be shown.
+    pub origin: Option<String>,
+}
+
 const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The files of Swagger UI that the page loads, and their media types.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 5] = [
     ("favicon-16x16.png", "image/png"),
     ("favicon-32x32.png", "image/png"),
     ("index.css", "text/css; charset=utf-8"),
     ("swagger-ui.css", "text/css; charset=utf-8"),
     ("swagger-ui-bundle.js", JAVASCRIPT),
-    ("swagger-ui-standalone-preset.js", JAVASCRIPT),
 ];
 
 /// What `/docs/{file}` serves, by name.
@@ -79,7 +98,9 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         Some((name, content))
     });
     let script = Asset::new(JAVASCRIPT, include_str!("docs.js"));
-    files.chain([("swagger-initializer.js", script)]).collect()
+    let style = Asset::new("text/css; charset=utf-8", include_str!("docs.css"));
+    let own = [("swagger-initializer.js", script), ("docs.css", style)];
+    files.chain(own).collect()
 });
 
 /// `/docs`, and `/docs/`, relative to which the assets are in the same folder.
@@ -99,7 +120,7 @@ struct Document {
 impl Document {
     /// With the URL of its server, which needs no quotes in YAML nor escapes in JSON.
     fn of(server: &str) -> Self {
-        let of = |text: &str| text.replacen(PLACEHOLDER, server, 1);
+        let of = |text: &str| text.replace(PLACEHOLDER, server);
         Self {
             json: Asset::new(JSON, of(&TEXTS[0])),
             yaml: Asset::new("application/yaml", of(&TEXTS[1])),
@@ -107,7 +128,7 @@ impl Document {
     }
 }
 
-/// The server's URL in [`TEXTS`]. It occurs once.
+/// The server's URL in [`TEXTS`].
 const PLACEHOLDER: &str = "server-url";
 
 /// The document as JSON and as YAML, with a placeholder for the server's URL.
@@ -125,7 +146,7 @@ static ABSOLUTE: LazyLock<Cache<String, Arc<Document>>> = LazyLock::new(|| Cache
 
 /// The document for this request.
 fn document(request: &Request) -> Arc<Document> {
-    let Some(PublicUrl(Some(url))) = request.extensions().get() else {
+    let Some(PublicUrl(url)) = request.extensions().get() else {
         return Arc::clone(&RELATIVE);
     };
     if let Some(document) = ABSOLUTE.get(url) {
@@ -146,16 +167,14 @@ static HOME: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(HTML, html)
 });
 
-static PROBLEMS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
-    let rows = ProblemType::ALL.iter().map(|kind| kind.row());
-    let pages = rows.map(|row| {
-        let text = format!(
-            "{} (status {})\n\n{}\n",
-            row.title, row.status, row.description
-        );
-        (row.slug, Asset::new("text/plain; charset=utf-8", text))
+/// The page of each problem type, without and with a trailing slash. The first is the list.
+static PROBLEMS: LazyLock<Vec<(&str, [Asset; 2])>> = LazyLock::new(|| {
+    let list = ["", "../"].map(|up| Asset::new(HTML, problem_pages::list(up)));
+    let rows = ProblemType::ALL.iter().map(|kind| {
+        let pages = ["../", "../../"].map(|up| Asset::new(HTML, problem_pages::one(*kind, up)));
+        (kind.row().slug, pages)
     });
-    pages.collect()
+    [("", list)].into_iter().chain(rows).collect()
 });
 
 /// The response of a page or an asset of Swagger UI.
@@ -167,24 +186,49 @@ fn page(content: &Asset, request: &Request) -> Response {
 }
 
 /// The asset with this name, or 404.
-fn find<'a>(assets: &'a [(&str, Asset)], name: &str) -> poem::Result<&'a Asset> {
+fn find<'a, T>(assets: &'a [(&str, T)], name: &str) -> poem::Result<&'a T> {
     let found = assets.iter().find(|(known, _)| *known == name);
     let found = found.map(|(_, content)| content);
     found.ok_or_else(|| Problem::new(ProblemType::NotFound).into())
 }
 
+/// The form of a page for the path that the browser asked for.
+fn for_path<'a>([without, with]: &'a [Asset; 2], request: &Request) -> &'a Asset {
+    let has_slash = request.extensions().get::<TrailingSlash>().is_some();
+    if has_slash { with } else { without }
+}
+
 /// `/docs`.
 #[handler]
 pub fn index(request: &Request) -> Response {
-    let [beside, inside] = &*PAGES;
-    let has_slash = request.extensions().get::<TrailingSlash>().is_some();
-    page(if has_slash { inside } else { beside }, request)
+    page(for_path(&PAGES, request), request)
 }
 
 /// `/docs/{file}`: the page's scripts, styles and icons.
 #[handler]
 pub fn asset(Path(file): Path<String>, request: &Request) -> poem::Result<Response> {
     Ok(page(find(&ASSETS, &file)?, request))
+}
+
+/// `/docs/token.json`: how to get a token. A development token itself is for pages of the
+/// service, read on the machine that it runs on: `Sec-Fetch-Site` keeps pages of other
+/// origins out, CORS notwithstanding, and the marker a name that DNS rebinding points here.
+#[handler]
+pub fn token_help(Data(help): Data<&TokenHelp>, request: &Request) -> Json<Value> {
+    let mut fields = Map::new();
+    let is_same_origin = request.header("sec-fetch-site") == Some("same-origin");
+    let is_local = request.extensions().get::<FromThisMachine>().is_some();
+    let token = help.sign.as_ref().filter(|_| is_same_origin && is_local);
+    if let Some(token) = token.and_then(|sign| sign()) {
+        fields.insert("token".to_owned(), token.into());
+    }
+    if let Some(snippet) = help.snippet {
+        fields.insert("snippet".to_owned(), snippet.into());
+    }
+    if let Some(origin) = &help.origin {
+        fields.insert("origin".to_owned(), origin.as_str().into());
+    }
+    Json(fields.into())
 }
 
 /// `/openapi.json`.
@@ -205,8 +249,14 @@ pub fn home(request: &Request) -> Response {
     HOME.respond(request.headers())
 }
 
+/// `/problems`: all types of problem.
+#[handler]
+pub fn problems(request: &Request) -> poem::Result<Response> {
+    Ok(page(for_path(find(&PROBLEMS, "")?, request), request))
+}
+
 /// `/problems/{kind}`: the page behind the `type` of a problem.
 #[handler]
 pub fn problem(Path(slug): Path<String>, request: &Request) -> poem::Result<Response> {
-    Ok(find(&PROBLEMS, &slug)?.respond(request.headers()))
+    Ok(page(for_path(find(&PROBLEMS, &slug)?, request), request))
 }

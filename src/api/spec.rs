@@ -34,6 +34,9 @@ documents it.";
 /// so none is larger. (As a validator of the field, the framework would round it.)
 const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
+/// The page of all problem types.
+const PROBLEMS: &str = "/problems";
+
 /// The request id in the examples.
 const REQUEST_ID: &str = "019f0a7e-5b0c-7c3e-9d54-2f6b8c1a7e90";
 
@@ -48,6 +51,7 @@ pub static YAML: LazyLock<String> = LazyLock::new(|| yaml_text(&DOCUMENT));
 pub fn with_server(url: &str) -> Value {
     let mut document = DOCUMENT.clone();
     document["servers"][0]["url"] = json!(url);
+    document["externalDocs"]["url"] = json!(format!("{url}{PROBLEMS}"));
     document
 }
 
@@ -117,6 +121,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 /// Completes the framework's document and removes its noise.
 fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
+    document["externalDocs"] = json!({"description": "The types of problem", "url": PROBLEMS});
     tidy(&mut document);
     let request_id = json!({"$ref": "#/components/headers/X-Request-Id"});
     let paths = document["paths"].as_object_mut().into_iter().flatten();
@@ -283,6 +288,8 @@ fn problem_responses(request_id: &Value) -> Value {
     Value::Object(responses.collect())
 }
 
-fn example(kind: ProblemType) -> Value {
+/// An example of the body of a problem.
+#[must_use]
+pub fn example(kind: ProblemType) -> Value {
     json!(example_problem(kind).body(REQUEST_ID))
 }

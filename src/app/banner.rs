@@ -1,7 +1,7 @@
 //! What the service prints once it listens: in development a text with a token to try
 //! it with, elsewhere a log line.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use secrecy::ExposeSecret;
 
@@ -12,11 +12,6 @@ use crate::{
     server::Listeners,
     store::DatabaseUrl,
 };
-
-/// The user of the banner's token.
-const SUBJECT: &str = "developer";
-/// How long the banner's token is valid.
-const LIFETIME: Duration = Duration::from_hours(24);
 
 /// Shows where the service listens, and an address at which it can be reached.
 pub fn show(
@@ -79,11 +74,15 @@ fn text(
             "\nBETTER_AUTH_SECRET is shorter than {MIN_SECRET_BYTES} bytes; production rejects it."
         );
     }
-    let token = tokens::sign(config, SUBJECT, LIFETIME)?;
+    let token = tokens::sign_for_developer(config)?;
     let _ = writeln!(
         text,
-        "\nA token of the user \"{SUBJECT}\", valid for 24 hours (for \"Authorize\" in the \
-         docs):\n\n{token}"
+        "
+A token of the user \"{}\", valid for 24 hours (for \"Authorize\" in the \
+         docs):
+
+{token}",
+        tokens::DEVELOPER
     );
     if *secret != SecretSource::ThisRun {
         let program = program();

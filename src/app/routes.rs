@@ -3,6 +3,7 @@
 use poem::{Endpoint, EndpointExt, Response, middleware::AddData};
 use poem_openapi::OpenApiService;
 
+use super::tokens;
 use crate::{
     api::{
         spec::API_VERSION,
@@ -24,6 +25,7 @@ pub fn routes<S: TaskService>(
     let routes = beside_contract()
         .nest_no_strip("/api", contract)
         .with(AddData::new(verifier))
-        .with(AddData::new(readiness));
+        .with(AddData::new(readiness))
+        .with(AddData::new(tokens::help(config)));
     Middleware::new(routes, config)
 }

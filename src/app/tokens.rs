@@ -1,19 +1,25 @@
 //! The tokens that the configuration accepts: verified for requests, signed for the
 //! command line and the banner.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{development::SecretSource, error::StartError};
 use crate::{
+    api::docs::TokenHelp,
     auth::{ClaimPolicy, KeySetTimes, TokenSources, Verifier, sign_hs256},
-    config::Config,
+    config::{Config, Environment},
 };
 
 /// Returns a token of the user that is signed in with Better Auth's JWT plugin, in the
 /// console of a browser on a page of the application.
 pub const BETTER_AUTH_SNIPPET: &str = r#"(await (await fetch("/api/auth/token")).json()).token"#;
+
+/// The user of the tokens that development shows.
+pub const DEVELOPER: &str = "developer";
+/// How long these tokens are valid.
+const DEVELOPER_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Builds the verifier. A secret that looks as if it was copied with too much is logged.
 pub fn verifier(config: &Config) -> Result<Verifier, StartError> {
@@ -58,6 +64,26 @@ pub fn sign(config: &Config, subject: &str, lifetime: Duration) -> Result<String
     };
     sign_hs256(secret, &explicit_claims(config), subject, lifetime)
         .map_err(|error| StartError::Failed(format!("no token for {subject:?}: {error}")))
+}
+
+/// A token of [`DEVELOPER`], valid for 24 hours.
+pub fn sign_for_developer(config: &Config) -> Result<String, StartError> {
+    sign(config, DEVELOPER, DEVELOPER_LIFETIME)
+}
+
+/// What `/docs` says about tokens. Only development signs one, or shows where the
+/// application is.
+#[must_use]
+pub fn help(config: &Config) -> TokenHelp {
+    let is_development = config.environment == Environment::Development;
+    let origin = config.better_auth_origin.clone();
+    let signs = is_development && config.better_auth_secret.is_some();
+    let signer = config.clone();
+    TokenHelp {
+        sign: signs.then(|| Arc::new(move || sign_for_developer(&signer).ok()) as _),
+        snippet: origin.is_some().then_some(BETTER_AUTH_SNIPPET),
+        origin: origin.filter(|_| is_development),
+    }
 }
 
 /// One sentence for each source of tokens.

@@ -5,12 +5,15 @@
 //! request that came directly does: its `Host` has the port of the socket, and no header is
 //! from a proxy. In doubt there is none, and the document keeps its relative URL.
 
+use std::net::IpAddr;
+
 use poem::{
     Addr, Request,
     http::{HeaderMap, HeaderName, header, uri::Authority},
 };
 
 use super::rate_limit::{TrustedProxies, peer};
+use crate::api::docs::{FromThisMachine, PublicUrl};
 
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -28,8 +31,18 @@ const FORWARDING: [HeaderName; 7] = [
 /// Maximum length of a host, and of a prefix, in bytes.
 const MAX_LENGTH: usize = 255;
 
+/// Adds what is known to the request's extensions.
+pub fn mark(request: &mut Request, proxies: &TrustedProxies) {
+    if let Some(url) = public_url(request, proxies) {
+        if is_from_this_machine(&url, peer(request), proxies) {
+            request.extensions_mut().insert(FromThisMachine);
+        }
+        request.extensions_mut().insert(PublicUrl(url));
+    }
+}
+
 /// The URL without a trailing slash, or `None` in doubt.
-pub fn public_url(request: &Request, proxies: &TrustedProxies) -> Option<String> {
+fn public_url(request: &Request, proxies: &TrustedProxies) -> Option<String> {
     let headers = request.headers();
     let authority = request.uri().authority().map(Authority::as_str);
     let host = authority.or_else(|| headers.get(header::HOST)?.to_str().ok());
@@ -40,6 +53,24 @@ pub fn public_url(request: &Request, proxies: &TrustedProxies) -> Option<String>
         Addr::SocketAddr(local) => direct(host?, headers, local.port()),
         _ => None,
     }
+}
+
+/// Whether a request to `url` came from this machine without a proxy, and to a name that is
+/// always this machine: another name may have been pointed here (DNS rebinding).
+fn is_from_this_machine(url: &str, peer: IpAddr, proxies: &TrustedProxies) -> bool {
+    let is_direct = peer.to_canonical().is_loopback() && !proxies.is_proxy(peer);
+    let host = url.strip_prefix("http://");
+    is_direct && host.is_some_and(is_loopback_name)
+}
+
+/// Whether the host, with or without a port, is a name or an address of loopback.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => &host[..colon],
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "localhost" | "127.0.0.1" | "[::1]")
 }
 
 /// The URL that a trusted proxy names.
@@ -181,6 +212,42 @@ mod tests {
         ] {
             let url = forwarded(Some("api.internal:8000"), &self::fields(fields));
             assert_eq!(url.as_deref(), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_loopback_peer_that_is_no_proxy_is_this_machine() {
+        let proxies = TrustedProxies::new(&["127.0.0.2/32".parse().unwrap()]);
+        for (url, peer, expected) in [
+            ("http://localhost:8000", "127.0.0.1", true),
+            ("http://[::1]:8000", "::1", true),
+            ("http://127.0.0.1:8000", "::ffff:127.0.0.1", true),
+            ("http://localhost:8000", "127.0.0.2", false),
+            ("http://localhost:8000", "192.168.0.7", false),
+            ("http://evil.example:8000", "127.0.0.1", false),
+            ("https://localhost", "127.0.0.1", false),
+        ] {
+            let found = is_from_this_machine(url, peer.parse().unwrap(), &proxies);
+            assert_eq!(found, expected, "{url} from {peer}");
+        }
+    }
+
+    #[test]
+    fn a_loopback_name_is_exact() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("LocalHost:8000", true),
+            ("127.0.0.1:8000", true),
+            ("[::1]:8000", true),
+            ("[::1]", true),
+            ("localhost.evil.example:8000", false),
+            ("evil.example:8000", false),
+            ("127.0.0.1.evil.example", false),
+            ("127.0.0.1.", false),
+            ("192.168.0.7:8000", false),
+            ("[::2]:8000", false),
+        ] {
+            assert_eq!(is_loopback_name(host), expected, "{host}");
         }
     }
 

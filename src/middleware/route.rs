@@ -12,6 +12,7 @@ use poem::{
 use super::health;
 use crate::api::{docs, spec};
 
+const DOCS: &str = "docs";
 const DOCUMENT: &str = "document";
 const HEALTH: &str = "health";
 const OTHER: &str = "other";
@@ -21,15 +22,17 @@ type Handler = fn() -> RouteMethod;
 
 /// The routes beside the contract, all of them read with GET: template, operation and
 /// handler.
-const BESIDE_CONTRACT: [(&str, &str, Handler); 8] = [
-    ("/", "docs", || get(docs::home)),
-    ("/docs", "docs", || get(docs::index)),
-    ("/docs/{file}", "docs", || get(docs::asset)),
+const BESIDE_CONTRACT: [(&str, &str, Handler); 10] = [
+    ("/", DOCS, || get(docs::home)),
+    ("/docs", DOCS, || get(docs::index)),
+    ("/docs/token.json", DOCS, || get(docs::token_help)),
+    ("/docs/{file}", DOCS, || get(docs::asset)),
     (LIVENESS, HEALTH, || get(health::live)),
     ("/health/ready", HEALTH, || get(health::ready)),
     ("/openapi.json", DOCUMENT, || get(docs::openapi_json)),
     ("/openapi.yaml", DOCUMENT, || get(docs::openapi_yaml)),
-    ("/problems/{kind}", "docs", || get(docs::problem)),
+    ("/problems", DOCS, || get(docs::problems)),
+    ("/problems/{kind}", DOCS, || get(docs::problem)),
 ];
 
 /// One row of the table.
@@ -73,9 +76,9 @@ impl Entry {
         self.other == HEALTH
     }
 
-    /// Whether this is the OpenAPI document.
-    pub fn is_document(&self) -> bool {
-        self.other == DOCUMENT
+    /// Whether this is the OpenAPI document or a page about it.
+    pub fn is_documentation(&self) -> bool {
+        matches!(self.other, DOCS | DOCUMENT)
     }
 
     /// Whether this is the check whose failure restarts the service.

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use poem::http::{Method, StatusCode};
-use tasks_api::api::spec;
+use tasks_api::api::{rest::problem::ProblemType, spec};
 
 use crate::support::App;
 
@@ -17,7 +17,9 @@ async fn the_served_documents_are_the_committed_one_with_the_server_beside_them(
     let yaml = app.request(Method::GET, "/openapi.yaml").send().await;
     let json = app.request(Method::GET, "/openapi.json").send().await;
 
-    assert_eq!(yaml.text, committed.replacen("- url: /\n", "- url: .\n", 1));
+    let beside = committed.replacen("- url: /\n", "- url: .\n", 1);
+    let beside = beside.replacen("  url: /problems\n", "  url: ./problems\n", 1);
+    assert_eq!(yaml.text, beside);
     assert_ne!(yaml.text, committed);
     assert_eq!(yaml.header("content-type"), "application/yaml");
     assert_eq!(json.expect(StatusCode::OK), document);
@@ -73,14 +75,15 @@ async fn every_static_resource_is_cached_and_compressed() {
         "/",
         "/docs",
         "/docs/",
+        "/docs/docs.css",
         "/docs/favicon-32x32.png",
         "/docs/index.css",
         "/docs/swagger-initializer.js",
         "/docs/swagger-ui-bundle.js",
-        "/docs/swagger-ui-standalone-preset.js",
         "/docs/swagger-ui.css",
         "/openapi.json",
         "/openapi.yaml",
+        "/problems",
         "/problems/quota-exceeded",
     ] {
         let get = |headers: &[(&'static str, &str)]| {
@@ -134,16 +137,34 @@ async fn the_home_page_links_to_the_docs() {
 }
 
 #[tokio::test]
-async fn a_problem_type_resolves_to_its_description() {
+async fn a_problem_type_resolves_to_a_page_that_explains_it() {
     let app = App::start().await;
+    let get = async |path: &str| app.request(Method::GET, path).send().await;
 
-    let page = app
-        .request(Method::GET, "/problems/quota-exceeded")
-        .send()
-        .await;
-    let nothing = app.request(Method::GET, "/problems/nothing").send().await;
+    let list = get("/problems").await;
+    for kind in ProblemType::ALL {
+        let (row, uri) = (kind.row(), kind.uri());
+        let page = get(&uri).await;
 
-    assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.starts_with("Quota exceeded (status 403)"));
-    nothing.problem(404, "not-found");
+        assert_eq!(page.status, StatusCode::OK, "{uri}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.text.contains(&format!("<h1>{}</h1>", row.title)));
+        assert!(page.text.contains(&format!("Status {}", row.status)));
+        assert!(page.text.contains(&format!("\"type\": \"{uri}\"")), "{uri}");
+        for header in row.headers {
+            assert!(page.text.contains(header.name), "{uri}: {}", header.name);
+        }
+        assert!(
+            list.text.contains(&format!("href=\"{}\"", &uri[1..])),
+            "{uri}"
+        );
+        assert!(
+            get(&format!("{uri}/"))
+                .await
+                .text
+                .contains("href=\"../../docs\"")
+        );
+    }
+    assert!(get("/problems/").await.text.contains("href=\"../docs\""));
+    get("/problems/nothing").await.problem(404, "not-found");
 }

@@ -1,7 +1,8 @@
 // /docs in a real browser: Swagger UI shows the six operations, an authorization
 // survives a reload, "Try it out" works, and no request goes to another host.
 //
-// BASE_URL: the service; TOKEN: a token it accepts; OUTPUT: a folder for the
+// BASE_URL: the service; TOKEN: a token it accepts; HAS_BUTTON: whether the page must
+// offer the development token; OUTPUT: a folder for the
 // screenshots; CHROMIUM: the browser, if it is not the one of the system.
 //
 // The first failing check ends the run with its message on standard error, exit code 1,
@@ -14,7 +15,7 @@ import { chromium } from "playwright-core";
 
 const OPERATIONS = ["listTasks", "createTask", "getTask", "updateTask", "completeTask", "deleteTask"];
 
-const { BASE_URL, TOKEN, OUTPUT = "." } = process.env;
+const { BASE_URL, TOKEN, HAS_BUTTON, OUTPUT = "." } = process.env;
 if (!BASE_URL || !TOKEN) {
   console.error("docs.mjs needs BASE_URL and TOKEN");
   process.exit(2);
@@ -105,6 +106,7 @@ try {
   };
   await sixOperationsAreVisible();
   await page.screenshot({ path: join(OUTPUT, "docs-desktop.png"), fullPage: true });
+  assert.equal(await page.locator(".topbar").count(), 0, "no bar of Swagger UI");
   nothingToComplainOf("/docs");
 
   await page.locator(".auth-wrapper button.authorize.unlocked").click();
@@ -141,10 +143,35 @@ try {
   assert.ok(tasks.some(({ id }) => id === task.id), "the list has the task that was just created");
   await block.screenshot({ path: join(OUTPUT, "docs-try-it-out.png") });
 
+  const failures = block.locator(".response.folded");
+  assert.equal(await failures.count(), 7, "the failures of listTasks are folded");
+  await failures.first().getByRole("button").click();
+  await seen(block.locator(".response:not(.folded)", { hasText: "invalid-request" }), "an opened failure");
+  const snippets = operation("createTask").locator(".request-snippets");
+  for (const [tab, part] of [["fetch", "await fetch("], ["Python", "requests.post("]]) {
+    await snippets.getByText(tab, { exact: true }).click();
+    await seen(snippets.getByText(part), `the snippet for ${tab}`);
+  }
+  nothingToComplainOf("failures and snippets");
+
+  const button = page.locator(".development-token");
+  if (HAS_BUTTON) {
+    await page.evaluate(() => localStorage.clear());
+    await page.reload();
+    await seen(page.locator(".auth-wrapper button.authorize.unlocked"), "no authorization");
+    await button.click();
+    await seen(page.locator(".auth-wrapper button.authorize.locked"), "the authorization of the button");
+    nothingToComplainOf("the development token");
+  }
+  assert.equal(await button.count(), HAS_BUTTON ? 1 : 0, "the button for the development token");
+
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto(`${base}/docs/`);
   await sixOperationsAreVisible();
   await page.screenshot({ path: join(OUTPUT, "docs-mobile.png"), fullPage: true });
+  await page.locator(".auth-wrapper button.authorize").click();
+  const { x, width } = await page.locator(".modal-ux").boundingBox();
+  assert.ok(x >= 0 && x + width <= 390, `the dialog fits a phone: ${x}, ${width}`);
   nothingToComplainOf("/docs/ on a phone");
 } catch (error) {
   const more = complaints.filter((complaint) => !error.message.includes(complaint));

@@ -188,12 +188,20 @@ async fn the_banner_names_the_allowed_origins_and_where_a_token_comes_from() {
 
 /// Starts it in production; returns its URL as well.
 async fn start_in_production(folder: &Path) -> (Child, String) {
-    let variables = [
-        ("ENVIRONMENT", "production"),
+    start_outside_development(folder, &[("ENVIRONMENT", "production")]).await
+}
+
+/// Starts it with these variables, of which one is `ENVIRONMENT`; returns its URL as well.
+pub async fn start_outside_development(
+    folder: &Path,
+    variables: &[(&str, &str)],
+) -> (Child, String) {
+    let fixed = [
         ("BETTER_AUTH_SECRET", SECRET),
         ("STOP_DELAY", "0"),
         ("PORT", "0"),
     ];
+    let variables = [&fixed[..], variables].concat();
     let mut child = command(folder, &variables);
     let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();

@@ -1,5 +1,6 @@
 //! The documentation behind a proxy that strips a prefix of the path.
 
+use super::development::start_outside_development;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tasks_api_test_support::{
@@ -119,4 +120,92 @@ async fn a_trusted_proxy_names_the_address_in_the_served_document() {
 
     assert_eq!(named, ["https://tasks.example.com/v1"; 2]);
     assert_eq!(unnamed, [".", "."], "a proxy that does not tell the scheme");
+}
+
+/// What `/docs/token.json` says of tokens to a request with these header fields.
+async fn token_help(url: &str, fields: &[(&str, &str)]) -> Value {
+    let request = client().get(format!("{url}/docs/token.json"));
+    let fields = fields.iter();
+    let request = fields.fold(request, |r, (name, value)| r.header(*name, *value));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    response.json().await.unwrap()
+}
+
+const OF_THE_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
+
+#[tokio::test]
+async fn in_development_the_docs_page_gets_a_token() {
+    let service = Service::start(&[]).await;
+
+    let help = token_help(&service.url, &[OF_THE_PAGE]).await;
+
+    let list = client().get(format!("{}/api/tasks", service.url));
+    let list = list.bearer_auth(help["token"].as_str().unwrap());
+    assert_eq!(list.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(help.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_but_the_docs_page_on_this_machine_gets_a_token() {
+    let service = Service::start(&[]).await;
+    let port = service.url.rsplit(':').next().unwrap();
+    let rebound = format!("evil.example:{port}");
+
+    for fields in [
+        // No browser, or a page of another origin, even one that CORS allows.
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://localhost:5173"),
+        ],
+        &[("sec-fetch-site", "none")],
+        // A name that was pointed at this machine.
+        &[OF_THE_PAGE, ("host", &rebound)],
+        // A tunnel or another proxy.
+        &[OF_THE_PAGE, ("x-forwarded-for", "203.0.113.7")],
+        &[OF_THE_PAGE, ("x-forwarded-host", "localhost")],
+        &[OF_THE_PAGE, ("host", "localhost")],
+    ] {
+        assert_eq!(
+            token_help(&service.url, fields).await,
+            json!({}),
+            "{fields:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn outside_development_no_page_gets_a_token() {
+    for environment in ["staging", "production"] {
+        let application = "https://app.example.com";
+        let variables = [
+            ("ENVIRONMENT", environment),
+            ("BETTER_AUTH_URL", application),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let (_child, url) = start_outside_development(folder.path(), &variables).await;
+
+        let help = token_help(&url, &[OF_THE_PAGE]).await;
+
+        let help = help.as_object().unwrap();
+        assert!(help.keys().eq(["snippet"]), "{help:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_better_auth_the_docs_page_says_how_to_get_a_token() {
+    let service = Service::start(&[("BETTER_AUTH_URL", "http://localhost:3000")]).await;
+
+    let help = token_help(&service.url, &[OF_THE_PAGE]).await;
+
+    assert!(
+        help["snippet"]
+            .as_str()
+            .unwrap()
+            .contains("/api/auth/token")
+    );
+    assert_eq!(help["origin"], "http://localhost:3000");
+    assert_eq!(help.get("token"), None);
 }
