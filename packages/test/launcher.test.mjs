@@ -54,8 +54,23 @@ describe("signals", { skip: onWindows }, () => {
     service.child.kill("SIGTERM");
     while ((await fetch(`${service.url}/health/ready`)).status !== 503);
     assert.equal((await fetch(`${service.url}/health/live`)).status, 200);
+    // Signals of one moment count as one.
+    await setTimeout(500);
     service.child.kill("SIGTERM");
     assert.deepEqual(await service.ended, { code: 0, signal: null }, service.output());
+  });
+
+  test("Ctrl-C in a terminal is one signal for the service", { skip: process.platform !== "linux" }, async (t) => {
+    const terminal = ["script", "--quiet", "--command", "npx --no-install tasks-api", "/dev/null"];
+    const service = await serve(t, folder, terminal, { STOP_DELAY: "30" });
+    service.child.stdin.write("\x03");
+    while ((await fetch(`${service.url}/health/ready`)).status !== 503);
+    await setTimeout(1000);
+    // A second signal would have ended STOP_DELAY.
+    assert.equal((await fetch(`${service.url}/health/live`)).status, 200);
+    service.child.stdin.write("\x03");
+    await service.ended;
+    assert.match(service.output(), /stopped/);
   });
 
   test("SIGTERM to npx alone stops the service as gracefully", async (t) => {

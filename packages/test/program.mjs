@@ -80,7 +80,8 @@ export async function serve(t, folder, command, settings) {
   while (program.running()) {
     const [, url] = program.output().match(/^\s*Address\s+(http:\S+)/m) ?? [];
     const [token] = program.output().match(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/) ?? [];
-    if (url && token) return { ...program, url, token };
+    // It handles signals as soon as it responds, which is after the banner.
+    if (url && token && (await isServing(url))) return { ...program, url, token };
     await setTimeout(20);
   }
   throw new Error(`it ended before it served:\n${program.output()}`);

@@ -7,10 +7,8 @@ const { constants } = require("node:os");
 const { optionalDependencies: packages, version } = require("../package.json");
 
 const SCOPE = "@tasks-api/";
-// The service may get one of them twice, from the terminal and from here. The second one only ends
-// STOP_DELAY.
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
-// How often the parent is looked for, in milliseconds.
+// How often the parent is looked for, and within which time signals count as one, in milliseconds.
 const INTERVAL = 250;
 
 /** The packages whose binary runs here, the best first. */
@@ -57,35 +55,53 @@ function missing(names) {
 }
 
 /**
- * Stops the service when the parent of this process ends. npm starts a program by `sh -c`, and
- * that shell ends on SIGTERM without forwarding it: `kill` of npx would leave the service running.
+ * Whether this process has a terminal. Its Ctrl-C reaches the service, too: forwarding it would make
+ * two, and npm may add a third. The service stops the faster the more signals it gets.
  */
-function followParent(service) {
+const inTerminal = () => [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+
+/** Passes signals on to the service; returns what ends that. */
+function forwardSignals(service) {
+  let last = -Infinity;
+  const listeners = SIGNALS.map((signal) => {
+    const listener = () => {
+      // On Windows `kill` would terminate the service at once. Ctrl-C reaches it by the console.
+      if (process.platform === "win32" || (signal === "SIGINT" && inTerminal())) return;
+      // npm and its shell may each pass on the same one.
+      const now = performance.now();
+      if (now - last > INTERVAL) service.kill(signal);
+      last = now;
+    };
+    process.on(signal, listener);
+    return [signal, listener];
+  });
+  if (process.env.npm_lifecycle_event !== undefined) followParent(service, () => last > 0);
+  return () => listeners.forEach(([signal, listener]) => process.off(signal, listener));
+}
+
+/**
+ * Stops the service when the parent of this process ends, unless a signal was passed on. npm, pnpm
+ * and Yarn start a program by `sh -c`, and that shell ends on SIGTERM without forwarding it: `kill`
+ * of npx would leave the service running. Elsewhere a parent may end: `nohup tasks-api &`.
+ */
+function followParent(service, wasSignalled) {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
-    // Once: a second signal would end STOP_DELAY.
     clearInterval(timer);
-    service.kill("SIGTERM");
+    if (!wasSignalled()) service.kill("SIGTERM");
   }, INTERVAL);
   timer.unref();
 }
 
 function run(binary) {
   const service = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
-  const listeners = SIGNALS.map((signal) => {
-    // On Windows `kill` would terminate the service at once. Ctrl-C reaches it by the console.
-    const listener = process.platform === "win32" ? () => {} : () => service.kill(signal);
-    process.on(signal, listener);
-    return () => process.off(signal, listener);
-  });
-  // Set by npm, pnpm and Yarn. Elsewhere a parent may end: `nohup tasks-api &`.
-  if (process.env.npm_lifecycle_event !== undefined) followParent(service);
+  const stopForwarding = forwardSignals(service);
   service.on("error", (error) => fail(`cannot start ${binary}: ${error.message}`));
   service.on("exit", (code, signal) => {
     if (signal === null) process.exit(code);
     // Ends as the service did, so that a shell sees the same.
-    for (const remove of listeners) remove();
+    stopForwarding();
     process.kill(process.pid, signal);
     // Not every signal ends this process.
     process.exitCode = 128 + constants.signals[signal];
