@@ -34,6 +34,7 @@ pub struct Application {
     store: Store,
     verifier: Verifier,
     workers: Workers,
+    signals: Signals,
     api: Listeners,
     metrics: Option<Listeners>,
 }
@@ -86,6 +87,8 @@ impl Application {
             Some(port) => Some(listen("METRICS_PORT", &config.host, port).await?),
             None => None,
         };
+        // Whoever reads the banner may stop the service at once.
+        let signals = Signals::receive();
         banner::show(&config, &url, &api, &secret)?;
         if let Some(metrics) = &metrics {
             let address = metrics.reachable().map_err(StartError::failed)?;
@@ -96,6 +99,7 @@ impl Application {
             store,
             verifier,
             workers,
+            signals,
             api,
             metrics,
         })
@@ -116,7 +120,7 @@ impl Application {
         });
         let limits = connections::api(&config);
         let mut workers = self.workers;
-        let mut signals = Signals::receive();
+        let mut signals = self.signals;
         #[expect(
             clippy::async_yields_async,
             reason = "what ends the wait is known then"

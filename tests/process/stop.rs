@@ -157,3 +157,16 @@ async fn half_a_head_does_not_delay_the_exit() {
     assert_eq!(code, Some(0));
     assert!(!log.contains("shutdown timeout"), "{log}");
 }
+
+#[tokio::test]
+async fn a_stop_as_soon_as_the_banner_is_printed_is_graceful() {
+    for _ in 0..5 {
+        let service = Service::start(&[]).await;
+        service.signal("-TERM");
+
+        let (code, log) = service.end().await;
+
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("stopped"), "{log}");
+    }
+}
