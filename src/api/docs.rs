@@ -45,9 +45,15 @@ const MAX_URLS: usize = 16;
 
 /// Scripts and requests are limited to this origin. Swagger UI needs inline
 /// styles and `data:` images.
-const POLICY: HeaderValue = HeaderValue::from_static(
+const SWAGGER_UI: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
+
+/// A page of text needs its style sheet and icon.
+const TEXT: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 
@@ -177,11 +183,11 @@ static PROBLEMS: LazyLock<Vec<(&str, [Asset; 2])>> = LazyLock::new(|| {
     [("", list)].into_iter().chain(rows).collect()
 });
 
-/// The response of a page or an asset of Swagger UI.
-fn page(content: &Asset, request: &Request) -> Response {
+/// The response of a page or an asset, with its Content-Security-Policy.
+fn page(content: &Asset, policy: HeaderValue, request: &Request) -> Response {
     let mut response = content.respond(request.headers());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
@@ -201,13 +207,13 @@ fn for_path<'a>([without, with]: &'a [Asset; 2], request: &Request) -> &'a Asset
 /// `/docs`.
 #[handler]
 pub fn index(request: &Request) -> Response {
-    page(for_path(&PAGES, request), request)
+    page(for_path(&PAGES, request), SWAGGER_UI, request)
 }
 
 /// `/docs/{file}`: the page's scripts, styles and icons.
 #[handler]
 pub fn asset(Path(file): Path<String>, request: &Request) -> poem::Result<Response> {
-    Ok(page(find(&ASSETS, &file)?, request))
+    Ok(page(find(&ASSETS, &file)?, SWAGGER_UI, request))
 }
 
 /// `/docs/token.json`: how to get a token. A development token itself is for pages of the
@@ -252,11 +258,15 @@ pub fn home(request: &Request) -> Response {
 /// `/problems`: all types of problem.
 #[handler]
 pub fn problems(request: &Request) -> poem::Result<Response> {
-    Ok(page(for_path(find(&PROBLEMS, "")?, request), request))
+    Ok(page(for_path(find(&PROBLEMS, "")?, request), TEXT, request))
 }
 
 /// `/problems/{kind}`: the page behind the `type` of a problem.
 #[handler]
 pub fn problem(Path(slug): Path<String>, request: &Request) -> poem::Result<Response> {
-    Ok(page(for_path(find(&PROBLEMS, &slug)?, request), request))
+    Ok(page(
+        for_path(find(&PROBLEMS, &slug)?, request),
+        TEXT,
+        request,
+    ))
 }

@@ -33,7 +33,6 @@ fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
         (app.request(Method::GET, "/"), 200),
         (app.request(Method::GET, "/openapi.yaml"), 200),
         (app.request(Method::GET, "/openapi.json"), 200),
-        (app.request(Method::GET, "/problems/not-found"), 200),
     ]
 }
 
@@ -85,6 +84,14 @@ async fn every_response_has_the_security_headers() {
             assert!(
                 policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'")
             );
+        }
+        for path in ["/problems", "/problems/not-found"] {
+            let response = app.request(Method::GET, path).send().await;
+            assert_eq!(response.status.as_u16(), 200);
+            check(&response, path, transport);
+            let policy = response.header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self';"));
+            assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script"));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{net::TcpListener, process::Output};
 
+use tasks_api::api::spec::API_VERSION;
 use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, run, token},
@@ -21,7 +22,7 @@ async fn openapi_prints_the_committed_document_without_any_configuration() {
     assert!(yaml.status.success() && json.status.success());
     assert_eq!(stdout(&yaml), include_str!("../../openapi/tasks.yaml"));
     let document: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
-    assert_eq!(document["info"]["version"], "1.0.1");
+    assert_eq!(document["info"]["version"], API_VERSION);
 }
 
 #[tokio::test]
