@@ -118,6 +118,7 @@ impl Application {
                 server::serve(listeners, &mut here, metrics::endpoint(), limits, never).await;
             })
         });
+        store.purge_regularly(config.trash_days);
         let limits = connections::api(&config);
         let mut workers = self.workers;
         let mut signals = self.signals;

@@ -30,7 +30,7 @@ use self::{
         ENVIRONMENT, HOST, JWKS_URL, JWT_AUDIENCE, JWT_ISSUER, KEEP_ALIVE_SECONDS, MAX_CONNECTIONS,
         MAX_CONNECTIONS_PER_ADDRESS, METRICS_PORT, PORT, RATE_LIMIT_FAILED_AUTH,
         RATE_LIMIT_PER_ADDRESS, RATE_LIMIT_PER_USER, RUST_LOG, STOP_DELAY, TASKS_PER_USER,
-        TRUSTED_PROXIES, WORKERS,
+        TRASH_DAYS, TRUSTED_PROXIES, WORKERS,
     },
 };
 pub use self::{
@@ -73,6 +73,8 @@ pub struct Config {
     pub cors_origins: Vec<AllowedOrigin>,
     /// `TASKS_PER_USER`: the quota.
     pub tasks_per_user: u32,
+    /// `TRASH_DAYS`: for how many days deleted tasks are remembered.
+    pub trash_days: u32,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub rate_limits: RateLimitConfig,
     /// `MAX_CONNECTIONS` of clients.
@@ -150,6 +152,9 @@ impl Config {
             audiences: reader.list(JWT_AUDIENCE),
             cors_origins: reader.parse_list(CORS_ORIGINS, AllowedOrigin::parse),
             tasks_per_user: reader.parse(TASKS_PER_USER, "a whole number from 0 to 4294967295"),
+            trash_days: reader.parse_with(TRASH_DAYS, "whole days from 1 to 3650", |text| {
+                text.parse().ok().filter(|days| (1..=3650).contains(days))
+            }),
             rate_limits: RateLimitConfig {
                 per_user: rate(reader, RATE_LIMIT_PER_USER),
                 per_address: rate(reader, RATE_LIMIT_PER_ADDRESS),

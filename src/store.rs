@@ -24,6 +24,7 @@ mod owned;
 pub mod plain;
 mod pool;
 mod postgres;
+mod purge;
 pub mod repair;
 mod requests;
 mod sqlite;

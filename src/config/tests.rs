@@ -23,7 +23,7 @@ fn without_variables_the_defaults_of_development_apply() {
     );
     let origin = AllowedOrigin::Exact("http://localhost:3000".to_owned());
     assert_eq!(config.cors_origins, [origin]);
-    assert_eq!(config.tasks_per_user, 10_000);
+    assert_eq!((config.tasks_per_user, config.trash_days), (10_000, 30));
     assert_eq!(config.rate_limits, RateLimitConfig::default());
     assert_eq!(config.log_filter, "info");
     assert!(!config.verifies_tokens());
@@ -105,6 +105,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
         ("JWKS_URL", "ftp://id.example.com/jwks"),
         ("CORS_ORIGINS", "*, https://app.example.com/path"),
         ("TASKS_PER_USER", "-1"),
+        ("TRASH_DAYS", "0"),
         ("RATE_LIMIT_PER_USER", "10/s"),
         ("RATE_LIMIT_PER_ADDRESS", "-1"),
         ("RATE_LIMIT_FAILED_AUTH", "4294967296"),
@@ -125,6 +126,7 @@ fn every_error_comes_at_once_and_names_its_variable() {
             "CORS_ORIGINS",
             "CORS_ORIGINS",
             "TASKS_PER_USER",
+            "TRASH_DAYS",
             "RATE_LIMIT_PER_USER",
             "RATE_LIMIT_PER_ADDRESS",
             "RATE_LIMIT_FAILED_AUTH",

@@ -96,6 +96,9 @@ variables! {
         "the origins of web pages that may call, separated by commas, see [below](#origins)";
     TASKS_PER_USER: Fixed("10000"),
         "the maximum number of tasks of a user";
+    TRASH_DAYS: Fixed("30"),
+        "days for which deleted tasks are remembered, 1 to 3650, and of each user at most \
+         `TASKS_PER_USER`, see [below](#deleted-tasks)";
     RATE_LIMIT_PER_USER: PerEnvironment { development: "off", deployed: "600" },
         "requests per minute of one user; 0 or `off` for no limit, see [below](#rate-limits)";
     RATE_LIMIT_PER_ADDRESS: PerEnvironment { development: "off", deployed: "3000" },

@@ -1,4 +1,7 @@
-//! The time of a write, and what tells one life of a sequence from the next.
+//! The time of a write, and what is random: what tells one life of a sequence from the next,
+//! and when a job runs.
+
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
@@ -14,4 +17,10 @@ pub fn now() -> DateTime<Utc> {
 pub fn born() -> i64 {
     let random = Uuid::now_v7().as_u128() & ((1 << 62) - 1);
     i64::try_from(random).unwrap_or_default()
+}
+
+/// A random time from nothing to `limit`, which is at most some hours.
+pub fn random_up_to(limit: Duration) -> Duration {
+    let random = u32::try_from(born() & 0xffff).unwrap_or_default();
+    limit * random / 0xffff
 }

@@ -4,15 +4,16 @@
 
 mod driver;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 
 pub use self::driver::Driver;
 use super::{
     entity::{TRY_READS, TRY_WRITES},
     error::StoreError,
-    owned::Owner,
+    owned::{Owner, Tombstones},
     pool,
     postgres::{self, Postgres},
     sqlite,
@@ -155,6 +156,74 @@ impl Engine {
         match self {
             Self::Postgres(_) => postgres::repair::catch_up(transaction, owners).await,
             Self::Sqlite(_) => sqlite::repair::catch_up(transaction, owners).await,
+        }
+    }
+
+    /// A transaction of the purge; nothing where another instance has one.
+    pub async fn begin_purge(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
+        match self {
+            Self::Postgres(server) => postgres::purge::begin(server.control()).await,
+            Self::Sqlite(file) => sqlite::begin(file).await.map(Some),
+        }
+    }
+
+    /// The newest tombstone of each user who has more than `quota`, of at most so many users;
+    /// of none while another instance purges.
+    pub async fn find_crowded(&self, quota: u32, users: u32) -> Result<Tombstones, DbErr> {
+        match self {
+            Self::Postgres(server) => {
+                let transaction = postgres::purge::begin(server.control()).await?;
+                let Some(transaction) = transaction else {
+                    return Ok(Tombstones::default());
+                };
+                let found = Tombstones::find_crowded(&transaction, quota, users).await?;
+                transaction.rollback().await?;
+                Ok(found)
+            }
+            // The purge's transaction would keep everybody from writing.
+            Self::Sqlite(file) => Tombstones::find_crowded(file, quota, users).await,
+        }
+    }
+
+    /// Locks the sequences of those owners for whom nobody writes now, and returns them;
+    /// nothing where the transaction locks everything.
+    pub async fn lock_unused(
+        &self,
+        transaction: &DatabaseTransaction,
+        owners: &[Owner<'_>],
+    ) -> Result<Option<HashSet<String>>, DbErr> {
+        match self {
+            Self::Postgres(_) => {
+                let locked = postgres::purge::lock_unused(transaction, owners).await;
+                locked.map(Some)
+            }
+            Self::Sqlite(_) => Ok(None),
+        }
+    }
+
+    /// Removes those of these tombstones, whose owners are locked, that are older than
+    /// `before`. Returns them.
+    pub async fn remove(
+        &self,
+        transaction: &DatabaseTransaction,
+        tombstones: &Tombstones,
+        before: DateTime<Utc>,
+    ) -> Result<Tombstones, DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::purge::remove(transaction, tombstones, before).await,
+            Self::Sqlite(_) => sqlite::purge::remove(transaction, tombstones, before).await,
+        }
+    }
+
+    /// Records the highest version of these tombstones for each owner, who is locked.
+    pub async fn forget(
+        &self,
+        transaction: &DatabaseTransaction,
+        removed: &Tombstones,
+    ) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(_) => postgres::purge::forget(transaction, removed).await,
+            Self::Sqlite(_) => sqlite::purge::forget(transaction, removed).await,
         }
     }
 

@@ -115,6 +115,27 @@ pub const INCONSISTENT: &str = "\
     WHERE COALESCE(held.tasks, 0) <> COALESCE(s.tasks, 0) \
     OR COALESCE(held.highest, 0) > COALESCE(s.sequence, 0)";
 
+/// The oldest tombstones from before `$1`, at most `$2`. Those of an owner without a sequence
+/// could not be locked; `doctor` finds such owners.
+pub const EXPIRED: &str = "\
+    SELECT t.user_id, t.version FROM trash AS t \
+    JOIN user_sequences AS s ON s.user_id = t.user_id \
+    WHERE t.deleted_at < $1 ORDER BY t.deleted_at LIMIT $2";
+
+/// Users who have more than `$1` tombstones, at most `$2`. The versions of a user differ, so
+/// a sequence that is no higher than that rules the user out.
+pub const CROWDED: &str = "\
+    SELECT t.user_id, max(t.version) AS version FROM user_sequences AS s \
+    JOIN trash AS t ON t.user_id = s.user_id WHERE s.sequence > $1 \
+    GROUP BY t.user_id HAVING count(*) > $1 LIMIT $2";
+
+/// Removes the oldest tombstones of the user `$1` beyond `$2`, at most `$3`.
+pub const PURGE_EXCESS: &str = "\
+    DELETE FROM trash WHERE user_id = $1 AND version IN ( \
+    SELECT version FROM trash WHERE user_id = $1 AND version <= ( \
+    SELECT version FROM trash WHERE user_id = $1 ORDER BY version DESC LIMIT 1 OFFSET $2) \
+    ORDER BY version LIMIT $3) RETURNING user_id, version";
+
 impl From<task::Model> for Task {
     fn from(row: task::Model) -> Self {
         Self {

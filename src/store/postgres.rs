@@ -2,6 +2,7 @@
 
 mod open;
 mod pooler;
+pub mod purge;
 pub mod repair;
 pub mod statements;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `SQLite`: opens the file.
 
 mod open;
+pub mod purge;
 pub mod repair;
 pub mod statements;
 #[cfg(test)]

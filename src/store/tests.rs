@@ -28,6 +28,7 @@ mod lists;
 mod migration;
 mod operator;
 mod plain;
+mod purge;
 mod repair;
 mod sequence;
 

@@ -49,6 +49,7 @@ struct Metrics {
     key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     key_set_fetches: Family<Labels<1>, Counter>,
     limits_hit: Family<Labels<1>, Counter>,
+    trash_purged: Family<Labels<1>, Counter>,
     client_connections: Gauge,
     max_client_connections: Gauge,
     /// When each key set was last fetched, by its URL.
@@ -84,6 +85,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         key_set_age: add(r, "key_set_age_seconds", key_set_age),
         key_set_fetches: add(r, "key_set_fetches", "Fetches of a key set"),
         limits_hit: add(r, "limits_hit", limits),
+        trash_purged: add(r, "trash_purged", "Deleted tasks that were purged"),
         client_connections: add(r, "connections", "Open client connections"),
         max_client_connections: add(r, "connections_max", "Limit of client connections"),
         key_sets: Mutex::default(),
@@ -264,4 +266,10 @@ pub fn key_set_fetched(url: &str, success: bool) {
 /// Counts a request or a connection over this limit.
 pub fn limit_hit(limit: &'static str) {
     METRICS.limits_hit.get_or_create(&[("limit", limit)]).inc();
+}
+
+/// Counts deleted tasks that were purged for a reason: their age, or the quota.
+pub fn trash_purged(reason: &'static str, rows: u64) {
+    let purged = &METRICS.trash_purged;
+    purged.get_or_create(&[("reason", reason)]).inc_by(rows);
 }
