@@ -17,7 +17,9 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 /// The settings of a batch connection, sent as it is opened.
 ///
-/// - A plan is made once for each statement, not again for each batch.
+/// - A plan is made once for each statement, not again for each batch; and it uses the keys.
+///   While a table is small, a scan of it costs less, and the plan would outlive that: with
+///   a thousand users a completion took 0.27 ms instead of 0.15.
 /// - Batches of several users would fail one another at a stricter isolation level, which
 ///   a database may have as its default.
 /// - A statement that the service no longer waits for ends, and so do its locks; a
@@ -27,8 +29,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 ///   its system's two hours: one that vanished holds its connections until then. (The
 ///   driver sets no keep-alive on this side, where each use of a connection has a
 ///   time limit.)
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
     ("default_transaction_isolation", "read committed"),
     ("statement_timeout", "2s"),
     ("lock_timeout", LOCK_TIMEOUT),

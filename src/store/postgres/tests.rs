@@ -78,6 +78,49 @@ async fn batches_lock_the_counts_first_and_in_one_order() {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks for the plans of statements"
+)]
+async fn plan(connection: &mut sqlx::PgConnection, mut statement: statements::Statement) -> String {
+    let arguments = statement.take_arguments().unwrap().unwrap();
+    let explain = format!("EXPLAIN {}", statement.sql().as_str());
+    let explain = sqlx::query_with(AssertSqlSafe(explain), arguments);
+    let rows = explain.fetch_all(connection).await.unwrap();
+    let lines = rows.iter().map(|row| row.get::<String, _>(0));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A plan is kept while the tables grow.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn no_statement_of_a_batch_scans_a_table_even_while_it_is_small() {
+    let rig = Rig::with(10, false).await;
+    let server = rig.database.url().parse().unwrap();
+    let server = super::Postgres::open(&server, 12).await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let now = Utc::now();
+
+    let mut all = vec![
+        statements::get(&[]),
+        statements::list(&[], 10),
+        statements::claim(&[]),
+        statements::settle(&[]),
+    ];
+    for unit in [Unit::Statement { quota: 1 }, Unit::Transaction] {
+        all.extend([
+            statements::create(&[], unit, now),
+            statements::complete(&[], unit, now),
+            statements::update(&[], unit, now),
+            statements::delete(&[], unit, now),
+        ]);
+    }
+    for statement in all {
+        let plan = plan(&mut connection, statement).await;
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+    }
+}
+
 /// The planner goes by the number of rows, of which there are none here: so what it
 /// prefers on small tables is disabled, and what is left is what it does on large ones.
 #[tokio::test]
@@ -94,14 +137,7 @@ async fn lists_and_tasks_are_read_from_the_primary_key() {
         let set = AssertSqlSafe(format!("SET {disabled} = off"));
         sqlx::raw_sql(set).execute(&mut *connection).await.unwrap();
     }
-    let mut plan = async |mut statement: statements::Statement| {
-        let arguments = statement.take_arguments().unwrap().unwrap();
-        let explain = format!("EXPLAIN {}", statement.sql().as_str());
-        let explain = sqlx::query_with(AssertSqlSafe(explain), arguments);
-        let rows = explain.fetch_all(&mut *connection).await.unwrap();
-        let lines = rows.iter().map(|row| row.get::<String, _>(0));
-        lines.collect::<Vec<_>>().join("\n")
-    };
+    let mut plan = async |statement| plan(&mut connection, statement).await;
     let now = Utc::now();
 
     let ana = owned_by(&user("ana").await, ());
