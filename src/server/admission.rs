@@ -129,9 +129,10 @@ impl Admission {
         }
         let mut reserve = false;
         if open.total >= self.limits.total {
-            let evicted = open.evict(None, self.limits.total.div_ceil(EVICTED_SHARE));
+            open.evict(None, self.limits.total.div_ceil(EVICTED_SHARE));
             self.report("connections", None, open.total);
-            reserve = evicted == 0;
+            // What was evicted may have been in the reserve itself.
+            reserve = open.total >= self.limits.total;
             if open.total >= self.limits.total + RESERVE {
                 return None;
             }

@@ -50,6 +50,8 @@ async fn a_pooler_restarted_without_tracking_gets_no_requests() {
     // The first readiness check uses the control connection only.
     let [_, list] = statuses(&service).await;
     assert_eq!(list, StatusCode::SERVICE_UNAVAILABLE);
+    // Its result is shared for half a second.
+    sleep(Duration::from_millis(600)).await;
     for _ in 0..5 {
         assert_eq!(statuses(&service).await, refused);
         // After this pause the workers test their connections before they use them.
@@ -84,6 +86,8 @@ async fn disabled_tracking_is_detected_at_run_time() {
         }
         assert!(Instant::now() < unsafe_until, "it is not noticed");
     }
+    // The result of the last check is shared for half a second.
+    sleep(Duration::from_millis(600)).await;
     let [ready, _] = statuses(&service).await;
     assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE);
 
