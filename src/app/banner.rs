@@ -33,7 +33,7 @@ pub fn show(
         return Ok(());
     }
     let text = text(config, database, &url, &sources, secret)?;
-    // The service runs without it: whoever started it may not read.
+    // Not an error: the service runs without its banner, if standard output is closed.
     if let Err(error) = output::print(&text) {
         tracing::warn!(%error, "cannot print where the service listens");
     }

@@ -47,18 +47,21 @@ async fn ended(mut child: Child) -> (ExitStatus, String) {
     (status.expect("it ends").unwrap(), said)
 }
 
+/// Runs a verb with this standard output; returns what it wrote to standard error.
+async fn run(verb: &[&str], stdout: Stdio) -> (ExitStatus, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let child = command(folder.path(), &VARIABLES)
+        .args(verb)
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn();
+    ended(child.unwrap()).await
+}
+
 #[tokio::test]
 async fn a_verb_whose_reader_is_gone_ends_quietly() {
     for verb in VERBS {
-        let folder = tempfile::tempdir().unwrap();
-        let child = command(folder.path(), &VARIABLES)
-            .args(verb)
-            .stdout(closed_pipe())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-
-        let (status, said) = ended(child).await;
+        let (status, said) = run(verb, closed_pipe()).await;
 
         assert_eq!(status.code(), Some(0), "{verb:?}: {said}");
         let quiet = said.lines().all(|line| line.contains(" INFO "));
@@ -69,15 +72,7 @@ async fn a_verb_whose_reader_is_gone_ends_quietly() {
 #[tokio::test]
 async fn a_verb_whose_output_does_not_fit_fails_without_a_panic() {
     for verb in VERBS {
-        let folder = tempfile::tempdir().unwrap();
-        let child = command(folder.path(), &VARIABLES)
-            .args(verb)
-            .stdout(full_device())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-
-        let (status, said) = ended(child).await;
+        let (status, said) = run(verb, full_device()).await;
 
         assert_eq!(status.code(), Some(1), "{verb:?}: {said}");
         assert!(

@@ -190,6 +190,6 @@ fn every_correction_holds() {
         let release = released.iter().map(|(_, document)| document);
         let release = release.clone().find(|d| d["info"]["version"] == version);
         let found = objection(correction, release, &DOCUMENT);
-        assert_eq!(found, None, "{correction:?}: take the row out or mend it");
+        assert_eq!(found, None, "{correction:?}: remove or correct this row");
     }
 }
