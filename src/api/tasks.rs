@@ -262,7 +262,7 @@ pub(super) fn examples() -> Value {
 
 /// The examples of the parameters, and of the headers of success, by name.
 pub(super) fn value_examples() -> Value {
-    json!({ "id": 7, "status": "pending", "Location": "/api/tasks/7" })
+    json!({ "id": 7, "status": "all", "Location": "/api/tasks/7" })
 }
 
 /// An example of a problem type; some say more than the type does.
