@@ -138,7 +138,8 @@ async function story() {
     await page.getByRole("button", { name: "Delete Call the plumber" }).click();
     await ana.inspect("delete");
     await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
+    // A closed dialog has no role, and is still there until React has seen its `close`.
+    await page.locator("dialog").waitFor({ state: "detached" });
     assert.equal(await focused(page), "Delete Call the plumber");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
