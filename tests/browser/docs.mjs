@@ -1,102 +1,19 @@
 // /docs in a real browser: Swagger UI shows the six operations, an authorization
 // survives a reload, "Try it out" works, and no request goes to another host.
 //
-// BASE_URL: the service; TOKEN: a token it accepts; HAS_BUTTON: whether the page must
-// offer the development token; OUTPUT: a folder for the
-// screenshots; CHROMIUM: the browser, if it is not the one of the system.
-//
-// The first failing check ends the run with its message on standard error, exit code 1,
-// and a screenshot in docs-failed.png.
+// HAS_BUTTON: whether the page must offer the development token. browser.mjs has the other
+// variables.
 
 import assert from "node:assert/strict";
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { chromium } from "playwright-core";
+import { join } from "node:path";
+import { OUTPUT, TOKEN, check } from "./browser.mjs";
 
 const OPERATIONS = ["listTasks", "createTask", "getTask", "updateTask", "completeTask", "deleteTask"];
 
-const { BASE_URL, TOKEN, HAS_BUTTON, OUTPUT = "." } = process.env;
-if (!BASE_URL || !TOKEN) {
-  console.error("docs.mjs needs BASE_URL and TOKEN");
-  process.exit(2);
-}
-mkdirSync(OUTPUT, { recursive: true });
-// With a path where a proxy serves it under a prefix.
-const base = BASE_URL.replace(/\/$/, "");
-const { origin, pathname } = new URL(`${base}/`);
+const { HAS_BUTTON } = process.env;
 
-const findChromium = () => {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  const folders = [...(process.env.PATH ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
-  return folders.map((folder) => join(folder, "chromium")).find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-};
-const executablePath = findChromium();
-if (!executablePath) {
-  console.error("docs.mjs found no chromium in PATH or /usr/bin; set CHROMIUM");
-  process.exit(2);
-}
-
-// Errors that must not occur at any point.
-const complaints = [];
-const nothingToComplainOf = (step) =>
-  assert.deepEqual(complaints, [], `${step}: the browser complains:\n  ${complaints.join("\n  ")}`);
-const seen = (locator, sentence) =>
-  locator.waitFor({ state: "visible" }).catch(() => assert.fail(`not seen within 15 s: ${sentence}`));
-
-let browser;
-let page;
-try {
-  browser = await chromium.launch({
-    executablePath,
-    // Without a sandbox, because tests may run as root. The other options prevent
-    // requests of the browser itself.
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(15_000);
-
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => complaints.push(`uncaught: ${error}`));
-  page.on("request", (request) => {
-    const { origin: asked, protocol } = new URL(request.url());
-    if (asked !== origin && !["data:", "blob:"].includes(protocol)) complaints.push(`a request to ${request.url()}`);
-  });
-  page.on("requestfailed", (request) => {
-    const reason = request.failure()?.errorText;
-    // A reload aborts pending requests.
-    if (reason !== "net::ERR_ABORTED") complaints.push(`failed: ${request.url()} ${reason}`);
-  });
-  await page.exposeFunction("reportPolicyViolation", (text) => complaints.push(`policy: ${text}`));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) =>
-      window.reportPolicyViolation(`${event.effectiveDirective} refused ${event.blockedURI}`),
-    );
-  });
-
-  const response = await page.goto(`${base}/docs`);
-  assert.equal(response.status(), 200, "/docs returns 200");
-  const policy = response.headers()["content-security-policy"];
-  assert.ok(policy, "/docs carries a Content-Security-Policy");
-  const directives = policy.split(";").map((directive) => directive.trim());
-  const scripts = directives.find((directive) => directive.startsWith("script-src "));
-  assert.equal(scripts, "script-src 'self'", "the policy lets this origin's scripts run, and nothing else");
+await check("docs", async ({ page, base, origin, pathname, open, seen, nothingToComplainOf }) => {
+  await open("docs");
   assert.equal(await page.title(), "Tasks API", "the page's title is the API's");
 
   const operation = (id) => page.locator(`[id="operations-Tasks-${id}"]`);
@@ -173,11 +90,4 @@ try {
   const { x, width } = await page.locator(".modal-ux").boundingBox();
   assert.ok(x >= 0 && x + width <= 390, `the dialog fits a phone: ${x}, ${width}`);
   nothingToComplainOf("/docs/ on a phone");
-} catch (error) {
-  const more = complaints.filter((complaint) => !error.message.includes(complaint));
-  console.error([`docs.mjs: ${error.message}`, ...more.map((complaint) => `the browser: ${complaint}`)].join("\n"));
-  await page?.screenshot({ path: join(OUTPUT, "docs-failed.png") }).catch(() => {});
-  process.exitCode = 1;
-} finally {
-  await browser?.close();
-}
+});

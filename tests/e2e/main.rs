@@ -8,7 +8,7 @@
 )]
 
 mod better_auth;
+mod browser;
 mod conformance;
 mod curl;
-mod docs;
 mod refused_bodies;

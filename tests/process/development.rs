@@ -1,15 +1,11 @@
 //! What development does for a developer, and production does not: a secret that is kept,
 //! pages of the same machine that may call, and a banner that says how to go on.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, path::Path};
 
 use reqwest::StatusCode;
-use serde_json::Value;
-use tasks_api_test_support::process::{SECRET, Service, client, command, run, run_in};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::Child,
-};
+use tasks_api_test_support::process::{Service, client, run, run_in, start_outside_development};
+use tokio::process::Child;
 
 /// The banner's token.
 fn banner_token(service: &Service) -> String {
@@ -189,30 +185,6 @@ async fn the_banner_names_the_allowed_origins_and_where_a_token_comes_from() {
 /// Starts it in production; returns its URL as well.
 async fn start_in_production(folder: &Path) -> (Child, String) {
     start_outside_development(folder, &[("ENVIRONMENT", "production")]).await
-}
-
-/// Starts it with these variables, of which one is `ENVIRONMENT`; returns its URL as well.
-pub async fn start_outside_development(
-    folder: &Path,
-    variables: &[(&str, &str)],
-) -> (Child, String) {
-    let fixed = [
-        ("BETTER_AUTH_SECRET", SECRET),
-        ("STOP_DELAY", "0"),
-        ("PORT", "0"),
-    ];
-    let variables = [&fixed[..], variables].concat();
-    let mut child = command(folder, &variables);
-    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        let line: Value = serde_json::from_str(&line).unwrap();
-        if line["message"] == "listening" {
-            let url = format!("http://{}", line["address"].as_str().unwrap());
-            return (child, url);
-        }
-    }
-    panic!("it listens");
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! The documentation behind a proxy that strips a prefix of the path.
 
-use super::development::start_outside_development;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tasks_api_test_support::{
     prefix_proxy::{self, PREFIX},
-    process::{SECRET, Service, client, token},
+    process::{SECRET, Service, client, start_outside_development, token},
 };
 use url::Url;
 

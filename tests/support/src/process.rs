@@ -8,6 +8,7 @@ use std::{
 };
 
 use reqwest::Client;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -144,6 +145,30 @@ impl Service {
         let status = status.expect("it ends").unwrap();
         (status.code(), self.stderr.await.unwrap())
     }
+}
+
+/// Starts it with these variables, of which one is `ENVIRONMENT`; returns its URL as well.
+pub async fn start_outside_development(
+    folder: &Path,
+    variables: &[(&str, &str)],
+) -> (Child, String) {
+    let fixed = [
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("STOP_DELAY", "0"),
+        ("PORT", "0"),
+    ];
+    let variables = [&fixed[..], variables].concat();
+    let mut child = command(folder, &variables);
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "listening" {
+            let url = format!("http://{}", line["address"].as_str().unwrap());
+            return (child, url);
+        }
+    }
+    panic!("it listens");
 }
 
 /// A port that was free a moment ago. Another process may take it.
