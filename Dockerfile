@@ -8,7 +8,7 @@ WORKDIR /src
 
 # The dependencies, against empty sources: this layer stays until Cargo.lock or a
 # manifest moves. The manifest names tests/e2e and tests/faults, so cargo wants them there.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
 COPY migration/Cargo.toml migration/
 COPY tests/support/Cargo.toml tests/support/

@@ -75,8 +75,8 @@ soak:
     TASKS_API_BIN={{ justfile_directory() }}/target/release/tasks-api MODEL_SECONDS=1200 \
         TEST_DATABASE_URL={{ postgres }} cargo test --test process model -- --nocapture
 
-# Tests that need Node, Python, curl and Chromium: a real Better Auth server, /docs and
-# pages of other origins in a browser, clients whose body is refused.
+# Tests that need Node, Python, curl and Chromium: a real Better Auth server, /docs, /reference
+# and pages of other origins in a browser, clients whose body is refused.
 e2e:
     npm ci --prefix tests/better-auth --no-audit --no-fund
     npm ci --prefix tests/browser --no-audit --no-fund

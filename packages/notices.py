@@ -13,11 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|UNLICENSE|COPYRIGHT)([-._].*)?", re.IGNORECASE)
 
 
+# Scripts that the program contains, although only its build depends on the crates.
+EMBEDDED = {"scalar_api_reference", "utoipa-swagger-ui-vendored"}
+
+
 def linked():
-    """The crates that are linked into the program on some platform, from Cargo.lock."""
+    """The crates that the program contains on some platform, from Cargo.lock."""
     command = ["cargo", "metadata", "--locked", "--format-version", "1"]
     metadata = json.loads(subprocess.check_output(command, cwd=ROOT))
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    names = {package["id"]: package["name"] for package in metadata["packages"]}
     found, stack = set(), [metadata["resolve"]["root"]]
     while stack:
         one = stack.pop()
@@ -27,7 +32,8 @@ def linked():
             stack += [
                 dep["pkg"]
                 for dep in nodes[one]["deps"]
-                if any(kind["kind"] is None for kind in dep["dep_kinds"])
+                if names[dep["pkg"]] in EMBEDDED
+                or names[one] not in EMBEDDED and any(kind["kind"] is None for kind in dep["dep_kinds"])
             ]
     own = set(metadata["workspace_members"])
     packages = [package for package in metadata["packages"] if package["id"] in found - own]

@@ -62,6 +62,7 @@ test("the program of the archive serves", async (t) => {
   const program = join(folder, `tasks-api-${own.target}`, "tasks-api");
   const licences = await readFile(join(program, "../THIRD-PARTY-LICENSES"), "utf8");
   assert.match(licences, /^libsqlite3-sys .*^tokio .*Permission is hereby granted/ms);
+  assert.match(licences, /^scalar_api_reference .*^utoipa-swagger-ui-vendored /ms);
   const service = await serve(t, folder, [program]);
   const created = await caller(service)("POST", "/api/tasks", { title: "Buy milk" });
 

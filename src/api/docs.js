@@ -1,16 +1,6 @@
-// The document is beside the folder of this script, wherever a proxy serves that folder.
-const openapi = new URL("../openapi.json", document.currentScript.src).href;
-// The address of the page is right whatever the service knows of the proxies before it.
-const server = new URL(".", openapi).href.replace(/\/$/, "");
-const tokenHelp = new URL("token.json", document.currentScript.src);
-
+// Swagger UI at /docs.
 function setServer(response) {
-  if (response.ok && response.url === openapi) {
-    const specification = JSON.parse(response.text);
-    specification.servers[0].url = server;
-    specification.externalDocs.url = `${server}/problems`;
-    response.text = JSON.stringify(specification);
-  }
+  if (response.ok && response.url === openapi) response.text = JSON.stringify(withServer(JSON.parse(response.text)));
   return response;
 }
 
@@ -71,11 +61,6 @@ const TokenHelp = () => ({
       },
   },
 });
-
-async function getHelp() {
-  const response = await fetch(tokenHelp);
-  return response.ok ? response.json() : {};
-}
 
 // The request that the page sends, to copy into a program.
 const Snippets = () => ({

@@ -1,5 +1,6 @@
-//! The document, and Swagger UI at `/docs`. Its assets are in the binary, and the
-//! Content-Security-Policy forbids requests to other hosts.
+//! The document, Swagger UI at `/docs` and Scalar at `/reference`. Their assets are in the
+//! binary, and the Content-Security-Policy forbids requests to other hosts
+//! ([decision 10](../../docs/decisions/0010-two-pages-of-the-document.md)).
 //!
 //! All references are relative, so that the pages work behind a proxy that strips a prefix
 //! of the path.
@@ -43,9 +44,9 @@ pub struct PublicUrl(pub String);
 /// Maximum number of URLs whose documents are kept, some 100 KiB each. More cost time alone.
 const MAX_URLS: usize = 16;
 
-/// Scripts and requests are limited to this origin. Swagger UI needs inline
+/// Scripts and requests are limited to this origin. Swagger UI and Scalar need inline
 /// styles and `data:` images.
-const SWAGGER_UI: HeaderValue = HeaderValue::from_static(
+const INTERACTIVE: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
@@ -74,6 +75,10 @@ pub struct TokenHelp {
     pub origin: Option<String>,
 }
 
+/// Scalar's script, compressed by `build.rs`.
+const SCALAR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/scalar.js.gz"));
+
+const CSS: &str = "text/css; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -81,8 +86,8 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: [(&str, &str); 5] = [
     ("favicon-16x16.png", "image/png"),
     ("favicon-32x32.png", "image/png"),
-    ("index.css", "text/css; charset=utf-8"),
-    ("swagger-ui.css", "text/css; charset=utf-8"),
+    ("index.css", CSS),
+    ("swagger-ui.css", CSS),
     ("swagger-ui-bundle.js", JAVASCRIPT),
 ];
 
@@ -103,18 +108,27 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         };
         Some((name, content))
     });
-    let script = Asset::new(JAVASCRIPT, include_str!("docs.js"));
-    let style = Asset::new("text/css; charset=utf-8", include_str!("docs.css"));
-    let own = [("swagger-initializer.js", script), ("docs.css", style)];
+    let script = |content: &'static str| Asset::new(JAVASCRIPT, content);
+    let own = [
+        ("docs.css", Asset::new(CSS, include_str!("docs.css"))),
+        ("reference.js", script(include_str!("docs/reference.js"))),
+        ("scalar.js", Asset::from_gzip(JAVASCRIPT, SCALAR)),
+        ("service.js", script(include_str!("docs/service.js"))),
+        ("swagger-initializer.js", script(include_str!("docs.js"))),
+    ];
     files.chain(own).collect()
 });
 
 /// `/docs`, and `/docs/`, relative to which the assets are in the same folder.
 static PAGES: LazyLock<[Asset; 2]> = LazyLock::new(|| {
-    ["docs/", ""].map(|folder| {
-        let page = include_str!("docs.html").replace("{folder}", folder);
-        Asset::new(HTML, page)
-    })
+    let page = |folder| include_str!("docs.html").replace("{folder}", folder);
+    ["docs/", ""].map(|folder| Asset::new(HTML, page(folder)))
+});
+
+/// `/reference`, and `/reference/`.
+static REFERENCE: LazyLock<[Asset; 2]> = LazyLock::new(|| {
+    let page = |folder| include_str!("docs/reference.html").replace("{folder}", folder);
+    ["docs/", "../docs/"].map(|folder| Asset::new(HTML, page(folder)))
 });
 
 /// The document in its two forms.
@@ -167,7 +181,8 @@ static HOME: LazyLock<Asset> = LazyLock::new(|| {
     let html = r#"<!DOCTYPE html>
 <html lang="en">
 <title>Tasks API</title>
-<p>This is the Tasks API. See <a href="docs">its documentation</a>.</p>
+<p>This is the Tasks API. <a href="docs">Try its operations</a>, or
+<a href="reference">read about them</a>.</p>
 </html>
 "#;
     Asset::new(HTML, html)
@@ -207,13 +222,19 @@ fn for_path<'a>([without, with]: &'a [Asset; 2], request: &Request) -> &'a Asset
 /// `/docs`.
 #[handler]
 pub fn index(request: &Request) -> Response {
-    page(for_path(&PAGES, request), SWAGGER_UI, request)
+    page(for_path(&PAGES, request), INTERACTIVE, request)
 }
 
-/// `/docs/{file}`: the page's scripts, styles and icons.
+/// `/reference`.
+#[handler]
+pub fn reference(request: &Request) -> Response {
+    page(for_path(&REFERENCE, request), INTERACTIVE, request)
+}
+
+/// `/docs/{file}`: scripts, styles and icons of both pages.
 #[handler]
 pub fn asset(Path(file): Path<String>, request: &Request) -> poem::Result<Response> {
-    Ok(page(find(&ASSETS, &file)?, SWAGGER_UI, request))
+    Ok(page(find(&ASSETS, &file)?, INTERACTIVE, request))
 }
 
 /// `/docs/token.json`: how to get a token. A development token itself is for pages of the

@@ -22,7 +22,7 @@ type Handler = fn() -> RouteMethod;
 
 /// The routes beside the contract, all of them read with GET: template, operation and
 /// handler.
-const BESIDE_CONTRACT: [(&str, &str, Handler); 10] = [
+const BESIDE_CONTRACT: [(&str, &str, Handler); 11] = [
     ("/", DOCS, || get(docs::home)),
     ("/docs", DOCS, || get(docs::index)),
     ("/docs/token.json", DOCS, || get(docs::token_help)),
@@ -33,6 +33,7 @@ const BESIDE_CONTRACT: [(&str, &str, Handler); 10] = [
     ("/openapi.yaml", DOCUMENT, || get(docs::openapi_yaml)),
     ("/problems", DOCS, || get(docs::problems)),
     ("/problems/{kind}", DOCS, || get(docs::problem)),
+    ("/reference", DOCS, || get(docs::reference)),
 ];
 
 /// One row of the table.

@@ -27,10 +27,15 @@ async fn the_served_documents_are_the_committed_one_with_the_server_beside_them(
 }
 
 #[tokio::test]
-async fn the_docs_page_loads_nothing_from_elsewhere() {
+async fn the_pages_load_nothing_from_elsewhere() {
     let app = App::start().await;
 
-    for (path, folder) in [("/docs", "docs/"), ("/docs/", "")] {
+    for (path, folder, count) in [
+        ("/docs", "docs/", 7),
+        ("/docs/", "", 7),
+        ("/reference", "docs/", 4),
+        ("/reference/", "../docs/", 4),
+    ] {
         let page = app.request(Method::GET, path).send().await;
 
         assert_eq!(page.status, StatusCode::OK);
@@ -46,7 +51,7 @@ async fn the_docs_page_loads_nothing_from_elsewhere() {
                     .any(|end| text.ends_with(end))
             });
         let references: Vec<_> = references.collect();
-        assert_eq!(references.len(), 6, "{}", page.text);
+        assert_eq!(references.len(), count, "{}", page.text);
         for reference in references {
             let file = reference.strip_prefix(folder).expect("a relative address");
             let asset = app.request(Method::GET, &format!("/docs/{file}"));
@@ -61,11 +66,13 @@ async fn the_docs_page_keeps_the_authorization_and_loads_the_document() {
     let app = App::start().await;
 
     let script = app.request(Method::GET, "/docs/swagger-initializer.js");
+    let shared = app.request(Method::GET, "/docs/service.js");
 
     let text = script.send().await.text;
     assert!(text.contains("persistAuthorization: true"), "{text}");
-    assert!(text.contains("\"../openapi.json\""), "{text}");
     assert!(!text.contains("petstore"), "{text}");
+    let text = shared.send().await.text;
+    assert!(text.contains("\"../openapi.json\""), "{text}");
 }
 
 #[tokio::test]
@@ -78,6 +85,9 @@ async fn every_static_resource_is_cached_and_compressed() {
         "/docs/docs.css",
         "/docs/favicon-32x32.png",
         "/docs/index.css",
+        "/docs/reference.js",
+        "/docs/scalar.js",
+        "/docs/service.js",
         "/docs/swagger-initializer.js",
         "/docs/swagger-ui-bundle.js",
         "/docs/swagger-ui.css",
@@ -85,6 +95,8 @@ async fn every_static_resource_is_cached_and_compressed() {
         "/openapi.yaml",
         "/problems",
         "/problems/quota-exceeded",
+        "/reference",
+        "/reference/",
     ] {
         let get = |headers: &[(&'static str, &str)]| {
             let request = app.request(Method::GET, path);
@@ -127,13 +139,15 @@ async fn every_static_resource_is_cached_and_compressed() {
 }
 
 #[tokio::test]
-async fn the_home_page_links_to_the_docs() {
+async fn the_home_page_links_to_both_pages() {
     let app = App::start().await;
 
     let home = app.request(Method::GET, "/").send().await;
 
     assert_eq!(home.status, StatusCode::OK);
-    assert!(home.text.contains("href=\"docs\""));
+    for page in ["docs", "reference"] {
+        assert!(home.text.contains(&format!("href=\"{page}\"")), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
-//! `/docs`, and pages of other origins in a real browser.
+//! `/docs`, `/reference`, and pages of other origins in a real browser.
 
 use tasks_api_test_support::{
     prefix_proxy,
-    process::{Service, start_outside_development, token},
+    process::{SECRET, Service, start_outside_development, token},
 };
 use tokio::process::Command;
 
@@ -18,6 +18,20 @@ async fn swagger_ui_works_behind_a_proxy_that_strips_a_prefix() {
     let service = Service::start(&[]).await;
     let url = prefix_proxy::start(&service).await;
     check("docs", &url, banner_token(&service), &[]).await;
+}
+
+#[tokio::test]
+async fn scalar_sends_requests_with_the_development_token_and_with_another() {
+    let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    let token = token("ana").await;
+    check("reference", &service.url, &token, &[("HAS_TOKEN", "yes")]).await;
+}
+
+#[tokio::test]
+async fn scalar_works_behind_a_proxy_that_strips_a_prefix() {
+    let service = Service::start(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    let url = prefix_proxy::start(&service).await;
+    check("reference", &url, &token("ana").await, &[]).await;
 }
 
 #[tokio::test]
