@@ -177,6 +177,14 @@ tools *names:
     target/tools-python/bin/pip install --quiet -r tests/tools/requirements.txt
     TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api node tests/tools/run.mjs {{ names }}
 
+# progenitor, run as docs/clients.md shows. Not in `check`: tool and client compile for minutes.
+tools-rust: (rust-tool "cargo-progenitor" "0.15.1")
+    cargo build
+    PATH={{ justfile_directory() }}/target/tools/bin:$PATH \
+        CARGO_TARGET_DIR={{ justfile_directory() }}/target/tools-rust \
+        TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api \
+        node tests/tools/run.mjs progenitor
+
 # Licences, banned and duplicate dependencies, and their sources: deny.toml.
 deny: (rust-tool "cargo-deny" "0.20.2")
     target/tools/bin/cargo-deny --locked --log-level error check licenses bans sources

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startService } from "../../clients/typescript/test/server.mjs";
 
@@ -25,10 +25,14 @@ const PACKAGES = {
   "typescript-fetch": "openapi-generator-cli",
   "openapi-generator-python": "openapi-generator-cli",
   "openapi-python-client": "openapi-python-client",
+  progenitor: "cargo-progenitor",
   prism: "@stoplight/prism-cli",
   dredd: "dredd",
   postman: "openapi-to-postmanv2",
 };
+
+// Compiled for minutes, so that it is run where it is named alone: `just tools-rust`.
+const SLOW = ["progenitor"];
 
 const page = await readFile(resolve(here, "../../docs/clients.md"), "utf8");
 const sections = new Map(
@@ -36,7 +40,7 @@ const sections = new Map(
 );
 const stories = await readdir(join(here, "stories"));
 const chosen = process.argv.slice(2);
-const tools = chosen.length > 0 ? chosen : Object.keys(PACKAGES);
+const tools = chosen.length > 0 ? chosen : Object.keys(PACKAGES).filter((tool) => !SLOW.includes(tool));
 await checkPage();
 
 const service = await startService();
@@ -72,7 +76,10 @@ async function checkPage() {
   const { devDependencies } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
   const requirements = await readFile(join(here, "requirements.txt"), "utf8");
   const pins = requirements.split("\n").map((line) => line.split("=="));
+  const recipes = await readFile(join(here, "../../justfile"), "utf8");
+  const crates = recipes.matchAll(/\(rust-tool "([^"]+)" "([^"]+)"\)/g);
   const versions = { ...devDependencies, ...Object.fromEntries(pins) };
+  for (const [, crate, version] of crates) versions[crate] = version;
   for (const [tool, name] of Object.entries(PACKAGES)) {
     assert.ok(sections.has(tool), `docs/clients.md has no section "${tool}"`);
     const row = page.split("\n").find((line) => line.includes(`](#${tool}) |`));
@@ -124,8 +131,10 @@ async function run(tool, context, more = {}) {
   const commands = [];
   for (const [, language, text] of sections.get(tool).matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
     const [, name] = text.match(/^(?:\/\/|#) (\S+\.\w+)\n/) ?? [];
-    if (name !== undefined) await writeFile(join(folder, name), text);
-    else if (language === "sh") commands.push(text.trim());
+    if (name !== undefined) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), text);
+    } else if (language === "sh") commands.push(text.trim());
   }
   const story = stories.find((file) => file.replace(/\.\w+$/, "") === tool);
   if (story.endsWith(".mjs")) {
