@@ -3,7 +3,10 @@
 //! A pool tests its connections before use: a second round trip for each statement.
 //! So a queue takes a connection from the pool and keeps it.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
 use tokio::time::timeout;
 
@@ -48,6 +51,12 @@ pub trait Batchable: Send + Sync + Sized + 'static {
     /// order.
     fn row(&self) -> Option<i64> {
         None
+    }
+
+    /// Removes the cause of this failure of the request alone; false where nothing was done
+    /// about it.
+    fn heal(&self, _failure: &Failure, _engine: &Engine) -> impl Future<Output = bool> + Send {
+        ready(false)
     }
 
     /// Runs a batch, of users who may hold `quota` tasks each: an outcome for each
@@ -152,6 +161,15 @@ impl Connection {
                 self.abandon();
                 Err(BatchError::TimedOut)
             }
+        }
+    }
+
+    /// Removes the cause of the failure of a batch of one, for which nothing was written;
+    /// false where nothing was done about it.
+    pub async fn heal<R: Batchable>(&self, batch: &[R], failure: &Failure) -> bool {
+        match batch {
+            [request] => request.heal(failure, &self.engine).await,
+            _ => false,
         }
     }
 

@@ -234,6 +234,11 @@ pub fn is_rejection(error: &sqlx::Error) -> bool {
         })
 }
 
+/// Whether a row was refused because another one has its key.
+pub fn is_taken_key(error: &sqlx::Error) -> bool {
+    matches!(sqlstate(error).as_deref(), Some("23505" | "1555"))
+}
+
 /// `PostgreSQL`: "cached plan must not change result type", since a column changed.
 pub const OUTDATED_PLAN: &str = "0A000";
 

@@ -1,6 +1,7 @@
 //! Finds and repairs what rows leave behind that were not written by the service: wrong
 //! counts of tasks, and sequences that would give a number again. The service may run
-//! meanwhile. After a restore from a backup, gives the sequences a new life.
+//! meanwhile, and moves a sequence that is behind by itself, when a creation finds the id
+//! taken. After a restore from a backup, gives the sequences a new life.
 
 use std::time::Duration;
 
@@ -8,12 +9,18 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::time::timeout;
 
 use super::{
-    Store, clock::born, engine::Engine, error::StoreError, migrate::LOCK_TIMEOUT,
-    owned::Inconsistent,
+    Store,
+    clock::born,
+    engine::Engine,
+    error::StoreError,
+    migrate::LOCK_TIMEOUT,
+    owned::{Inconsistent, Owner},
 };
 
 /// How long a check of all tasks may take, and a repair.
 const CHECK_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a creation may wait until its owner's sequence was moved.
+const MOVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The state of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +66,36 @@ impl Store {
         let resynced = resync.await.map_err(|_| StoreError::timed_out())??;
         Ok(resynced.rows_affected())
     }
+}
+
+/// Moves the sequence of an owner behind the ids and versions that are stored, and counts the
+/// tasks anew. Returns whether a creation may succeed now.
+pub(super) async fn move_sequence(engine: &Engine, owner: Owner<'_>) -> bool {
+    let moved = timeout(MOVE_TIMEOUT, catch_up(engine, owner)).await;
+    let moved = moved.map_err(|_| StoreError::timed_out());
+    match moved.and_then(|moved| Ok(moved?)) {
+        Ok(is_moved) => {
+            if is_moved {
+                let message = "a user's sequence was behind the ids of tasks that another program \
+                               stored, and was moved";
+                tracing::warn!("{message}");
+            }
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "a user's sequence is behind the ids of tasks");
+            false
+        }
+    }
+}
+
+async fn catch_up(engine: &Engine, owner: Owner<'_>) -> Result<bool, DbErr> {
+    let transaction = engine.begin().await?;
+    // Locks the row, also where it is not behind: the count is exact.
+    let moved = engine.catch_up(&transaction, &[owner]).await?;
+    engine.recount(&transaction, &[owner]).await?;
+    transaction.commit().await?;
+    Ok(moved > 0)
 }
 
 async fn repair(engine: &Engine) -> Result<Consistency, DbErr> {

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use super::{
     Store,
     connection::Batchable,
-    engine::Driver,
-    error::{Access, Failure},
+    engine::{Driver, Engine},
+    error::{Access, Failure, is_taken_key},
     owned::{Owned, owned_by},
+    repair::move_sequence,
     requests::{Get, Outcome, Write},
     write,
 };
@@ -87,6 +88,12 @@ impl Batchable for Owned<Write> {
             Write::Create(_) => None,
             Write::Complete(id, _) | Write::Update(id, _) | Write::Delete(id) => Some(*id),
         }
+    }
+
+    async fn heal(&self, failure: &Failure, engine: &Engine) -> bool {
+        matches!(self.request, Write::Create(_))
+            && is_taken_key(&failure.error)
+            && move_sequence(engine, self.owner()).await
     }
 
     async fn run(

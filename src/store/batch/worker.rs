@@ -274,13 +274,15 @@ async fn run_once<R: Batchable>(
 
 /// Sends a batch to the database. Reads whose connection broke, and what has a plan that is
 /// out of date, are sent once more on a new one: a restart of the server, and a changed
-/// column, go unnoticed.
+/// column, go unnoticed. So is a request of which the cause of the failure was removed.
 async fn send<R: Batchable>(
     batch: &[R],
     connection: &mut Connection,
 ) -> Result<Vec<Outcome<R::Response>>, BatchError> {
     match connection.run(batch).await {
-        Err(BatchError::Failed(failure)) if R::ACCESS.may_repeat(&failure) => {
+        Err(BatchError::Failed(failure))
+            if R::ACCESS.may_repeat(&failure) || connection.heal(batch, &failure).await =>
+        {
             connection.run(batch).await
         }
         done => done,

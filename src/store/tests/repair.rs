@@ -228,3 +228,35 @@ async fn after_a_restore_every_sequence_has_a_new_life_and_the_same_numbers() {
     let task = rig.create(&user("ana").await, "Bread").await.unwrap();
     assert_eq!(task.id, 2);
 }
+
+#[tokio::test]
+async fn a_creation_that_finds_its_id_taken_moves_the_sequence() {
+    let rig = Rig::start().await;
+    let (ana, ben) = (user("ana").await, user("ben").await);
+    rig.create(&ana, "Milk").await.unwrap();
+    for id in [2, 5, 6] {
+        insert(&rig, id, "ana").await;
+    }
+    // Without a sequence.
+    insert(&rig, 1, "ben").await;
+
+    // One batch, of several kinds.
+    let (of_ana, completed, of_ben) = tokio::join!(
+        join_all(["a", "b", "c"].map(|title| rig.create(&ana, title))),
+        rig.store.complete(&ana, 1, true),
+        rig.create(&ben, "x"),
+    );
+
+    let ids: Vec<_> = of_ana.into_iter().map(|task| task.unwrap().id).collect();
+    assert!(
+        completed.is_ok() && ids.is_sorted() && ids[0] > 6,
+        "{ids:?}"
+    );
+    assert_eq!(of_ben.unwrap().id, 2);
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+    // Alone.
+    let next = rig.number("SELECT max(sequence) FROM user_sequences").await + 1;
+    insert(&rig, next, "ana").await;
+    assert_eq!(rig.create(&ana, "d").await.unwrap().id, next + 1);
+    assert_eq!(rig.store.check_consistency().await.unwrap(), RIGHT);
+}
