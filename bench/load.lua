@@ -1,6 +1,7 @@
 -- The requests of wrk: one workload over many users, each with a separate token.
 --
 --   wrk … -s load.lua URL -- <workload> <seed> <folder of tokens>
+--       <tasks to delete> <id of the first> <threads before these> <threads in all>
 --
 -- The rows follow rig/data.py: user u of U "busy" users owns the ids u, u + U,
 -- u + 2U …, so that the generator computes an owner's id without a lookup.
@@ -70,7 +71,18 @@ function init(args)
     return complete()
   end
 
-  local of = { get = get, list = list, create = create, complete = complete, mixed = mixed }
+  -- Each thread takes other tasks, in an order in which neighbours are far apart.
+  local doomed, first = tonumber(args[4]), tonumber(args[5])
+  local turn, threads_in_all = tonumber(args[6]) + number, tonumber(args[7])
+  local function delete()
+    local k = turn * 1000003 % doomed
+    turn = turn + threads_in_all
+    return "DELETE /api/tasks/" .. string.format("%d", first + k) .. tail
+      .. new[k % #new + 1] .. "\r\n\r\n"
+  end
+
+  local of = { get = get, list = list, create = create, complete = complete, delete = delete,
+    mixed = mixed }
   request = of[workload]
 end
 

@@ -24,6 +24,8 @@ from pathlib import Path
 from .postgres import Cluster
 
 BUSY, TWENTY, NEW = 10**18, 2 * 10**18, 3 * 10**18
+# The first id of the tasks that are there to be deleted.
+DOOMED = 10**12
 PER_BUSY, PER_TWENTY = 100, 20
 
 
@@ -135,8 +137,26 @@ class Tables:
             + f"VACUUM ANALYZE tasks; VACUUM ANALYZE {counts}; CHECKPOINT;"
         )
 
+    def doom(self, users: Users, count: int) -> None:
+        """Stores so many tasks of the new users, which a workload deletes."""
+        has_sequences, counts = self.has_sequences, self.counts
+        columns, value = (", position", ", 'a0'") if has_sequences else ("", "")
+        sequence, last = (", sequence, born", f", {DOOMED + count}, 1") if has_sequences else ("", "")
+        self.run(
+            "INSERT INTO tasks (id, user_id, title, description, completed, created_at, "
+            f"updated_at{columns}) SELECT {DOOMED} + k, ({NEW + 1} + k % {users.new})::text, "
+            "'Buy oat milk on the way home', "
+            f"'Two litres, the blue one, and ask whether the red one is back', FALSE, now(), now(){value} "
+            f"FROM generate_series(0, {count - 1}::bigint) AS k;"
+            f"INSERT INTO {counts} (user_id, tasks{sequence}) "
+            f"SELECT user_id, count(*){last} FROM tasks "
+            f"WHERE user_id > '{NEW}' AND user_id < '{NEW + 10**18}' GROUP BY user_id;"
+            f"VACUUM ANALYZE tasks; VACUUM ANALYZE {counts}; CHECKPOINT;"
+        )
+
     def tidy(self) -> int:
-        """Deletes the new users' tasks and vacuums; returns the number of deleted tasks."""
+        """Deletes the new users' tasks, and the trash, and vacuums; returns the number of deleted
+        tasks."""
         counts = self.counts
         new = f"user_id >= '{NEW}' AND user_id < '{NEW + 10**18}'"
         created = self.run(
@@ -144,6 +164,7 @@ class Tables:
         )
         self.run(
             f"DELETE FROM {counts} WHERE {new};"
+            f"{'TRUNCATE trash;' if self.has_sequences else ''}"
             f"VACUUM ANALYZE tasks; VACUUM ANALYZE {counts}; CHECKPOINT;"
         )
         return int(created)

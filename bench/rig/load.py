@@ -10,11 +10,12 @@ from pathlib import Path
 
 from . import cores
 from .candidates import BENCH, Candidate
-from .data import BUSY, NEW, PER_BUSY, TWENTY, Tables, Users
+from .data import BUSY, DOOMED, NEW, PER_BUSY, TWENTY, Tables, Users
+from .postgres import Cluster
 from .processes import Failure
 
-WORKLOADS = ["get", "list", "create", "complete", "mixed"]
-WRITES = {"create", "complete", "mixed"}
+WORKLOADS = ["get", "list", "create", "complete", "delete", "mixed"]
+WRITES = {"create", "complete", "delete", "mixed"}
 MIX = {"get": 50, "list": 30, "create": 10, "complete": 10}
 
 _COLUMNS = "id, user_id, title, description, completed, created_at, updated_at"
@@ -37,6 +38,12 @@ SQL = {
     "UPDATE tasks SET completed = (:done = 1), "
     "updated_at = GREATEST(now(), updated_at + interval '1 microsecond') "
     f"WHERE id = :id AND user_id = :u RETURNING {_COLUMNS};\n",
+    # Each client takes every `clients`-th of the prepared rows, as load.lua does.
+    "delete": "\\set i :i + 1\n"
+    "\\set k ((:client_id + :i * :clients) * 1000003) % :doomed\n"
+    f"\\set id {DOOMED} + :k\n\\set u :k % :new + {NEW + 1}\n"
+    "WITH gone AS (DELETE FROM tasks WHERE id = :id AND user_id = :u RETURNING user_id) "
+    "UPDATE task_counts AS held SET tasks = tasks - 1 FROM gone WHERE held.user_id = gone.user_id;\n",
 }
 
 
@@ -52,9 +59,18 @@ class Sample:
     resident: float | None
     requests: int
     bytes_each: float | None = None
+    # Of each request: all of it, and what the full images of pages are of that.
+    wal: float | None = None
+    wal_images: float | None = None
 
     def as_dict(self) -> dict:
         return asdict(self)
+
+
+def most_deleted(seconds: int) -> int:
+    """More tasks than are deleted in so many seconds; a deletion of a task that is not there
+    would be a failure."""
+    return 50_000 * (seconds + 1) * max(1, cores.count() // 4)
 
 
 class Highest:
@@ -88,12 +104,15 @@ def drive(
     seconds: int,
     tokens: Path,
     seed: int,
-    database_cpu=lambda: 0.0,
+    cluster: Cluster | None = None,
+    doomed: int = 0,
 ) -> Sample:
-    """Runs wrk against one candidate, one process for each instance. An unsuccessful
-    response is a `Failure`."""
+    """Runs wrk against one candidate, one process for each instance. `doomed` rows are there
+    to be deleted. An unsuccessful response is a `Failure`."""
     each = max(1, connections // candidate.instances)
     threads = max(1, cores.load_threads(connections) // candidate.instances)
+    database_cpu = cluster.cpu_seconds if cluster else lambda: 0.0
+    position = cluster.wal_position() if cluster else None
     server, database = candidate.cpu_seconds(), database_cpu()
     with Highest(candidate) as resident:
         running = []
@@ -103,10 +122,12 @@ def drive(
             # Each process sends different requests.
             command += [f"http://127.0.0.1:{port}", "--", workload]
             command += [str(seed + 32 * number), str(tokens)]
+            command += [str(doomed), str(DOOMED), str(number * threads), str(len(candidate.ports) * threads)]
             piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             running.append(subprocess.Popen(command, **piped))
         done = [one.communicate() for one in running]
     server, database = candidate.cpu_seconds() - server, database_cpu() - database
+    wal = cluster.wal_since(position) if cluster else None
     parts = []
     for out, error in done:
         try:
@@ -132,11 +153,19 @@ def drive(
         resident=resident.value,
         requests=told["requests"],
         bytes_each=told["bytes"] / told["requests"],
+        wal=wal and wal[0] / told["requests"],
+        wal_images=wal and wal[1] / told["requests"],
     )
 
 
 def limit(
-    tables: Tables, workload: str, connections: int, seconds: int, users: Users, folder: Path
+    tables: Tables,
+    workload: str,
+    connections: int,
+    seconds: int,
+    users: Users,
+    folder: Path,
+    doomed: int = 0,
 ) -> Sample:
     """Runs pgbench with the endpoints' SQL: the database without a service."""
     cluster = tables.cluster
@@ -147,11 +176,12 @@ def limit(
     command += ["-c", str(connections), "-j", str(cores.load_threads(connections)), "-T", str(seconds)]
     for name in ("busy", "twenty", "new"):
         command += ["-D", f"{name}={getattr(users, name)}"]
+    command += ["-D", f"doomed={doomed}", "-D", f"clients={connections}", "-D", "i=-1"]
     for name, weight in (MIX if workload == "mixed" else {workload: 1}).items():
         script = folder / f"{name}.sql"
         script.write_text(SQL[name])
         command += ["-f", f"{script}@{weight}"]
-    database = cluster.cpu_seconds()
+    position, database = cluster.wal_position(), cluster.cpu_seconds()
     done = subprocess.run(command + [tables.database], capture_output=True, text=True)
     # The CPU time of its backends is counted once they have ended.
     time.sleep(0.2)
@@ -162,6 +192,7 @@ def limit(
     if done.returncode or not rate or not count or failed:
         raise Failure(f"pgbench failed: {done.stderr or done.stdout}")
     requests = int(count.group(1))
+    wal = cluster.wal_since(position)
     return Sample(
         rate=float(rate.group(1)),
         p50=None,
@@ -170,4 +201,6 @@ def limit(
         postgres_cpu=database / requests * 1000,
         resident=None,
         requests=requests,
+        wal=wal[0] / requests,
+        wal_images=wal[1] / requests,
     )

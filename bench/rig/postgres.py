@@ -96,6 +96,22 @@ class Cluster:
             raise Failure(f"Postgres: {done.stderr.strip()}\nin: {sql.strip()[:300]}")
         return done.stdout.strip()
 
+    def wal_position(self) -> str:
+        return self.run("SELECT pg_current_wal_insert_lsn()", database="postgres")
+
+    def wal_since(self, position: str) -> tuple[int, int]:
+        """The bytes of WAL since a position, and what the full images of pages are of that: the
+        first change of a page after a checkpoint. (`pg_stat_wal` is seconds late.)"""
+        sql = (
+            "CREATE EXTENSION IF NOT EXISTS pg_walinspect; "
+            "SELECT sum(record_size + fpi_size), sum(fpi_size) "
+            f"FROM pg_get_wal_stats('{position}', pg_current_wal_flush_lsn())"
+        )
+        if self.wal_position() == position:
+            return 0, 0
+        total, images = self.run(sql, database="postgres").split("|")
+        return int(total), int(images)
+
     def cpu_seconds(self) -> float:
         return processes.cpu_seconds(self.process.pid)
 

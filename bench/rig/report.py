@@ -23,7 +23,7 @@ FEW = {
     ("complete", 32): 3.0,
     ("mixed", 32): 2.0,
     ("mixed", 256): 2.5,
-} | {(workload, 1): 0.95 for workload in WORKLOADS}
+} | {(workload, 1): 0.95 for workload in WORKLOADS if workload != "delete"}
 MANY = {
     ("get", 64): 1.9,
     ("list", 64): 1.6,
@@ -102,8 +102,8 @@ def markdown(cells: list[Cell], about: dict) -> str:
             f"### {rows:,} rows",
             "",
             "| workload | connections | candidate | requests/s | ratio | ± | p50 ms | p99 ms "
-            "| CPU s/1,000: server | Postgres | MiB |",
-            "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+            "| CPU s/1,000: server | Postgres | WAL bytes | page images | MiB |",
+            "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         ]
         for cell in (cell for cell in cells if cell.rows == rows):
             for name in cell.samples:
@@ -114,6 +114,8 @@ def markdown(cells: list[Cell], about: dict) -> str:
                     f"| {_number(cell.mean(name, 'p50'))} | {_number(cell.mean(name, 'p99'))} "
                     f"| {_number(cell.mean(name, 'server_cpu'), 3)} "
                     f"| {_number(cell.mean(name, 'postgres_cpu'), 3)} "
+                    f"| {_number(cell.mean(name, 'wal'), 0)} "
+                    f"| {_number(cell.mean(name, 'wal_images'), 0)} "
                     f"| {_number(cell.mean(name, 'resident'), 0)} |"
                 )
         lines.append("")
