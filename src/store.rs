@@ -56,6 +56,7 @@ use self::{
 };
 pub use self::{
     error::{Access, StoreError},
+    postgres::citus::Layout,
     url::{DatabaseUrl, DatabaseUrlError},
 };
 use crate::api::tasks::{Task, TaskError};

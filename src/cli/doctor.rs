@@ -14,7 +14,7 @@ use crate::{
     auth::{AuthError, KeySetStatus, Verifier},
     config::Config,
     output,
-    store::{DatabaseUrl, Store, repair::Consistency},
+    store::{DatabaseUrl, Layout, Store, repair::Consistency},
 };
 
 /// Prints and counts the findings.
@@ -156,6 +156,12 @@ async fn check_tables(store: &Store, repair: bool, findings: &mut Findings) {
         return findings.bad("tables", error);
     }
     findings.good("tables", "can be read and written");
+    match store.layout().await {
+        Ok(None | Some(Layout::Plain)) => {}
+        Ok(Some(Layout::Incomplete)) => findings.bad("distribution", Layout::Incomplete),
+        Ok(Some(layout)) => findings.good("distribution", layout),
+        Err(error) => findings.bad("distribution", error),
+    }
     let found = if repair {
         store.repair().await
     } else {

@@ -27,9 +27,15 @@ pub enum Direction {
     },
     /// List the migrations.
     Status,
+    /// Distribute the tables over the servers of a Citus cluster, by user. Keeps the rows.
+    Distribute {
+        /// Into how many parts, each of which is on one server.
+        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        shards: u32,
+    },
 }
 
-/// Migrates. Returns one line for each migration.
+/// Migrates, or distributes the tables. Returns one line for each migration, or what was done.
 pub async fn run(config: &Config, direction: Direction) -> Result<String, StartError> {
     if matches!(direction, Direction::Up) {
         let (_, store) = open_store(config).await?;
@@ -38,12 +44,14 @@ pub async fn run(config: &Config, direction: Direction) -> Result<String, StartE
     }
     match open_existing_store(config).await?.1 {
         Ok(store) => {
-            if let Direction::Down { steps } = direction {
-                store.migrate_down(steps).await?;
+            match direction {
+                Direction::Down { steps } => store.migrate_down(steps).await?,
+                Direction::Distribute { shards } => return distribute(store, shards).await,
+                Direction::Up | Direction::Status => {}
             }
             status(store).await
         }
-        Err(missing) if matches!(direction, Direction::Down { .. }) => {
+        Err(missing) if !matches!(direction, Direction::Status) => {
             Err(StartError::Failed(format!("DATABASE_URL: {missing}")))
         }
         Err(missing) => {
@@ -51,6 +59,13 @@ pub async fn run(config: &Config, direction: Direction) -> Result<String, StartE
             Ok(lines(&none_applied()))
         }
     }
+}
+
+async fn distribute(store: Store, shards: u32) -> Result<String, StartError> {
+    store.distribute(shards).await?;
+    let layout = store.layout().await?;
+    store.close().await;
+    Ok(layout.map_or(String::new(), |layout| format!("{layout}\n")))
 }
 
 async fn status(store: Store) -> Result<String, StartError> {

@@ -164,6 +164,11 @@ impl Connection {
         }
     }
 
+    /// In how many shards of the database the rows of users are.
+    pub fn shards(&self) -> u32 {
+        self.engine.shards()
+    }
+
     /// Removes the cause of the failure of a batch of one, for which nothing was written;
     /// false where nothing was done about it.
     pub async fn heal<R: Batchable>(&self, batch: &[R], failure: &Failure) -> bool {

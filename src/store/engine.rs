@@ -10,12 +10,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 
 pub use self::driver::Driver;
+pub use super::postgres::citus::shard::number as shard_of;
 use super::{
     entity::{TRY_READS, TRY_WRITES},
     error::StoreError,
     owned::{Owner, Tombstones},
     pool,
-    postgres::{self, Postgres},
+    postgres::{self, Postgres, citus::Layout},
     sqlite,
     url::{DatabaseUrl, Target},
 };
@@ -125,6 +126,36 @@ impl Engine {
         }
     }
 
+    /// Where the rows are; nothing where there is but one place.
+    pub async fn layout(&self) -> Result<Option<Layout>, DbErr> {
+        match self {
+            Self::Postgres(server) => Layout::find(server.control()).await.map(Some),
+            Self::Sqlite(_) => Ok(None),
+        }
+    }
+
+    /// In how many shards the rows of users are. A batch of writes should be of one.
+    pub fn shards(&self) -> u32 {
+        match self {
+            Self::Postgres(server) => server.shards(),
+            Self::Sqlite(_) => 1,
+        }
+    }
+
+    /// Distributes the tables over servers, as far as they are not.
+    pub async fn distribute(
+        &self,
+        transaction: &DatabaseTransaction,
+        shards: u32,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(_) => postgres::citus::distribute(transaction, shards).await,
+            Self::Sqlite(_) => Err(StoreError::Misconfigured(
+                "a SQLite file cannot be distributed: wants PostgreSQL with Citus".to_owned(),
+            )),
+        }
+    }
+
     /// Keeps everybody from writing until the transaction ends.
     pub async fn lock_all_sequences(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         match self {
@@ -193,9 +224,10 @@ impl Engine {
         owners: &[Owner<'_>],
     ) -> Result<Option<HashSet<String>>, DbErr> {
         match self {
-            Self::Postgres(_) => {
-                let locked = postgres::purge::lock_unused(transaction, owners).await;
-                locked.map(Some)
+            Self::Postgres(server) => {
+                let is_distributed = server.is_distributed().await?;
+                let locked = postgres::purge::lock_unused(transaction, owners, is_distributed);
+                locked.await.map(Some)
             }
             Self::Sqlite(_) => Ok(None),
         }
@@ -230,7 +262,14 @@ impl Engine {
     /// A new connection for batches.
     pub async fn connect(&self) -> Result<Driver, sqlx::Error> {
         match self {
-            Self::Postgres(server) => server.connect().await.map(Driver::Postgres),
+            Self::Postgres(server) => {
+                let (connection, is_distributed) = server.connect().await?;
+                Ok(if is_distributed {
+                    Driver::Citus(connection)
+                } else {
+                    Driver::Postgres(connection)
+                })
+            }
             Self::Sqlite(file) => {
                 let connection = file.get_sqlite_connection_pool().acquire().await;
                 connection.map(Driver::Sqlite)

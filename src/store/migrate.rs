@@ -11,6 +11,7 @@ use super::{
     Store,
     engine::Engine,
     error::{StoreError, driver_error, sqlstate},
+    postgres::citus::Layout,
 };
 
 /// How long to wait for another process's migration, and for each lock that one of
@@ -68,6 +69,26 @@ impl Store {
         transaction.commit().await?;
         self.set_migrated(false);
         Ok(())
+    }
+
+    /// Distributes the tables over the servers of a Citus cluster, each user's rows in one of
+    /// so many shards, as far as they are not.
+    pub async fn distribute(&self, shards: u32) -> Result<(), StoreError> {
+        self.check_statements().await?;
+        let transaction = begin_exclusive(self.engine()).await?;
+        let applied = applied_migrations(&transaction).await?;
+        if !without(&known(), &applied).is_empty() {
+            let what = "migrations are pending: wants `migrate up` first".to_owned();
+            return Err(StoreError::Broken(what));
+        }
+        self.engine().distribute(&transaction, shards).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Where the rows of the tables are; nothing where there is but one place.
+    pub async fn layout(&self) -> Result<Option<Layout>, StoreError> {
+        Ok(self.engine().layout().await?)
     }
 
     /// Every migration, oldest first, also those that only a newer program knows. Changes

@@ -1,5 +1,6 @@
 //! `PostgreSQL`: opens connections, and refuses poolers that mix up prepared statements.
 
+pub mod citus;
 mod open;
 mod pooler;
 pub mod purge;
@@ -10,11 +11,13 @@ mod tests;
 
 use std::{io, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use sqlx::pool::PoolConnection;
 use url::Url;
 
 use self::{
+    citus::{Layout, PLAN_EACH},
     open::{Pools, refuses_settings},
     pooler::{LastCheck, StatementSafety},
 };
@@ -29,6 +32,8 @@ const MIGRATION_LOCK: i64 = 0x74_61_73_6b_73;
 pub struct Postgres {
     pools: Pools,
     last_check: Arc<LastCheck>,
+    /// Where the rows were when somebody last looked.
+    layout: Arc<Mutex<Option<Layout>>>,
 }
 
 impl Postgres {
@@ -38,6 +43,7 @@ impl Postgres {
         Ok(Self {
             pools: Pools::open(url, connections).await?,
             last_check: Arc::default(),
+            layout: Arc::default(),
         })
     }
 
@@ -59,7 +65,23 @@ impl Postgres {
 
     /// A transaction on a connection like those of batches.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.pools.batches.begin().await
+        let is_distributed = self.is_distributed().await?;
+        let transaction = self.pools.batches.begin().await?;
+        if is_distributed {
+            transaction.execute_unprepared(PLAN_EACH).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Whether the rows of users are on several servers. Looks again after a statement was
+    /// refused as tables of the other kind refuse it.
+    pub async fn is_distributed(&self) -> Result<bool, DbErr> {
+        if let Some(layout) = *self.layout.lock() {
+            return Ok(layout.is_distributed());
+        }
+        let found = Layout::find(self.control()).await?;
+        *self.layout.lock() = Some(found);
+        Ok(found.is_distributed())
     }
 
     /// A transaction that queues at the advisory lock of migrations for at most `wait`.
@@ -75,9 +97,17 @@ impl Postgres {
         Ok(transaction)
     }
 
-    /// A connection for batches. Fails where a pooler tracked statements and no longer
+    /// In how many shards the users are, as far as that is known; one where they are not.
+    pub fn shards(&self) -> u32 {
+        match *self.layout.lock() {
+            Some(Layout::Distributed { shards, .. }) => u32::try_from(shards).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    /// A connection for batches, and whether the tables are distributed. Fails where a pooler tracked statements and no longer
     /// does: it may have restarted with other settings, or be another one.
-    pub async fn connect(&self) -> Result<PoolConnection<sqlx::Postgres>, sqlx::Error> {
+    pub async fn connect(&self) -> Result<(PoolConnection<sqlx::Postgres>, bool), sqlx::Error> {
         let not_safe = |error: StoreError| sqlx::Error::Io(io::Error::other(error));
         let safety = self.statement_safety().await.map_err(not_safe)?;
         let pool = self.pools.batches.get_postgres_connection_pool();
@@ -95,7 +125,12 @@ impl Postgres {
             self.forget_last_check();
             return Err(not_safe(error));
         }
-        Ok(connection)
+        let layout = self.is_distributed().await;
+        let is_distributed = layout.map_err(|error| not_safe(error.into()))?;
+        if is_distributed {
+            citus::plan_each(&mut connection).await?;
+        }
+        Ok((connection, is_distributed))
     }
 
     /// Whether a connection can be used after `error`.
@@ -106,8 +141,12 @@ impl Postgres {
             return false;
         }
         // The plan of a prepared statement is wrong since a column changed: only a new
-        // connection prepares it again.
-        is_rejection(error) && sqlstate(error).as_deref() != Some(OUTDATED_PLAN)
+        // connection prepares it again. Citus refuses plans by the same code.
+        if sqlstate(error).as_deref() == Some(OUTDATED_PLAN) {
+            *self.layout.lock() = None;
+            return false;
+        }
+        is_rejection(error)
     }
 
     /// Closes every connection.

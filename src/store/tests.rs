@@ -13,7 +13,7 @@ use poem_openapi::types::ParseFromJSON;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use secrecy::SecretString;
 use serde_json::Map;
-use tasks_api_test_support::database::TestDatabase;
+use tasks_api_test_support::database::{TestDatabase, has_workers};
 
 use super::*;
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     auth::{ClaimPolicy, TokenSources, User, Verifier, sign_hs256},
 };
 
+mod distribution;
 mod lists;
 mod migration;
 mod operator;
@@ -43,9 +44,18 @@ impl Rig {
         Self::with_quota(10_000).await
     }
 
-    /// On partitioned tables, if `TEST_PARTITIONED` is set.
+    /// On one server.
+    pub async fn local() -> Self {
+        Self::with(10_000, is_partitioned()).await
+    }
+
+    /// On distributed tables in a Citus cluster.
     async fn with_quota(quota: u32) -> Self {
-        Self::with(quota, std::env::var_os("TEST_PARTITIONED").is_some()).await
+        let rig = Self::with(quota, is_partitioned()).await;
+        if has_workers() {
+            rig.store.distribute(4).await.unwrap();
+        }
+        rig
     }
 
     pub async fn with(quota: u32, is_partitioned: bool) -> Self {
@@ -92,6 +102,10 @@ impl Rig {
         let row = self.outside.query_one_raw(ask).await.unwrap().unwrap();
         row.try_get_by_index(0).unwrap()
     }
+}
+
+fn is_partitioned() -> bool {
+    std::env::var_os("TEST_PARTITIONED").is_some()
 }
 
 pub fn new(title: &str) -> CreateTask {
@@ -278,7 +292,8 @@ async fn a_locked_row_does_not_delay_other_requests() {
     let ana = user("ana").await;
     let tasks = join_all((0..10).map(|_| rig.create(&ana, "Milk"))).await;
     let ids: Vec<_> = tasks.into_iter().map(|task| task.unwrap().id).collect();
-    let locked = format!("BEGIN; SELECT FROM tasks WHERE id = {} FOR UPDATE", ids[3]);
+    let locked = format!("id = {} AND user_id = 'ana'", ids[3]);
+    let locked = format!("BEGIN; SELECT FROM tasks WHERE {locked} FOR UPDATE");
     let session = rig.outside.get_postgres_connection_pool();
     let mut session = session.acquire().await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(locked))
@@ -339,62 +354,4 @@ async fn closing_runs_the_pending_requests() {
     assert_eq!(rig.number("SELECT count(*) FROM tasks").await, 300);
     let late = rig.create(&ana, "Milk").await;
     assert!(matches!(late, Err(TaskError::Unavailable(_))));
-}
-
-#[tokio::test]
-async fn a_refused_migration_leaves_the_store_serving() {
-    let rig = Rig::start().await;
-    let ana = user("ana").await;
-    rig.execute("CREATE VIEW looks AS SELECT * FROM tasks")
-        .await;
-
-    let down = rig.store.migrate_down(2).await;
-
-    if rig.database.is_postgres() {
-        // A view depends on the table, so that the table stays.
-        down.unwrap_err();
-        rig.create(&ana, "Milk").await.unwrap();
-    } else {
-        // SQLite drops a table that views depend on.
-        down.unwrap();
-        rig.create(&ana, "Milk").await.unwrap_err();
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs PostgreSQL"]
-async fn migrating_needs_no_right_to_create_where_nothing_is_pending() {
-    let rig = Rig::start().await;
-    let role = format!("serving_{}", uuid::Uuid::now_v7().simple());
-    rig.execute(&format!(
-        "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON \
-         tasks, user_sequences, trash, seaql_migrations TO {role}; \
-         REVOKE CREATE ON SCHEMA public FROM PUBLIC"
-    ))
-    .await;
-    let mut url = ::url::Url::parse(rig.database.url()).unwrap();
-    url.set_username(&role).unwrap();
-    let serving = DatabaseUrl::parse(url.as_str()).unwrap();
-    let serving = Store::connect(&serving, 10).await.unwrap();
-
-    let migrated = serving.migrate_up().await;
-    let created = serving.create(&user("ana").await, new("Milk")).await;
-
-    serving.close().await;
-    rig.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-        .await;
-    migrated.unwrap();
-    created.unwrap();
-}
-
-#[tokio::test]
-#[ignore = "needs PostgreSQL"]
-async fn a_migration_waits_for_another_one_for_a_limited_time() {
-    let rig = Rig::start().await;
-    rig.store.migrate_down(1).await.unwrap();
-    rig.execute("SELECT pg_advisory_lock(499851160435)").await;
-
-    let error = rig.store.migrate_up().await.unwrap_err();
-
-    assert!(error.is_unreachable(), "{error}");
 }

@@ -4,7 +4,7 @@ use std::{net::TcpListener, process::Output};
 
 use tasks_api::api::spec::API_VERSION;
 use tasks_api_test_support::{
-    database::TestDatabase,
+    database::{TestDatabase, has_workers},
     process::{SECRET, Service, run, token},
 };
 
@@ -237,5 +237,27 @@ async fn health_fails_when_nothing_listens_or_responds() {
     ] {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("not ready: ") && said.contains(why), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn migrate_distribute_says_what_it_did_or_what_it_needs() {
+    let database = TestDatabase::create().await;
+    let variables = [("DATABASE_URL", database.url())];
+    let distribute = ["migrate", "distribute", "--shards", "8"];
+
+    let too_early = run(&variables, &distribute).await;
+    assert!(run(&variables, &["migrate", "up"]).await.status.success());
+    let output = run(&variables, &distribute).await;
+
+    assert_eq!(too_early.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if has_workers() {
+        let done = "the tables are distributed by user; shards: 8, servers: 2\n";
+        assert!(output.status.success(), "{errors}");
+        assert_eq!(stdout(&output), done);
+    } else {
+        assert_ne!(output.status.code(), Some(0));
+        assert!(errors.contains("Citus"), "{errors}");
     }
 }

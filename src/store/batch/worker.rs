@@ -19,6 +19,7 @@ use crate::{
     auth::User,
     store::{
         connection::{BatchError, Batchable, Connection},
+        engine::shard_of,
         error::Access,
         requests::Outcome,
     },
@@ -151,7 +152,7 @@ impl<R: Batchable> Worker<R> {
         };
         let (batch, writers) = match self.alone.pop_front() {
             Some(alone) => (vec![alone], HashSet::new()),
-            None => self.take_batch(),
+            None => self.take_batch(connection.shards()),
         };
         if batch.is_empty() {
             self.free.push(connection);
@@ -179,20 +180,25 @@ impl<R: Batchable> Worker<R> {
         true
     }
 
-    /// The members of the next batch, and the users whose tasks they write.
-    fn take_batch(&mut self) -> (Vec<Pending<R>>, HashSet<User>) {
+    /// The members of the next batch, and the users whose tasks they write, who are in one of
+    /// `shards`.
+    fn take_batch(&mut self, shards: u32) -> (Vec<Pending<R>>, HashSet<User>) {
         let waiting = std::mem::take(&mut self.waiting);
         let ((batch, later), writers) = self.writers.add(|busy| {
             let (mut batch, mut later) = (Vec::new(), VecDeque::new());
             let mut writers = HashSet::new();
             // Rows that an earlier request waits for are taken as well: order is kept.
             let mut taken = HashSet::new();
+            let mut batch_shard = None;
             for pending in waiting {
                 let writer = pending.request.writer().cloned();
                 let row = writer.clone().zip(pending.request.row());
                 let is_free = row.is_none_or(|row| taken.insert(row))
                     && !writer.as_ref().is_some_and(|writer| busy.contains(writer));
-                if is_free && batch.len() < R::BATCH_SIZE {
+                if is_free
+                    && batch.len() < R::BATCH_SIZE
+                    && is_of_shard(&mut batch_shard, writer.as_ref(), shards)
+                {
                     writers.extend(writer);
                     batch.push(pending);
                 } else {
@@ -205,6 +211,15 @@ impl<R: Batchable> Worker<R> {
         self.metrics.dequeued(batch.len());
         (batch, writers)
     }
+}
+
+/// Whether `writer` is in the shard of the batch, which the first one decides. Reads have none.
+fn is_of_shard(batch: &mut Option<u32>, writer: Option<&User>, shards: u32) -> bool {
+    let Some(writer) = writer.filter(|_| shards > 1) else {
+        return true;
+    };
+    let shard = shard_of(writer.subject(), shards);
+    *batch.get_or_insert(shard) == shard
 }
 
 /// Runs a batch, and members of it alone where it could not be run for all: no member
@@ -286,5 +301,33 @@ async fn send<R: Batchable>(
             connection.run(batch).await
         }
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::user;
+
+    #[tokio::test]
+    async fn a_batch_is_of_the_shard_of_its_first_writer() {
+        let (ana, eve) = (user("ana").await, user("user 12").await);
+        let shards = 4;
+        assert_ne!(
+            shard_of(ana.subject(), shards),
+            shard_of(eve.subject(), shards)
+        );
+        let mut batch = None;
+
+        assert!(is_of_shard(&mut batch, None, shards), "a read");
+        assert!(is_of_shard(&mut batch, Some(&ana), shards));
+        assert!(!is_of_shard(&mut batch, Some(&eve), shards));
+        assert!(is_of_shard(&mut batch, Some(&ana), shards));
+        let mut batch = None;
+        assert!(
+            [&ana, &eve]
+                .iter()
+                .all(|one| is_of_shard(&mut batch, Some(one), 1))
+        );
     }
 }

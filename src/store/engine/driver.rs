@@ -23,6 +23,8 @@ use crate::{
 /// An open connection that runs batches.
 pub enum Driver {
     Postgres(PoolConnection<sqlx::Postgres>),
+    /// `PostgreSQL` whose tables Citus distributes.
+    Citus(PoolConnection<sqlx::Postgres>),
     Sqlite(PoolConnection<sqlx::Sqlite>),
 }
 
@@ -38,6 +40,12 @@ macro_rules! statements {
             match self {
                 Self::Postgres(connection) => {
                     let statement = postgres::statements::$statement($($argument),*);
+                    let rows = statement.fetch_all(&mut **connection).await?;
+                    rows.into_iter().map(entity::task).collect()
+                }
+                Self::Citus(connection) => {
+                    let statement = postgres::statements::$statement($($argument),*);
+                    let statement = postgres::citus::pruned(statement)?;
                     let rows = statement.fetch_all(&mut **connection).await?;
                     rows.into_iter().map(entity::task).collect()
                 }
@@ -64,6 +72,14 @@ macro_rules! lists {
             match self {
                 Self::Postgres(connection) => {
                     let statement = postgres::statements::$statement($($argument),*);
+                    let mut rows = statement.fetch(&mut **connection);
+                    while let Some(row) = rows.try_next().await? {
+                        take(entity::task(row)?);
+                    }
+                }
+                Self::Citus(connection) => {
+                    let statement = postgres::statements::$statement($($argument),*);
+                    let statement = postgres::citus::pruned(statement)?;
                     let mut rows = statement.fetch(&mut **connection);
                     while let Some(row) = rows.try_next().await? {
                         take(entity::task(row)?);
@@ -117,7 +133,7 @@ impl Driver {
     pub fn statements_are_units(&self) -> bool {
         match self {
             Self::Postgres(_) => true,
-            Self::Sqlite(_) => false,
+            Self::Citus(_) | Self::Sqlite(_) => false,
         }
     }
 
@@ -127,6 +143,7 @@ impl Driver {
             Self::Postgres(connection) => {
                 sqlx::query("BEGIN").execute(&mut **connection).await?;
             }
+            Self::Citus(connection) => postgres::citus::begin(connection).await?,
             Self::Sqlite(connection) => {
                 // A lock that is taken later fails at once where another process wrote
                 // in between.
@@ -148,6 +165,10 @@ impl Driver {
                 let claim = postgres::statements::claim(claims);
                 entity::sequences(claim.fetch_all(&mut **connection).await?)
             }
+            Self::Citus(connection) => {
+                let claim = postgres::citus::pruned(postgres::statements::claim(claims))?;
+                entity::sequences(claim.fetch_all(&mut **connection).await?)
+            }
             Self::Sqlite(connection) => {
                 let claim = sqlite::statements::claim(claims);
                 entity::sequences(claim.fetch_all(&mut **connection).await?)
@@ -162,7 +183,7 @@ impl Driver {
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         match self {
-            Self::Postgres(_) => {}
+            Self::Postgres(_) | Self::Citus(_) => {}
             Self::Sqlite(connection) => {
                 let bury = sqlite::statements::bury(deletes, now);
                 bury.execute(&mut **connection).await?;
@@ -181,6 +202,11 @@ impl Driver {
                 let settle = postgres::statements::settle(settlements);
                 settle.execute(&mut **connection).await?;
             }
+            Self::Citus(connection) => {
+                let settle = postgres::statements::settle(settlements);
+                let settle = postgres::citus::pruned(settle)?;
+                settle.execute(&mut **connection).await?;
+            }
             Self::Sqlite(connection) => {
                 let settle = sqlite::statements::settle(settlements);
                 settle.execute(&mut **connection).await?;
@@ -193,7 +219,7 @@ impl Driver {
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
         let commit = "COMMIT";
         match self {
-            Self::Postgres(connection) => {
+            Self::Postgres(connection) | Self::Citus(connection) => {
                 sqlx::query(commit).execute(&mut **connection).await?;
             }
             Self::Sqlite(connection) => {
@@ -207,7 +233,7 @@ impl Driver {
     /// of `SQLite` is closed after an error.
     pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
         match self {
-            Self::Postgres(connection) => {
+            Self::Postgres(connection) | Self::Citus(connection) => {
                 sqlx::query("ROLLBACK").execute(&mut **connection).await?;
             }
             Self::Sqlite(_) => {}
@@ -218,7 +244,7 @@ impl Driver {
     /// Whether the database responds within `limit`; a file always does.
     pub async fn responds_within(&mut self, limit: Duration) -> bool {
         match self {
-            Self::Postgres(connection) => {
+            Self::Postgres(connection) | Self::Citus(connection) => {
                 matches!(timeout(limit, connection.ping()).await, Ok(Ok(())))
             }
             Self::Sqlite(_) => true,
@@ -228,7 +254,7 @@ impl Driver {
     /// Closes the connection in order.
     pub async fn close(self) -> Result<(), sqlx::Error> {
         match self {
-            Self::Postgres(connection) => connection.close().await,
+            Self::Postgres(connection) | Self::Citus(connection) => connection.close().await,
             Self::Sqlite(connection) => connection.close().await,
         }
     }
@@ -236,7 +262,7 @@ impl Driver {
     /// Drops the connection, which may be in the middle of a transaction.
     pub fn abandon(self) {
         match self {
-            Self::Postgres(connection) => drop(connection.detach()),
+            Self::Postgres(connection) | Self::Citus(connection) => drop(connection.detach()),
             Self::Sqlite(connection) => drop(connection.detach()),
         }
     }

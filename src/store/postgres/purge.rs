@@ -41,17 +41,27 @@ pub async fn begin(control: &DatabaseConnection) -> Result<Option<DatabaseTransa
 pub async fn lock_unused(
     transaction: &DatabaseTransaction,
     owners: &[Owner<'_>],
+    is_distributed: bool,
 ) -> Result<HashSet<String>, DbErr> {
     let owners: Vec<_> = owners.iter().map(|owner| owner.as_str()).collect();
-    let lock = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "SELECT s.user_id FROM json_array_elements_text($1::json) AS a(owner) \
-         JOIN user_sequences AS s ON s.user_id = a.owner \
-         ORDER BY s.user_id COLLATE \"C\" FOR UPDATE OF s SKIP LOCKED",
-        [serde_json::json!(owners).to_string().into()],
-    );
-    let rows = transaction.query_all_raw(lock).await?;
-    rows.iter().map(|row| row.try_get("", "user_id")).collect()
+    let (lock, values) = if is_distributed {
+        // Citus locks rows of one shard at a time.
+        let lock = "SELECT user_id FROM user_sequences WHERE user_id = $1 FOR UPDATE SKIP LOCKED";
+        (lock, owners.into_iter().map(str::to_owned).collect())
+    } else {
+        let lock = "SELECT s.user_id FROM json_array_elements_text($1::json) AS a(owner) \
+                    JOIN user_sequences AS s ON s.user_id = a.owner \
+                    ORDER BY s.user_id COLLATE \"C\" FOR UPDATE OF s SKIP LOCKED";
+        (lock, vec![serde_json::json!(owners).to_string()])
+    };
+    let mut locked = HashSet::new();
+    for value in values {
+        let lock = Statement::from_sql_and_values(DbBackend::Postgres, lock, [value.into()]);
+        for row in transaction.query_all_raw(lock).await? {
+            locked.insert(row.try_get("", "user_id")?);
+        }
+    }
+    Ok(locked)
 }
 
 /// Removes those of these tombstones, whose owners are locked, that are older than `before`.

@@ -21,12 +21,15 @@ pub async fn recount(
     owners: &[Owner<'_>],
 ) -> Result<u64, DbErr> {
     let recount = "INSERT INTO user_sequences AS s (user_id, tasks, sequence, born) \
-                   SELECT owner, held, 0, $2 FROM json_array_elements_text($1::json) AS a(owner), \
-                   LATERAL (SELECT count(*) AS held FROM tasks WHERE user_id = owner) AS t \
-                   WHERE held > 0 OR EXISTS \
-                   (SELECT FROM user_sequences WHERE user_id = owner) \
+                   SELECT a.owner, COALESCE(t.held, 0), 0, $2 \
+                   FROM json_array_elements_text($1::json) AS a(owner) \
+                   LEFT JOIN (SELECT user_id, count(*) AS held FROM tasks WHERE user_id IN \
+                   (SELECT json_array_elements_text($1::json)) GROUP BY user_id) AS t \
+                   ON t.user_id = a.owner \
+                   LEFT JOIN user_sequences AS h ON h.user_id = a.owner \
+                   WHERE t.held > 0 OR h.user_id IS NOT NULL \
                    ON CONFLICT (user_id) DO UPDATE SET tasks = excluded.tasks \
-                   WHERE s.tasks <> excluded.tasks";
+                   WHERE s.tasks <> excluded.tasks RETURNING user_id";
     run(transaction, recount, owners).await
 }
 
@@ -37,16 +40,21 @@ pub async fn catch_up(
     owners: &[Owner<'_>],
 ) -> Result<u64, DbErr> {
     let catch_up = "INSERT INTO user_sequences AS s (user_id, tasks, sequence, born) \
-                    SELECT owner, 0, COALESCE(GREATEST( \
-                    (SELECT max(GREATEST(id, version)) FROM tasks WHERE user_id = owner), \
-                    (SELECT max(version) FROM trash WHERE user_id = owner)), 0), $2 \
+                    SELECT a.owner, 0, COALESCE(GREATEST(t.highest, d.highest), 0), $2 \
                     FROM json_array_elements_text($1::json) AS a(owner) \
+                    LEFT JOIN (SELECT user_id, max(GREATEST(id, version)) AS highest FROM tasks \
+                    WHERE user_id IN (SELECT json_array_elements_text($1::json)) \
+                    GROUP BY user_id) AS t ON t.user_id = a.owner \
+                    LEFT JOIN (SELECT user_id, max(version) AS highest FROM trash \
+                    WHERE user_id IN (SELECT json_array_elements_text($1::json)) \
+                    GROUP BY user_id) AS d ON d.user_id = a.owner \
                     ON CONFLICT (user_id) DO UPDATE SET sequence = excluded.sequence \
-                    WHERE s.sequence < excluded.sequence";
+                    WHERE s.sequence < excluded.sequence RETURNING user_id";
     run(transaction, catch_up, owners).await
 }
 
-/// Runs a statement on owners. Returns how many rows it changed.
+/// Runs a statement on owners. Returns how many rows it changed: those that it returns, since
+/// Citus counts rows in conflict whether or not they are changed.
 async fn run(
     transaction: &DatabaseTransaction,
     sql: &str,
@@ -56,5 +64,5 @@ async fn run(
     let owners = Value::from(serde_json::json!(owners).to_string());
     let values = [owners, Value::from(born())];
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    Ok(transaction.execute_raw(statement).await?.rows_affected())
+    Ok(transaction.query_all_raw(statement).await?.len() as u64)
 }

@@ -13,9 +13,8 @@ mod arguments;
 mod read;
 mod write;
 
-#[cfg(test)]
-pub use self::arguments::Statement;
 pub use self::{
-    read::{get, list, page},
+    arguments::Statement,
+    read::{LIST, get, list, page},
     write::{claim, complete, create, delete, settle, update},
 };

@@ -50,7 +50,7 @@ async fn waits_without_other_locks(rig: &Rig, batch: &[Owned<Write>]) -> bool {
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn batches_lock_the_counts_first_and_in_one_order() {
-    let rig = Rig::start().await;
+    let rig = Rig::local().await;
     let (ana, bob) = (user("ana").await, user("bob").await);
     let task = async |owner: &User| rig.create(owner, "Milk").await.unwrap().id;
     let ids = [
@@ -119,7 +119,7 @@ async fn no_statement_of_a_batch_scans_a_table_even_while_it_is_small() {
     let rig = Rig::with(10, false).await;
     let server = rig.database.url().parse().unwrap();
     let server = super::Postgres::open(&server, 12).await.unwrap();
-    let mut connection = server.connect().await.unwrap();
+    let (mut connection, _) = server.connect().await.unwrap();
 
     for statement in all(&owned_by(&user("ana").await, ())) {
         let plan = plan(&mut connection, statement).await;
@@ -188,7 +188,7 @@ async fn batches_run_at_read_committed_whatever_the_database_has_as_its_default(
 
     let server = rig.database.url().parse().unwrap();
     let server = super::Postgres::open(&server, 12).await.unwrap();
-    let mut connection = server.connect().await.unwrap();
+    let (mut connection, _) = server.connect().await.unwrap();
     let level = sqlx::query("SHOW transaction_isolation");
     let level = level.fetch_one(&mut *connection).await.unwrap();
 

@@ -202,7 +202,7 @@ async fn a_list_that_cannot_be_read_to_its_end_breaks_off() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn a_slow_read_does_not_fail_the_others_of_its_batch() {
-    let rig = Rig::start().await;
+    let rig = Rig::local().await;
     let (ana, eve) = (user("ana").await, user("eve").await);
     let own = rig.create(&ana, "Milk").await.unwrap();
     let slow = rig.create(&eve, "Slow").await.unwrap();

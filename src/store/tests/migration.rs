@@ -17,7 +17,7 @@ async fn revert(rig: &Rig) -> Result<(), StoreError> {
 
 /// The tables of 1.0 with tasks of many users in turn, of which the last ids were deleted.
 async fn of_1_0() -> Rig {
-    let rig = Rig::start().await;
+    let rig = Rig::local().await;
     revert(&rig).await.unwrap();
     let mut rows = String::new();
     for id in 1..=USERS * EACH {
@@ -161,7 +161,7 @@ async fn the_migration_is_reverted_while_every_id_is_one_users() {
 
 #[tokio::test]
 async fn the_migration_is_not_reverted_once_two_users_have_the_same_id() {
-    let rig = Rig::start().await;
+    let rig = Rig::local().await;
     let (ana, ben) = (user("ana").await, user("ben").await);
     let of_ana = rig.create(&ana, "Milk").await.unwrap();
     rig.create(&ben, "Bread").await.unwrap();
@@ -178,4 +178,62 @@ async fn the_migration_is_not_reverted_once_two_users_have_the_same_id() {
         of_ana,
         "it goes on serving"
     );
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn a_migration_waits_for_another_one_for_a_limited_time() {
+    let rig = Rig::local().await;
+    rig.store.migrate_down(1).await.unwrap();
+    rig.execute("SELECT pg_advisory_lock(499851160435)").await;
+
+    let error = rig.store.migrate_up().await.unwrap_err();
+
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_migration_leaves_the_store_serving() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    rig.execute("CREATE VIEW looks AS SELECT * FROM tasks")
+        .await;
+
+    let down = rig.store.migrate_down(2).await;
+
+    if rig.database.is_postgres() {
+        // A view depends on the table, so that the table stays.
+        down.unwrap_err();
+        rig.create(&ana, "Milk").await.unwrap();
+    } else {
+        // SQLite drops a table that views depend on.
+        down.unwrap();
+        rig.create(&ana, "Milk").await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn migrating_needs_no_right_to_create_where_nothing_is_pending() {
+    let rig = Rig::start().await;
+    let role = format!("serving_{}", uuid::Uuid::now_v7().simple());
+    rig.execute(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON \
+         tasks, user_sequences, trash, seaql_migrations TO {role}; \
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    ))
+    .await;
+    let mut url = ::url::Url::parse(rig.database.url()).unwrap();
+    url.set_username(&role).unwrap();
+    let serving = DatabaseUrl::parse(url.as_str()).unwrap();
+    let serving = Store::connect(&serving, 10).await.unwrap();
+
+    let migrated = serving.migrate_up().await;
+    let created = serving.create(&user("ana").await, new("Milk")).await;
+
+    serving.close().await;
+    rig.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
+    migrated.unwrap();
+    created.unwrap();
 }

@@ -174,7 +174,7 @@ async fn a_deleted_task_leaves_a_tombstone_without_content() {
     for title in ["alone", "mixed", "plain"] {
         rig.create(&ana, title).await.unwrap();
     }
-    rig.execute("UPDATE tasks SET idempotency_key = 'key ' || id, idempotency_fingerprint = id")
+    rig.execute("UPDATE tasks SET idempotency_key = 'key ' || CAST(id AS text), idempotency_fingerprint = id")
         .await;
 
     let delete = |id| owned_by(&ana, Write::Delete(id));

@@ -26,8 +26,14 @@ pub struct TestDatabase {
 }
 
 enum Place {
-    Folder { _folder: TempDir },
-    Server { admin: String, name: String },
+    Folder {
+        _folder: TempDir,
+    },
+    /// On each of these servers.
+    Servers {
+        admins: Vec<String>,
+        name: String,
+    },
 }
 
 impl TestDatabase {
@@ -58,12 +64,34 @@ impl TestDatabase {
 
     async fn on_server(admin: String) -> Self {
         let name = format!("tasks_test_{}", Uuid::now_v7().simple());
-        execute(&admin, format!("CREATE DATABASE {name}")).await;
-        let mut url = Url::parse(&admin).expect("TEST_DATABASE_URL is a URL");
-        url.set_path(&name);
+        let mut admins = vec![admin];
+        admins.extend(workers());
+        let urls: Vec<_> = admins.iter().map(|admin| on(admin, &name)).collect();
+        for (admin, url) in admins.iter().zip(&urls) {
+            execute(admin, format!("CREATE DATABASE {name}")).await;
+            if has_workers() {
+                execute(url.as_str(), "CREATE EXTENSION citus".to_owned()).await;
+            }
+        }
+        for (server, url) in urls.iter().enumerate().filter(|_| has_workers()) {
+            let (host, port) = (url.host_str().unwrap(), url.port().unwrap());
+            let add = ["citus_add_node", "citus_set_coordinator_host"][usize::from(server == 0)];
+            let add = format!("SELECT {add}('{host}', {port})");
+            execute(urls[0].as_str(), add).await;
+        }
         Self {
-            url: url.into(),
-            place: Place::Server { admin, name },
+            url: urls[0].as_str().to_owned(),
+            place: Place::Servers { admins, name },
+        }
+    }
+
+    /// Its URL on another server of the cluster of `TEST_CITUS`.
+    pub fn worker_url(&self) -> Option<String> {
+        match &self.place {
+            Place::Servers { admins, name } if admins.len() > 1 => {
+                Some(on(&admins[1], name).into())
+            }
+            _ => None,
         }
     }
 
@@ -84,12 +112,12 @@ impl TestDatabase {
     pub async fn fill(&self, user: &str, tasks: usize, description: &str, completed: usize) {
         let time = "2026-01-05T08:30:00.123456+00:00";
         let fill = format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) \
-             INSERT INTO tasks (id, user_id, title, description, completed, created_at, \
-             updated_at, position) \
-             SELECT i + (SELECT COALESCE(max(id), 0) FROM tasks WHERE user_id = '{user}'), \
+            "INSERT INTO tasks (id, user_id, title, description, completed, created_at, \
+             updated_at, position) SELECT i + last, \
              '{user}', 'Task', '{description}', i % {completed} = 0, '{time}', '{time}', 'a0' \
-             FROM n; \
+             FROM (WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) SELECT i FROM n) AS n, \
+             (SELECT COALESCE(max(id), 0) AS last FROM tasks WHERE user_id = '{user}') AS held; \
              DELETE FROM user_sequences WHERE user_id = '{user}'; \
              INSERT INTO user_sequences (user_id, tasks, sequence, born) \
              SELECT '{user}', count(*), max(id), 1 FROM tasks WHERE user_id = '{user}'"
@@ -105,8 +133,29 @@ impl TestDatabase {
 
     /// Whether the database is on a `PostgreSQL` server.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.place, Place::Server { .. })
+        matches!(self.place, Place::Servers { .. })
     }
+}
+
+/// Whether the server of `TEST_DATABASE_URL` is the coordinator of a Citus cluster, in which
+/// the tables of a test should be distributed.
+pub fn has_workers() -> bool {
+    std::env::var_os("TEST_CITUS").is_some()
+}
+
+/// The URLs of the superuser of the cluster's other servers, in `TEST_CITUS` with commas
+/// between.
+fn workers() -> Vec<String> {
+    let workers = std::env::var("TEST_CITUS").unwrap_or_default();
+    let workers = workers.split(',').filter(|url| !url.is_empty());
+    workers.map(str::to_owned).collect()
+}
+
+/// The URL of a database on a server.
+fn on(admin: &str, name: &str) -> Url {
+    let mut url = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
+    url.set_path(name);
+    url
 }
 
 async fn execute(url: &str, statement: String) {
@@ -120,19 +169,20 @@ async fn execute(url: &str, statement: String) {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let Place::Server { admin, name } = &self.place else {
+        let Place::Servers { admins, name } = &self.place else {
             return;
         };
-        let (admin, name) = (admin.clone(), name.clone());
+        let (admins, name) = (admins.clone(), name.clone());
         // A separate runtime, because `drop` cannot await on the test's runtime.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            let statement = format!("DROP DATABASE {name} WITH (FORCE)");
-            runtime
-                .expect("a runtime")
-                .block_on(execute(&admin, statement));
+            runtime.expect("a runtime").block_on(async {
+                for admin in &admins {
+                    execute(admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                }
+            });
         });
         // That thread has printed its panic. A second panic in `drop` would abort.
         let _ = dropping.join();

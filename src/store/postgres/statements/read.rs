@@ -6,32 +6,35 @@ use crate::store::{
     requests::{ById, List, ListPart},
 };
 
+/// Owners come first, as in all statements.
 pub fn get(gets: &[ById<'_>]) -> Statement {
     sqlx::query(concat!(
         "SELECT ",
         columns!("t."),
-        " FROM unnest($1::bigint[], $2::text[]) AS a(id, owner) \
+        " FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
          JOIN tasks AS t ON t.user_id = a.owner AND t.id = a.id"
     ))
-    .bind(array(gets, |(id, _)| *id))
     .bind(array(gets, |(_, owner)| owner.as_str()))
+    .bind(array(gets, |(id, _)| *id))
 }
 
 /// Each list is read from an index, whatever the planner believes of the number of
 /// owners: hence the order inside.
+pub const LIST: &str = concat!(
+    "SELECT ",
+    columns!("t."),
+    " FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
+     (SELECT ",
+    columns!(""),
+    " FROM tasks WHERE user_id = a.owner \
+     AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t"
+);
+
 pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
-    sqlx::query(concat!(
-        "SELECT ",
-        columns!("t."),
-        " FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
-         (SELECT ",
-        columns!(""),
-        " FROM tasks WHERE user_id = a.owner \
-         AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t"
-    ))
-    .bind(array(lists, |(owner, _)| owner.as_str()))
-    .bind(array(lists, |(_, completed)| *completed))
-    .bind(i64::from(rows))
+    sqlx::query(LIST)
+        .bind(array(lists, |(owner, _)| owner.as_str()))
+        .bind(array(lists, |(_, completed)| *completed))
+        .bind(i64::from(rows))
 }
 
 pub fn page(((owner, completed), below): ListPart<'_>, rows: u32) -> Statement {

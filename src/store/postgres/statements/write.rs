@@ -298,10 +298,11 @@ pub fn delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
 pub fn claim(claims: &[Claim<'_>]) -> Statement {
     sqlx::query(concat!(
         "INSERT INTO user_sequences AS s (user_id, tasks, sequence, born) \
-         SELECT owner, 0, numbers, $4 \
+         SELECT a.owner, 0, a.numbers, $4 \
          FROM unnest($1::text[], $2::bigint[], $3::boolean[]) AS a(owner, numbers, creates) \
-         WHERE creates OR EXISTS (SELECT FROM user_sequences WHERE user_id = owner) ",
-        in_lock_order!("owner"),
+         LEFT JOIN user_sequences AS h ON h.user_id = a.owner \
+         WHERE a.creates OR h.user_id IS NOT NULL ",
+        in_lock_order!("a.owner"),
         " ON CONFLICT (user_id) DO UPDATE SET sequence = s.sequence + excluded.sequence \
          RETURNING user_id, tasks, sequence"
     ))

@@ -52,7 +52,7 @@ async fn a_statement_visits_the_partitions_of_its_owners_alone() {
     let server = Postgres::open(&rig.database.url().parse().unwrap(), 8)
         .await
         .unwrap();
-    let mut connection = server.connect().await.unwrap();
+    let (mut connection, _) = server.connect().await.unwrap();
     // What the planner prefers on tables as small as these.
     for disabled in ["seqscan", "bitmapscan", "hashjoin", "mergejoin"] {
         let set = format!("SELECT set_config('enable_{disabled}', 'off', FALSE)");
