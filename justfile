@@ -29,6 +29,13 @@ test-postgres:
     # The statements on tables in 16 partitions, as a distributed database has them.
     TEST_PARTITIONED=1 cargo test --lib store:: -- --include-ignored
 
+# The store's tests on tables that Citus distributes over two servers, and the verb that does
+# it. Builds Citus, which is AGPL and no part of a release, where CITUS names no PostgreSQL with
+# it; CITUS_SOURCE is a repository to build it from.
+test-citus:
+    tests/citus/run cargo test --lib store:: -- --include-ignored --test-threads=3
+    tests/citus/run cargo test --test process verbs::migrate
+
 # A minute of 64 clients that check every response against a model, on both databases.
 model:
     cargo build --release
