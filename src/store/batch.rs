@@ -64,7 +64,7 @@ impl<R: Batchable> BatchQueue<R> {
         let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let connection = |_| Connection::new(engine, quota);
         let connections = (0..connections).map(connection).collect();
-        let worker = Worker::new(receiver, connections, closing, writers, metrics.clone());
+        let worker = Worker::new(receiver, connections, closing, writers, metrics);
         let queue = Self {
             sender,
             metrics,

@@ -4,6 +4,8 @@
 //! No label holds a value that a client can choose. Operations, queues, limits and
 //! kinds are fixed texts of this program, and a status is one that it returns.
 
+mod per_thread;
+
 use std::{
     collections::BTreeMap,
     sync::{LazyLock, atomic::AtomicU64},
@@ -13,37 +15,17 @@ use std::{
 use parking_lot::Mutex;
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler, http::header::CONTENT_TYPE};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::{Metric, Registry},
 };
 
+use self::per_thread::{AllThreads, Labels, OperationStatus, SECONDS, SIZES, record};
+
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds, from half a millisecond to the request timeout.
-const SECONDS: [f64; 13] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 30.0,
-];
-/// Upper bounds in requests, from one to the largest batch.
-const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-
-/// `N` labels: names and values.
-type Labels<const N: usize> = [(&'static str, &'static str); N];
-type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationStatus {
-    operation: &'static str,
-    status: u16,
-}
-
+/// Those that no request changes, or few do; [`per_thread`] has the others.
 struct Metrics {
-    requests: Family<OperationStatus, Counter>,
-    durations: Histograms,
-    in_flight: Gauge,
-    batch_sizes: Histograms,
-    queued: Family<Labels<1>, Gauge>,
-    connections: Family<Labels<1>, Gauge>,
     database_errors: Family<Labels<1>, Counter>,
     /// A family, so that no value is exported before the first fetch.
     key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
@@ -61,26 +43,12 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     let mut registry = Registry::with_prefix("tasks_api");
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "Version of the program", version);
-    let durations = Histograms::new_with_constructor(|| Histogram::new(SECONDS));
-    registry.register(
-        "request_duration_seconds",
-        "Time from the head of a request to the response",
-        durations.clone(),
-    );
-    let batch_sizes = Histograms::new_with_constructor(|| Histogram::new(SIZES));
-    registry.register("batch_size", "Requests per statement", batch_sizes.clone());
-    let connections = "Database connections of requests: open, and of those busy";
+    registry.register_collector(Box::new(AllThreads));
     let errors = "Failed batches: not connected, refused, lost or too slow";
     let limits = "Requests over a rate limit, connections over a limit of connections";
     let key_set_age = "Age of the oldest key set in use";
     let r = &mut registry;
     Metrics {
-        requests: add(r, "requests", "Completed requests"),
-        durations,
-        in_flight: add(r, "requests_in_flight", "Requests in progress"),
-        batch_sizes,
-        queued: add(r, "queue_depth", "Requests that wait for a statement"),
-        connections: add(r, "database_connections", connections),
         database_errors: add(r, "database_errors", errors),
         key_set_age: add(r, "key_set_age_seconds", key_set_age),
         key_set_fetches: add(r, "key_set_fetches", "Fetches of a key set"),
@@ -131,7 +99,7 @@ impl Request {
     /// Starts the measurement.
     #[must_use]
     pub fn begin(operation: &'static str) -> Self {
-        METRICS.in_flight.inc();
+        record(|thread| thread.in_flight += 1);
         Self {
             operation,
             began: Instant::now(),
@@ -143,64 +111,75 @@ impl Request {
     pub fn finish(self, status: u16) -> Duration {
         let (operation, elapsed) = (self.operation, self.began.elapsed());
         let labels = OperationStatus { operation, status };
-        METRICS.requests.get_or_create(&labels).inc();
-        let duration = METRICS.durations.get_or_create(&[("operation", operation)]);
-        duration.observe(elapsed.as_secs_f64());
+        record(|thread| {
+            *thread.requests.entry(labels).or_default() += 1;
+            let label = [("operation", operation)];
+            let durations = thread.durations.entry(label).or_default();
+            durations.observe(&SECONDS, elapsed.as_secs_f64());
+        });
         elapsed
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        METRICS.in_flight.dec();
+        record(|thread| thread.in_flight -= 1);
     }
 }
 
 /// Depth and batch sizes of one queue.
-#[derive(Clone)]
-pub struct QueueMetrics {
-    depth: Gauge,
-    batch_sizes: Histogram,
-}
+#[derive(Clone, Copy)]
+pub struct QueueMetrics(Labels<1>);
 
 impl QueueMetrics {
     /// The metrics of the queue with this name.
     #[must_use]
     pub fn new(queue: &'static str) -> Self {
         // Dashboards know the label as `lane`.
-        let label = [("lane", queue)];
-        Self {
-            depth: METRICS.queued.get_or_create_owned(&label),
-            batch_sizes: METRICS.batch_sizes.get_or_create_owned(&label),
-        }
+        let queue = Self([("lane", queue)]);
+        queue.add(0);
+        record(|thread| {
+            thread.batch_sizes.entry(queue.0).or_default();
+        });
+        queue
+    }
+
+    fn add(self, requests: i64) {
+        record(|thread| *thread.queued.entry(self.0).or_default() += requests);
     }
 
     /// One request was put into the queue.
-    pub fn enqueued(&self) {
-        self.depth.inc();
+    pub fn enqueued(self) {
+        self.add(1);
     }
 
     /// So many requests left the queue.
-    pub fn dequeued(&self, requests: usize) {
-        self.depth
-            .dec_by(i64::try_from(requests).unwrap_or(i64::MAX));
+    pub fn dequeued(self, requests: usize) {
+        self.add(-i64::try_from(requests).unwrap_or(i64::MAX));
     }
 
     /// So many requests share a statement.
-    pub fn batch(&self, requests: usize) {
-        self.batch_sizes
-            .observe(f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
+    pub fn batch(self, requests: usize) {
+        let requests = f64::from(u32::try_from(requests).unwrap_or(u32::MAX));
+        record(|thread| {
+            let sizes = thread.batch_sizes.entry(self.0).or_default();
+            sizes.observe(&SIZES, requests);
+        });
     }
 }
 
 /// Counts a database connection in a state until it is dropped.
-pub struct Connection(Gauge);
+pub struct Connection(Labels<1>);
 
 impl Connection {
     fn new(state: &'static str) -> Self {
-        let gauge = METRICS.connections.get_or_create_owned(&[("state", state)]);
-        gauge.inc();
-        Self(gauge)
+        let connection = Self([("state", state)]);
+        connection.add(1);
+        connection
+    }
+
+    fn add(&self, connections: i64) {
+        record(|thread| *thread.connections.entry(self.0).or_default() += connections);
     }
 
     /// An open connection.
@@ -218,7 +197,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.dec();
+        self.add(-1);
     }
 }
 
