@@ -93,7 +93,10 @@ pub async fn serve<E, S>(
         .max_send_buf_size(MAX_WAITING)
         .max_header_list_size(MAX_HTTP2_FIELDS);
     let http = Arc::new(http);
-    let (stopping, _) = watch::channel(false);
+    // Every poll of a connection locks the waiters of its channel. With one channel for all
+    // workers, each request would move that lock between their cores.
+    let runtimes = workers.runtimes();
+    let stopping: Vec<_> = runtimes.iter().map(|_| watch::channel(false).0).collect();
     let most_open = u32::try_from(limits.most_open()).unwrap_or(u32::MAX);
     let slots = Arc::new(Semaphore::new(most_open as usize));
     let admission = Admission::new(limits);
@@ -111,8 +114,8 @@ pub async fn serve<E, S>(
                     continue;
                 };
                 let (http, endpoint) = (Arc::clone(&http), Arc::clone(&endpoint));
-                let stopping = stopping.subscribe();
                 let (runtime, assigned) = workers.assign();
+                let stopping = stopping[assigned.worker].subscribe();
                 // Another runtime waits for its bytes from here on.
                 let Ok(stream) = stream.into_std() else {
                     continue;
@@ -138,7 +141,9 @@ pub async fn serve<E, S>(
         }
     };
     drop(listeners);
-    stopping.send_replace(true);
+    for worker in stopping {
+        worker.send_replace(true);
+    }
     // Every open connection holds a slot.
     let closed = timeout(SHUTDOWN_TIMEOUT, slots.acquire_many(most_open));
     tokio::select! {
@@ -164,12 +169,15 @@ where
     stream.set_nodelay(true)?;
     let local = LocalAddr(Addr::from(stream.local_addr()?));
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));
+    // Requests clone the connection's own `Arc`: all threads would write to the count of the
+    // shared one.
+    let endpoint = Arc::new(endpoint);
     let timer = &place.timer;
     let request_timer = timer.clone();
     let for_malformed = Arc::clone(&endpoint);
     let respond_to_malformed = move |status, date| {
         let endpoint = Arc::clone(&for_malformed);
-        async move { malformed::respond(&endpoint, status, date).await }.boxed()
+        async move { malformed::respond::<E>(&endpoint, status, date).await }.boxed()
     };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let is_http2 = request.version() == Version::HTTP_2;
@@ -178,7 +186,7 @@ where
         let endpoint = Arc::clone(&endpoint);
         let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
         let respond = async move {
-            let response: hyper::Response<_> = endpoint.get_response(request).await.into();
+            let response: hyper::Response<_> = E::get_response(&endpoint, request).await.into();
             let mut response = response.map(|body| ResponseBody::new(body, in_progress));
             if ends_with_head {
                 if let Some(length) = response.body().size_hint().exact() {

@@ -37,7 +37,11 @@ struct Thread {
 }
 
 /// A connection of a worker, until it is dropped.
-pub struct Assigned(Arc<AtomicUsize>);
+pub struct Assigned {
+    /// The number of the worker, from 0.
+    pub(super) worker: usize,
+    open: Arc<AtomicUsize>,
+}
 
 impl Workers {
     /// Starts so many threads.
@@ -75,7 +79,11 @@ impl Workers {
         self.next = (chosen + 1) % count;
         let worker = &self.workers[chosen];
         worker.open.fetch_add(1, Relaxed);
-        (&worker.runtime, Assigned(Arc::clone(&worker.open)))
+        let assigned = Assigned {
+            worker: chosen,
+            open: Arc::clone(&worker.open),
+        };
+        (&worker.runtime, assigned)
     }
 }
 
@@ -127,7 +135,7 @@ impl Drop for Workers {
 
 impl Drop for Assigned {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.open.fetch_sub(1, Relaxed);
     }
 }
 
