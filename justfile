@@ -134,6 +134,10 @@ release-openapi: openapi
 bench *args:
     bench/run {{ args }}
 
+# Pack the benchmark for a machine with many cores and nothing installed.
+bench-pack *args:
+    bench/pack {{ args }}
+
 # Generate the TypeScript client from openapi/tasks.yaml, build it and test it.
 client:
     cargo build

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -57,17 +56,17 @@ class Candidate:
     def port(self) -> int:
         return self.ports[0]
 
-    def start(self, folder: Path, secret: str) -> None:
+    def start(self, folder: Path, secret: str, database_url: str | None = None) -> None:
+        """Starts the instances on its tables, or on another database."""
         self.ports, self.processes = [], []
         for number in range(self.instances):
             log = str(folder / f"{self.name}-{number}.log")
-            self._start_one(folder, log, self.tables.url, secret)
+            self._start_one(folder, log, database_url or self.tables.url, secret)
 
     def _start_one(self, folder: Path, log: str, database_url: str, secret: str) -> None:
         port = processes.free_port()
-        # The caller's environment is dropped: it may name another database.
         environment = {
-            "PATH": os.environ["PATH"],
+            **processes.search_paths(),
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "DATABASE_URL": database_url,
@@ -132,23 +131,27 @@ def _venv() -> str:
     return str(folder / "bin" / "python")
 
 
-def build(names: list[str], ours: str) -> list[Candidate]:
-    """Builds the candidates of these names; `ours` is the service's program."""
-    axum = None
-    if any(name.startswith("axum") for name in names):
-        axum = _cargo(AXUM, "--target-dir", str(CACHE / "target"))
+def axum() -> str:
+    return _cargo(AXUM, "--target-dir", str(CACHE / "target"))
+
+
+def build(names: list[str], ours: str, peer: str | None) -> list[Candidate]:
+    """Builds the candidates of these names; `ours` is the service's program, and `peer` the
+    axum peer's where it is built already."""
+    if not peer and any(name.startswith("axum") for name in names):
+        peer = axum()
     found = []
     for name in names:
         match name:
             case "ours":
                 found.append(Candidate(name, [ours], is_service=True))
             case "axum":
-                found.append(Candidate(name, [axum]))
+                found.append(Candidate(name, [peer]))
             case "axum-20" | "axum-64":
                 pool = name.removeprefix("axum-")
-                found.append(Candidate(name, [axum], {"POOL": pool}))
+                found.append(Candidate(name, [peer], {"POOL": pool}))
             case "axum-noping":
-                found.append(Candidate(name, [axum], {"PING": "off"}))
+                found.append(Candidate(name, [peer], {"PING": "off"}))
             case "fastapi":
                 command = [_venv(), "-m", "uvicorn", "main:app", "--host", "127.0.0.1"]
                 command += ["--port", "{port}", "--workers", str(max(2, cores.count())), "--loop", "uvloop"]

@@ -39,6 +39,16 @@ def binaries() -> Path:
     return Path(found).resolve().parent
 
 
+def _unprivileged() -> pwd.struct_passwd:
+    """The user that runs Postgres in place of root, where no package made one as well."""
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            pass
+    raise Failure("no user named postgres or nobody: run it as another user than root")
+
+
 class Cluster:
     def __init__(self, folder: Path):
         self.bin = binaries()
@@ -46,17 +56,18 @@ class Cluster:
         self.folder.mkdir(mode=0o700)
         self.port = processes.free_port()
         # Postgres refuses to run as root.
-        self.drop = []
+        drop = {}
         if os.getuid() == 0:
-            user = pwd.getpwnam("postgres")
+            user = _unprivileged()
             os.chown(self.folder, user.pw_uid, user.pw_gid)
-            self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-            # A change of user clears the signal that processes.start() set.
-            self.drop += ["--pdeathsig=INT", "--"]
+            drop = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         data = str(self.folder / "data")
         initdb = [str(self.bin / "initdb"), "-D", data, "-U", "bench", "-A", "trust"]
         initdb += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(self.drop + initdb, capture_output=True, text=True, cwd="/")
+        try:
+            made = subprocess.run(initdb, capture_output=True, text=True, cwd="/", **drop)
+        except PermissionError as error:
+            raise Failure(f"the user that runs Postgres may not enter: {error}") from None
         if made.returncode:
             raise Failure(f"initdb failed:\n{made.stderr}")
         settings = SETTINGS | {
@@ -68,7 +79,7 @@ class Cluster:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         log = str(folder / "postgres.log")
-        self.process = processes.start(self.drop + command, log, cwd="/")
+        self.process = processes.start(command, log, signal.SIGINT, cwd="/", **drop)
         processes.wait_for_port(self.process, self.port, log, "Postgres")
         for _ in range(100):
             if self._psql("postgres", "SELECT 1").returncode == 0:

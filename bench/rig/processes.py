@@ -19,15 +19,24 @@ class Failure(Exception):
     """An error that invalidates the run. Its text is shown to the user."""
 
 
-def _die_with_parent() -> None:
+def search_paths() -> dict[str, str]:
+    """Where programs and their libraries are found. Nothing else of this environment is
+    passed on: it may name another database."""
+    names = ("PATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _die_with_parent(how: int) -> None:
     # If this process is killed with SIGKILL, no handler of its own can run.
     PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, how)
 
 
-def start(command: list[str], log: str, **options) -> subprocess.Popen:
+def start(
+    command: list[str], log: str, at_death: int = signal.SIGTERM, **options
+) -> subprocess.Popen:
     """Starts a program in a separate process group. Ctrl-C then reaches this process
-    only, which stops the programs in order."""
+    only, which stops the programs in order. `at_death`: its signal if this process dies."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command,
@@ -35,7 +44,7 @@ def start(command: list[str], log: str, **options) -> subprocess.Popen:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=lambda: _die_with_parent(at_death),
             **options,
         )
     _running.append(process)

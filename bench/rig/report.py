@@ -10,10 +10,12 @@ from pathlib import Path
 from statistics import mean
 
 from . import cores
-from .candidates import LABELS, YARDSTICKS
+from .candidates import BENCH, LABELS, YARDSTICKS
 from .load import WORKLOADS, Sample
 
 LIMIT = "pgbench"
+# The file that names the commit where git cannot: in the archive of `bench/pack`.
+COMMIT = "commit"
 
 # Targets: the least ratio to the yardstick at 100,000 rows, on few and on many cores.
 FEW = {
@@ -70,15 +72,20 @@ class Cell:
         return f"{(max(rates) - min(rates)) / mean(rates):.0%}" if len(rates) > 1 else ""
 
 
+def commit() -> str:
+    packed = BENCH / COMMIT
+    if packed.exists():
+        return packed.read_text()
+    git = ["git", "-C", str(BENCH), "describe", "--always", "--dirty", "--abbrev=9"]
+    return subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
 def machine(postgres: str) -> dict:
     with open("/proc/cpuinfo") as info:
         model = next((line.split(":", 1)[1].strip() for line in info if "model name" in line), "")
-    root = Path(__file__).parent
-    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=9"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit or "unknown",
+        "commit": commit(),
         "processors": cores.count(),
         "processor": model or platform.machine(),
         "kernel": platform.release(),

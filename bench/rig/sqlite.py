@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from statistics import mean
 
-from . import data, load
+from . import data, load, processes
 from .candidates import Candidate
 from .processes import Failure
 
@@ -22,12 +22,12 @@ def compare(
             raise Failure(f"no such program: {program}")
         candidate = Candidate(name, [str(Path(program).resolve())])
         url = f"sqlite://{folder / name}.db"
-        environment = {"DATABASE_URL": url, "BETTER_AUTH_SECRET": secret}
+        environment = processes.search_paths() | {"DATABASE_URL": url, "BETTER_AUTH_SECRET": secret}
         migrate = [*candidate.command, "migrate", "up"]
         made = subprocess.run(migrate, env=environment, cwd=folder, capture_output=True, text=True)
         if made.returncode:
             raise Failure(f"{name}: migrate up: {made.stderr}")
-        candidate.start(folder, url, secret)
+        candidate.start(folder, secret, url)
         pair.append(candidate)
     samples: dict[str, list[load.Sample]] = {one.name: [] for one in pair}
     for turn in range(rounds):
