@@ -9,8 +9,8 @@ use tasks_api_test_support::{
     process::{Service, client, token},
 };
 
-/// Some 15 MB: more than the buffers of a socket hold.
-const TASKS: usize = 1_500;
+/// Some 40 MB: more than the buffers of a socket hold.
+const TASKS: usize = 4_000;
 
 #[tokio::test]
 async fn a_long_list_is_complete_or_broken_off() {
