@@ -6,7 +6,7 @@
 //! status is none. Removing a documented field is a break on both sides. Unknown fields
 //! are ignored, so a client would not notice that its input is lost or its output missing.
 //!
-//! A status that occurs only with a header that old clients cannot know is no break: see
+//! A status that occurs only with a parameter that old clients cannot know is no break: see
 //! `only_with.rs`.
 
 use serde_json::Value;
@@ -147,14 +147,14 @@ impl Comparison {
                 (Some(_), None) => self.report(Class::Compatible, &place, "is gone"),
                 (None, Some(_)) => match reachable(status, old, new) {
                     Some(why) => self.report(Class::Breaking, &place, format!("is new: {why}")),
-                    None => self.report(Class::Compatible, &place, "is new, with a new header"),
+                    None => self.report(Class::Compatible, &place, "is new, with a new parameter"),
                 },
                 (Some(old_response), Some(new_response)) => {
                     match occurs(status, old, new) {
                         Occurs::Same => {}
-                        Occurs::Less => self.report(Class::Compatible, &place, "needs a header"),
+                        Occurs::Less => self.report(Class::Compatible, &place, "needs a parameter"),
                         Occurs::More => {
-                            let what = "needed a header that it no longer needs";
+                            let what = "needed a parameter that it no longer needs";
                             self.report(Class::Breaking, &place, what);
                         }
                     }

@@ -6,6 +6,7 @@
 mod tests;
 
 use serde_json::Value;
+use tasks_api_test_support::json_schema::resolve;
 
 use crate::{
     document::methods,
@@ -89,7 +90,9 @@ pub fn corrected(old: &Value, new: &Value, corrections: &[Correction]) -> Value 
             Mistake::Status {
                 operation, status, ..
             } => {
-                let response = problem_response(new, operation, status).cloned();
+                let response = problem_response(new, operation, status);
+                // The old document may lack what it refers to.
+                let response = response.map(|response| resolve(response, new));
                 if let (Some(response), Some(old)) = (response, find_mut(&mut corrected, operation))
                     && old["responses"][status].is_null()
                 {

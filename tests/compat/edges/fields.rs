@@ -75,7 +75,7 @@ pub fn cases() -> Vec<Case> {
             Compatible,
             "nor does its default",
             vec![Set(
-                "/components/schemas/CreateTask/properties/priority",
+                "/components/schemas/CreateTask/properties/estimate",
                 defaulted,
             )],
         ),

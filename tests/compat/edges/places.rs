@@ -161,9 +161,9 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Set(
                     "/paths/~1api~1tasks~1{id}/parameters",
-                    DOCUMENT["paths"]["/api/tasks/{id}"]["get"]["parameters"].clone(),
+                    json!([DOCUMENT["paths"]["/api/tasks/{id}"]["get"]["parameters"][0]]),
                 ),
-                Remove("/paths/~1api~1tasks~1{id}/get/parameters"),
+                Remove("/paths/~1api~1tasks~1{id}/get/parameters/0"),
             ],
         ),
         (
