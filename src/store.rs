@@ -14,6 +14,7 @@
 mod batch;
 mod clock;
 mod connection;
+mod cursor;
 mod describe;
 mod engine;
 mod entity;
@@ -27,6 +28,8 @@ mod postgres;
 mod purge;
 pub mod repair;
 mod requests;
+mod retry;
+mod search;
 mod sqlite;
 mod tasks;
 #[cfg(test)]
@@ -52,14 +55,14 @@ use self::{
     lists::Lists,
     owned::Owned,
     pool::{DEFAULT_CONNECTIONS, Shares},
-    requests::{Get, Write},
+    requests::{Done, Get, Got, Write},
 };
 pub use self::{
     error::{Access, StoreError},
     postgres::citus::Layout,
     url::{DatabaseUrl, DatabaseUrlError},
 };
-use crate::api::tasks::{Task, TaskError};
+use crate::api::tasks::TaskError;
 
 thread_local! {
     /// The set of queues that requests of this thread use.
@@ -219,7 +222,7 @@ impl Store {
         self.engine().close().await;
     }
 
-    async fn read(&self, request: Owned<Get>) -> Result<Option<Task>, TaskError> {
+    async fn read(&self, request: Owned<Get>) -> Result<Got, TaskError> {
         self.check_migrated()?;
         self.queues().gets.submit(request).await
     }
@@ -229,7 +232,7 @@ impl Store {
         Ok(&self.queues().lists)
     }
 
-    async fn write(&self, request: Owned<Write>) -> Result<Task, TaskError> {
+    async fn write(&self, request: Owned<Write>) -> Result<Done, TaskError> {
         self.check_migrated()?;
         self.queues().writes.submit(request).await
     }

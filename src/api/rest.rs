@@ -3,8 +3,11 @@
 
 pub mod asset;
 pub mod body;
-mod characters;
+pub mod characters;
+pub mod conditional;
+pub mod entity_tag;
 pub mod fields;
+pub mod header;
 pub mod json;
 pub mod json_array;
 mod object;

@@ -1,9 +1,9 @@
 //! The OpenAPI document: what the framework emits for [`TasksApi`], normalised.
 //! The same document is printed, committed and served.
 
-use std::sync::LazyLock;
+use std::{str::FromStr, sync::LazyLock};
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use poem::http::Method;
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use crate::api::{
         problem::{Documented, PROBLEM_JSON, ProblemType, Row},
         service::DocumentOnly,
     },
-    tasks::{TasksApi, example_problem, examples, value_examples},
+    tasks::{OWN_PROBLEMS, OwnProblem, TasksApi, example_problem, examples, value_examples},
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of the program.
@@ -70,13 +70,16 @@ pub fn yaml_text(document: &Value) -> String {
     yaml.lines().map(quote_time).collect()
 }
 
-/// Quotes the value of a line of YAML if it is a time. YAML 1.1, which many
-/// parsers still read, has a type for times; here they are strings.
+/// Quotes the value of a line of YAML if it is a date or a time. YAML 1.1, which many
+/// parsers still read, has types for them (18:00 is 1,080); here they are strings.
 fn quote_time(line: &str) -> String {
+    let is_time = |value: &str| {
+        DateTime::parse_from_rfc3339(value).is_ok()
+            || NaiveDate::from_str(value).is_ok()
+            || NaiveTime::from_str(value).is_ok()
+    };
     match line.split_once(": ") {
-        Some((key, value)) if DateTime::parse_from_rfc3339(value).is_ok() => {
-            format!("{key}: '{value}'\n")
-        }
+        Some((key, value)) if is_time(value) => format!("{key}: '{value}'\n"),
         _ => format!("{line}\n"),
     }
 }
@@ -123,7 +126,6 @@ fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     document["externalDocs"] = json!({"description": "The types of problem", "url": PROBLEMS});
     tidy(&mut document);
-    let request_id = json!({"$ref": "#/components/headers/X-Request-Id"});
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {
@@ -136,7 +138,14 @@ fn normalise(mut document: Value) -> Value {
             .and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default();
-            parameter["example"] = value_examples()[name].take();
+            parameter["example"] = match parameter["schema"]["enum"].as_array().map(Vec::as_slice) {
+                Some([only]) => only.clone(),
+                _ => value_examples()[name].take(),
+            };
+        }
+        // The framework adds the group of an operation to that of all operations.
+        if let Some(tags) = operation["tags"].as_array_mut() {
+            tags.drain(..tags.len().saturating_sub(1));
         }
         if let Some(responses) = operation["responses"].as_object_mut() {
             responses.remove("default");
@@ -145,26 +154,88 @@ fn normalise(mut document: Value) -> Value {
                 for (name, header) in headers.into_iter().flatten() {
                     header["example"] = value_examples()[name].take();
                 }
-                response["headers"]["X-Request-Id"] = request_id.clone();
+                add_common_headers(response);
             }
         }
-        for row in problems {
+        let id = operation["operationId"].clone();
+        let own = OWN_PROBLEMS.iter().filter(|own| id == own.operation);
+        let own: Vec<_> = own.collect();
+        for row in problems
+            .into_iter()
+            .chain(own.iter().map(|own| own.kind.row()))
+        {
             let name = format!("#/components/responses/{}", response_name(row));
             operation["responses"][row.status.to_string()] = json!({"$ref": name});
         }
+        if let Some(responses) = operation["responses"].as_object_mut() {
+            responses.sort_keys();
+        }
+        mark_conditional(operation, &own);
     }
     let components = &mut document["components"];
     complete_schemas(&mut components["schemas"]);
-    components["headers"] = json!({
-        "X-Request-Id": {
-            "description": "Identifies this response in the logs of the service.",
-            "required": true,
-            "schema": {"type": "string"},
-            "example": REQUEST_ID,
-        },
-    });
-    components["responses"] = problem_responses(&request_id);
+    components["headers"] = common_headers();
+    components["responses"] = problem_responses();
     document
+}
+
+/// The headers that any response of an operation has.
+fn common_headers() -> Value {
+    let header = |is_always_there: bool, example: &str, description: &str| {
+        json!({
+            "description": description,
+            "required": is_always_there,
+            "schema": {"type": "string"},
+            "example": example,
+        })
+    };
+    json!({
+        "RateLimit": header(
+            false,
+            "\"user\";r=59;t=1",
+            "For each limit that the request was counted on, how many requests are possible now \
+             (`r`), and after how many seconds there are more (`t`). Absent where the operator \
+             has set no limits.",
+        ),
+        "RateLimit-Policy": header(
+            false,
+            "\"user\";q=600;w=60",
+            "The limits themselves: `q` requests in `w` seconds.",
+        ),
+        "X-Request-Id": header(
+            true,
+            REQUEST_ID,
+            "Identifies this response in the logs of the service.",
+        ),
+    })
+}
+
+fn add_common_headers(response: &mut Value) {
+    for name in common_headers().as_object().into_iter().flat_map(Map::keys) {
+        let header = json!({"$ref": format!("#/components/headers/{name}")});
+        response["headers"][name] = header;
+    }
+}
+
+/// Says which statuses occur only for requests with some parameters: clients of an older
+/// document, which does not have them, never get these statuses.
+fn mark_conditional(operation: &mut Value, own: &[&OwnProblem]) {
+    let mut only_with = Map::new();
+    if operation["responses"]["304"].is_object() {
+        only_with.insert("304".to_owned(), json!(["If-None-Match"]));
+    }
+    for own in own {
+        let sets = match own.only_with {
+            [] => continue,
+            [set] => json!(set),
+            sets => json!(sets),
+        };
+        only_with.insert(own.kind.row().status.to_string(), sets);
+    }
+    if !only_with.is_empty() {
+        only_with.sort_keys();
+        operation["x-only-with"] = only_with.into();
+    }
 }
 
 /// Adds what the framework's schemas lack: examples, the types of problem, and that a
@@ -177,18 +248,34 @@ fn complete_schemas(schemas: &mut Value) {
     add_examples(&mut schemas["FieldError"], invalid["errors"][0].clone());
     add_examples(&mut schemas["Problem"], invalid);
     schemas["Problem"]["properties"]["request_id"]["example"] = json!(REQUEST_ID);
-    schemas["Task"]["properties"]["id"]["maximum"] = json!(MAX_SAFE_INTEGER);
-    let fields = schemas["Task"]["properties"].as_object();
-    schemas["Task"]["required"] = fields.into_iter().flat_map(Map::keys).cloned().collect();
-    let kind = &mut schemas["Problem"]["properties"]["type"]["description"];
-    let uris = ProblemType::ALL
-        .iter()
-        .map(|kind| format!("`{}`", kind.uri()));
-    let uris = uris.collect::<Vec<_>>().join(", ");
-    *kind = json!(format!(
-        "{} The types so far: {uris}.",
-        kind.as_str().unwrap_or_default()
-    ));
+    for name in ["Task", "TrashedTask", "DeletedTask", "Changes", "Count"] {
+        let schema = &mut schemas[name];
+        for number in ["id", "version"] {
+            if schema["properties"][number].is_object() {
+                schema["properties"][number]["maximum"] = json!(MAX_SAFE_INTEGER);
+            }
+        }
+        let fields = schema["properties"].as_object();
+        schema["required"] = fields.into_iter().flat_map(Map::keys).cloned().collect();
+    }
+    let example = schemas["Task"]["example"].clone();
+    let current = &mut schemas["Problem"]["properties"]["current"];
+    *current = json!({
+        "description": current["description"],
+        "allOf": [{"$ref": "#/components/schemas/Task"}],
+        "example": example,
+    });
+    // Apart from the property: where it is part of an `anyOf` there, generators make a class
+    // of the property, or fail on a type that they do not know.
+    let uris: Vec<_> = ProblemType::ALL.iter().map(|kind| kind.uri()).collect();
+    schemas["ProblemType"] = json!({
+        "type": "string",
+        "title": "ProblemType",
+        "description": "The types of problem so far, to compare `type` of a `Problem` with. \
+                        A later version may have more.",
+        "enum": uris,
+        "example": ProblemType::NotFound.uri(),
+    });
 }
 
 /// Adds the example of an object, and its parts as the examples of the properties: some
@@ -240,7 +327,7 @@ fn is_documented(operation: &Value, by: Documented) -> bool {
         Documented::WithBody => has_body,
         Documented::WithPathParameter => has_parameter("path"),
         Documented::Creating => operation["responses"]["201"].is_object(),
-        Documented::Nowhere => false,
+        Documented::ByOperation | Documented::Nowhere => false,
     }
 }
 
@@ -254,26 +341,30 @@ fn response_name(row: &Row) -> String {
 }
 
 /// One shared response for each status that operations document.
-fn problem_responses(request_id: &Value) -> Value {
+fn problem_responses() -> Value {
     let documented = ProblemType::ALL
         .iter()
         .filter(|kind| kind.row().documented != Documented::Nowhere);
     let responses = documented.map(|kind| {
         let row = kind.row();
-        let mut headers = json!({"X-Request-Id": request_id});
+        let mut headers = Map::new();
         // `Connection` is a header of HTTP/1.1 alone (RFC 9113, section 8.2.2).
         for header in row.headers.iter().filter(|h| h.name != "Connection") {
-            headers[header.name] = json!({
+            let described = json!({
                 "description": header.description,
                 "required": true,
                 "schema": (header.schema)(),
                 "example": (header.example)(),
             });
+            headers.insert(header.name.to_owned(), described);
         }
-        let examples: Map<_, _> = ProblemType::of_status(row.status)
+        // A type that no operation documents is described by the general one of its status.
+        let shown = ProblemType::of_status(row.status)
+            .filter(|other| other == kind || other.row().documented == Documented::Nowhere);
+        let examples: Map<_, _> = shown
             .map(|kind| (kind.row().slug.to_owned(), json!({"value": example(kind)})))
             .collect();
-        let response = json!({
+        let mut response = json!({
             "description": row.description,
             "headers": headers,
             "content": {
@@ -283,6 +374,7 @@ fn problem_responses(request_id: &Value) -> Value {
                 },
             },
         });
+        add_common_headers(&mut response);
         (response_name(row), response)
     });
     Value::Object(responses.collect())

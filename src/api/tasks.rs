@@ -3,322 +3,173 @@
 //! Doc comments on the types and operations are the text of the OpenAPI document,
 //! written for the developer of a client.
 
-use std::fmt::Display;
+mod changes;
+mod examples;
+mod list;
+mod problems;
+mod service;
+mod types;
+mod values;
 
-use chrono::{DateTime, Utc};
-use poem_openapi::{Object, OpenApi, Tags, param::Path, types::MaybeUndefined};
-use serde::Serialize;
-use serde_json::{Value, json};
+use poem_openapi::{OpenApi, Tags, param::Path};
 
-use crate::{
-    api::{
-        rest::{
-            fields::{Text, request_bodies, rfc3339},
-            json::{Created, Described, Json},
-            json_array::JsonArray,
-            path::PathId,
-            problem::{Problem, ProblemType},
-            query::{Query, QueryEnum},
-            service::service,
-        },
-        security::SignedIn,
+use self::problems::{invalid_cursor, no_such_task};
+pub use self::{
+    changes::ChangesPage,
+    list::{Completed, ListTasks, PageOf, Sort, StatusFilter, Words},
+    service::{CreatedTask, Expected, Removal, TaskError, TaskList, TaskService},
+    types::{
+        Changes, CompleteTask, CompleteTasks, Count, CreateTask, Deleted, DeletedTask, Description,
+        NO_DATE, PatchTask, Task, Title, TrashedTask, UpdateTask,
     },
-    auth::User,
+    values::{DueDate, DueTime, Position, Priority, Tag as TaskTag, Tags as TaskTags},
 };
-
-service! {
-    /// Carries out the operations.
-    ///
-    /// Each method but `list` is atomic. Each takes the [`User`] that the verifier made and
-    /// touches only that user's tasks: another user's task is
-    /// [`TaskError::NotFound`], like a task that does not exist.
-    pub trait TaskService {
-        /// All tasks of the user, newest first (`id` descending). A long list is read
-        /// while it is sent: a task that is there throughout appears once, in a state
-        /// that it had meanwhile.
-        async fn list(
-            &self,
-            user: &User,
-            status: StatusFilter,
-        ) -> Result<JsonArray<Task>, TaskError>;
-
-        /// Stores a new task: not completed, with both times equal. Fails with
-        /// [`TaskError::QuotaExceeded`] if the user has reached the quota.
-        async fn create(&self, user: &User, new: CreateTask) -> Result<Task, TaskError>;
-
-        /// Returns one task.
-        async fn get(&self, user: &User, id: i64) -> Result<Task, TaskError>;
-
-        /// Sets the fields that `change` names, and `updated_at`.
-        async fn update(&self, user: &User, id: i64, change: UpdateTask) -> Result<Task, TaskError>;
-
-        /// Sets `completed` (never toggles it) and `updated_at`.
-        async fn complete(&self, user: &User, id: i64, completed: bool) -> Result<Task, TaskError>;
-
-        /// Deletes a task.
-        async fn delete(&self, user: &User, id: i64) -> Result<(), TaskError>;
-    }
-}
-
-/// Why a [`TaskService`] failed.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskError {
-    /// The user has no task with this id.
-    #[error("no task {id}")]
-    NotFound {
-        /// The requested id.
-        id: i64,
+pub(super) use self::{
+    examples::{example_problem, examples, value_examples},
+    problems::{OWN_PROBLEMS, OwnProblem},
+};
+use crate::api::{
+    rest::{
+        conditional::{Conditional, Paged, Tagged},
+        header::{Header, IdempotencyKey, IfMatch, IfNoneMatch},
+        json::{Created, Json, MergePatch},
+        json_array::JsonArray,
+        path::PathId,
+        problem::Problem,
+        query::{Limit, Opaque, Query},
     },
-    /// The user already has `limit` tasks.
-    #[error("the quota of {limit} tasks is used up")]
-    QuotaExceeded {
-        /// The maximum number of tasks of a user.
-        limit: u32,
-    },
-    /// The database is unreachable, and nothing was written. The text is for the
-    /// log.
-    #[error("the database is unreachable: {0}")]
-    Unavailable(String),
-    /// A write was sent, and the connection broke before the response: it may or
-    /// may not have happened. The text is for the log.
-    #[error("the outcome of a write is unknown: {0}")]
-    OutcomeUnknown(String),
-    /// A bug or an unexpected error. The text is for the log.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl TaskError {
-    /// Whether the service failed, rather than the request.
-    #[must_use]
-    pub fn is_fault(&self) -> bool {
-        !matches!(self, Self::NotFound { .. } | Self::QuotaExceeded { .. })
-    }
-}
-
-impl From<TaskError> for Problem {
-    fn from(error: TaskError) -> Self {
-        match error {
-            TaskError::NotFound { id } => no_such_task(id),
-            TaskError::QuotaExceeded { limit } => Self::new(ProblemType::QuotaExceeded)
-                .with_detail(format!(
-                    "You have {limit} tasks, the most that you may have. Delete some first."
-                )),
-            TaskError::Unavailable(cause) => {
-                tracing::warn!(%cause, "the database is unreachable");
-                Self::new(ProblemType::Unavailable)
-            }
-            TaskError::OutcomeUnknown(cause) => {
-                tracing::warn!(%cause, "the outcome of a write is unknown");
-                Self::new(ProblemType::OutcomeUnknown)
-            }
-            TaskError::Internal(cause) => Self::internal(cause),
-        }
-    }
-}
+    security::SignedIn,
+};
 
 /// A path with text that is no id gets the response of an unused id.
 fn task_id(id: &PathId) -> Result<i64, Problem> {
     id.number().map_err(no_such_task)
 }
 
-fn no_such_task(id: impl Display) -> Problem {
-    Problem::new(ProblemType::NotFound).with_detail(format!("No task has the id {id}."))
-}
-
-/// The title of a task.
-pub type Title = Text<1, 200>;
-
-/// The description of a task.
-pub type Description = Text<0, 10_000>;
-
-/// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
-pub struct Task {
-    /// The id of the task, assigned by the server.
-    #[oai(validator(minimum(value = "1")))]
-    pub id: i64,
-    /// The owner: the `sub` claim of the token that created the task.
-    #[oai(validator(min_length = 1, max_length = 255))]
-    pub user_id: String,
-    /// What is to be done.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    pub title: String,
-    /// Details, or null.
-    #[oai(nullable, validator(max_length = 10000))]
-    pub description: Option<String>,
-    /// Whether the task is completed.
-    pub completed: bool,
-    /// When the task was created (RFC 3339, UTC, microseconds).
-    #[serde(serialize_with = "rfc3339")]
-    pub created_at: DateTime<Utc>,
-    /// When the task was last written (RFC 3339, UTC, microseconds).
-    #[serde(serialize_with = "rfc3339")]
-    pub updated_at: DateTime<Utc>,
-}
-
-/// A new task. Unknown fields are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
-pub struct CreateTask {
-    /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is trimmed (Unicode `White_Space` and
-    /// U+FEFF); no U+0000. At least one is visible: not white space, a format
-    /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
-    /// `pattern` expresses this for characters up to U+FFFF.
-    pub title: Title,
-    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
-    /// Absent or null: no description.
-    #[oai(nullable)]
-    pub description: Option<Description>,
-}
-
-/// The changes to a task. Unknown fields are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
-pub struct UpdateTask {
-    /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is trimmed (Unicode `White_Space` and
-    /// U+FEFF); no U+0000. At least one is visible: not white space, a format
-    /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
-    /// `pattern` expresses this for characters up to U+FFFF.
-    pub title: Title,
-    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
-    /// Absent: unchanged. Null: removed.
-    #[oai(nullable)]
-    pub description: MaybeUndefined<Description>,
-    /// Whether the task is completed. Absent: unchanged.
-    pub completed: Option<bool>,
-}
-
-/// Whether a task is completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Object)]
-pub struct CompleteTask {
-    /// True: the task is completed. False: it is pending again.
-    pub completed: bool,
-}
-
-/// The confirmation of a deletion.
-#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
-pub struct Deleted {
-    /// A sentence for a person.
-    pub message: String,
-}
-
-/// Which tasks a list contains.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum StatusFilter {
-    /// Every task.
-    #[default]
-    All,
-    /// Tasks that are not completed.
-    Pending,
-    /// Completed tasks.
-    Completed,
-}
-
-impl QueryEnum for StatusFilter {
-    const VALUES: &'static [(&'static str, Self)] = &[
-        ("all", Self::All),
-        ("pending", Self::Pending),
-        ("completed", Self::Completed),
-    ];
-}
-
-request_bodies! {
-    CreateTask { title: required, description: nullable }
-    UpdateTask { title: required, description: clearable, completed: optional }
-    CompleteTask { completed: required }
-}
-
-impl Described for Task {
-    const DESCRIPTION: &'static str = "The task.";
-}
-
-impl Described for Vec<Task> {
-    const DESCRIPTION: &'static str = "The tasks, newest first.";
-}
-
-impl Described for Deleted {
-    const DESCRIPTION: &'static str = "The task is deleted.";
-}
-
-/// The examples of the types, for the document.
-pub(super) fn examples() -> Value {
-    json!({
-        "Task": {
-            "id": 7,
-            "user_id": "vX3bQ0pJkZ2mT8sYhR5nLw1cD6fG9aEu",
-            "title": "Buy milk",
-            "description": "Two litres, the blue one",
-            "completed": false,
-            "created_at": "2026-01-05T08:30:00.123456Z",
-            "updated_at": "2026-01-05T09:15:42.654321Z",
-        },
-        "CreateTask": { "title": "Buy milk", "description": "Two litres, the blue one" },
-        "UpdateTask": { "title": "Buy oat milk", "description": "One litre", "completed": true },
-        "CompleteTask": { "completed": true },
-        "Deleted": { "message": "Task deleted successfully" },
-    })
-}
-
-/// The examples of the parameters, and of the headers of success, by name.
-pub(super) fn value_examples() -> Value {
-    json!({ "id": 7, "status": "all", "Location": "/api/tasks/7" })
-}
-
-/// An example of a problem type; some say more than the type does.
-pub(super) fn example_problem(kind: ProblemType) -> Problem {
-    match kind {
-        ProblemType::InvalidRequest => {
-            Problem::invalid_field("title", "must be 1 to 200 characters long")
-        }
-        ProblemType::QuotaExceeded => TaskError::QuotaExceeded { limit: 10_000 }.into(),
-        ProblemType::NotFound => no_such_task(7),
-        _ => Problem::new(kind),
-    }
-}
+/// What a client may do after an unknown outcome of a creation with a key.
+const SAFE_TO_REPEAT: &str = "The task may or may not have been created. Send the request again \
+with the same Idempotency-Key: no second task is created.";
 
 /// The groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
     /// The tasks of the signed-in user. Users cannot see each other's tasks.
     Tasks,
+    /// Deleted tasks that can be restored.
+    Trash,
+    /// What changed, for clients that keep a copy.
+    Sync,
 }
 
 /// The operations, over any [`TaskService`].
 #[derive(Debug)]
 pub struct TasksApi<S>(pub S);
 
+/// The number of tasks in a page that names no limit.
+const DEFAULT_LIMIT: u32 = 100;
+
 #[OpenApi(prefix_path = "/api", tag = "Tag::Tasks")]
 impl<S: TaskService> TasksApi<S> {
     /// List tasks
     ///
-    /// All tasks of the signed-in user, newest first. There are no pages: the
-    /// quota limits the length of the list. A long list is read while it is sent, so
-    /// a task that changes meanwhile appears in its old or its new state; if reading
-    /// fails, the response breaks off.
+    /// The tasks of the signed-in user, newest first: all of them, or with `limit` or
+    /// `cursor` a page. A long list is read while it is sent, so a task that changes
+    /// meanwhile appears in its old or its new state; if reading fails, the response breaks
+    /// off.
+    ///
+    /// A task that does not change is on exactly one page. One that moves under `sort` may
+    /// be on two pages or on none; use `listChanges` where that matters.
+    ///
+    /// The `ETag` is the state of all tasks of the user, whatever the parameters. Without its
+    /// quotes it is a `since` of `listChanges`.
     #[oai(path = "/tasks", method = "get", operation_id = "listTasks")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
         &self,
         SignedIn(user): SignedIn,
         /// Which tasks to list.
         status: Query<StatusFilter>,
-    ) -> Result<JsonArray<Task>, Problem> {
-        Ok(self.0.list(&user, status.0).await?)
+        /// The order. `due`: by day and time, tasks without a time after those of their day,
+        /// tasks without a day last. `priority`: the highest first. `updated`: the last
+        /// written first. `manual`: by `position`. Equal tasks are in the order of their ids.
+        sort: Query<Sort>,
+        /// Words, each of which must occur in the title or the description, anywhere,
+        /// ignoring case (Unicode simple case folding). At most 10 words of 100 characters.
+        q: Query<Option<Words>>,
+        /// A tag that the tasks must have; with several, all of them.
+        tag: Query<Vec<TaskTag>>,
+        /// The tasks must be due on or before this day.
+        due_by: Query<Option<DueDate>>,
+        /// The most tasks of a page; 100 if there is only a `cursor`.
+        limit: Query<Option<Limit<1000>>>,
+        /// Where the page begins: take the whole address from `Link`. A cursor is for one
+        /// `sort` and the same filters.
+        cursor: Query<Option<Opaque>>,
+        /// Entity tags that the client has: with the current one, the status is 304.
+        #[oai(name = "If-None-Match")]
+        known: Header<IfNoneMatch>,
+    ) -> Result<Conditional<Paged<JsonArray<Task>>>, Problem> {
+        if known.0.0.is_some() {
+            let tag = self.0.cursor(&user).await?;
+            if known.0.has(&tag) {
+                return Ok(Conditional::NotModified(tag));
+            }
+        }
+        let page = (limit.0.is_some() || cursor.0.is_some()).then(|| PageOf {
+            limit: limit.0.map_or(DEFAULT_LIMIT, |limit| limit.0),
+            cursor: cursor.0.map(|cursor| cursor.0),
+        });
+        let list = ListTasks {
+            status: status.0,
+            sort: sort.0,
+            words: q.0.unwrap_or_default(),
+            tags: tag.0,
+            due_by: due_by.0,
+            page,
+        };
+        let found = self.0.list(&user, list.clone()).await?;
+        let next = found.next.map(|cursor| list.next(&cursor));
+        let page = found.tasks;
+        Ok(Conditional::Current(Tagged(
+            Paged { page, next },
+            found.cursor,
+        )))
     }
 
     /// Create a task
     ///
     /// The new task is pending. The number of tasks of a user is limited (10,000
     /// unless the operator configures another quota).
+    ///
+    /// With an `Idempotency-Key` a retry is safe: the second request with the key and the
+    /// same body creates nothing, and its response is the task as it is now. Without one, a
+    /// retry may create the task twice.
     #[oai(path = "/tasks", method = "post", operation_id = "createTask")]
     async fn create(
         &self,
         SignedIn(user): SignedIn,
+        /// A text that the client makes up for this task, such as a UUID: 1 to 64 characters
+        /// of `[0-9A-Za-z._:-]`, quotes around it are optional. It is remembered as long as
+        /// the task, and after a deletion for 30 days unless the operator configures another
+        /// time.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<IdempotencyKey>>,
         body: Json<CreateTask>,
     ) -> Result<Created<Task>, Problem> {
-        let task = self.0.create(&user, body.0).await?;
-        let location = format!("/api/tasks/{}", task.id);
-        Ok(Created(task, location))
+        let has_key = key.0.is_some();
+        let created = self.0.create(&user, body.0, key.0).await;
+        let created = created.map_err(|error| match error {
+            TaskError::OutcomeUnknown(_) if has_key => {
+                Problem::from(error).with_detail(SAFE_TO_REPEAT)
+            }
+            error => error.into(),
+        })?;
+        Ok(Created {
+            location: format!("/api/tasks/{}", created.task.id),
+            tag: created.task.version.to_string(),
+            resource: created.task,
+            is_replayed: created.is_replayed,
+        })
     }
 
     /// Read a task
@@ -330,8 +181,16 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
-    ) -> Result<Json<Task>, Problem> {
-        Ok(Json(self.0.get(&user, task_id(&id)?).await?))
+        /// Entity tags that the client has: with the current one, the status is 304.
+        #[oai(name = "If-None-Match")]
+        known: Header<IfNoneMatch>,
+    ) -> Result<Conditional<Json<Task>>, Problem> {
+        let task = self.0.get(&user, task_id(&id)?).await?;
+        let tag = task.version.to_string();
+        if known.0.has(&tag) {
+            return Ok(Conditional::NotModified(tag));
+        }
+        Ok(Conditional::Current(Tagged(Json(task), tag)))
     }
 
     /// Update a task
@@ -345,9 +204,37 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
+        /// The version that the write is for, as an entity tag: `"58"`. If the task has
+        /// another one, the status is 412 and nothing is written. A list or `*` is possible.
+        #[oai(name = "If-Match")]
+        expected: Header<IfMatch>,
         body: Json<UpdateTask>,
     ) -> Result<Json<Task>, Problem> {
-        Ok(Json(self.0.update(&user, task_id(&id)?, body.0).await?))
+        let (id, expected) = (task_id(&id)?, expected.0.into());
+        Ok(Json(
+            self.0.patch(&user, id, body.0.into(), expected).await?,
+        ))
+    }
+
+    /// Change fields of a task
+    ///
+    /// Sets the fields in the body, and no others. A body without any field writes nothing.
+    #[oai(path = "/tasks/:id", method = "patch", operation_id = "patchTask")]
+    async fn patch(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<PathId>,
+        /// The version that the write is for, as an entity tag: `"58"`. If the task has
+        /// another one, the status is 412 and nothing is written. A list or `*` is possible.
+        #[oai(name = "If-Match")]
+        expected: Header<IfMatch>,
+        body: MergePatch<PatchTask>,
+    ) -> Result<Tagged<Json<Task>>, Problem> {
+        let (id, expected) = (task_id(&id)?, expected.0.into());
+        let task = self.0.patch(&user, id, body.0, expected).await?;
+        let tag = task.version.to_string();
+        Ok(Tagged(Json(task), tag))
     }
 
     /// Complete or reopen a task
@@ -364,25 +251,149 @@ impl<S: TaskService> TasksApi<S> {
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
+        /// The version that the write is for, as an entity tag: `"58"`. If the task has
+        /// another one, the status is 412 and nothing is written. A list or `*` is possible.
+        #[oai(name = "If-Match")]
+        expected: Header<IfMatch>,
         body: Json<CompleteTask>,
     ) -> Result<Json<Task>, Problem> {
-        let task = self.0.complete(&user, task_id(&id)?, body.0.completed);
+        let (id, expected) = (task_id(&id)?, expected.0.into());
+        let task = self.0.complete(&user, id, body.0.completed, expected);
         Ok(Json(task.await?))
+    }
+
+    /// Complete or reopen all tasks
+    ///
+    /// Sets `completed` of every task of the user that has another value.
+    #[oai(path = "/tasks", method = "patch", operation_id = "completeTasks")]
+    async fn complete_all(
+        &self,
+        SignedIn(user): SignedIn,
+        body: Json<CompleteTasks>,
+    ) -> Result<Json<Count>, Problem> {
+        let count = self.0.complete_all(&user, body.0.completed).await?;
+        Ok(Json(Count { count }))
     }
 
     /// Delete a task
     ///
-    /// The deletion is permanent. A second deletion gets the status 404.
+    /// Without `trash=true` the deletion is permanent, also of a task in the trash. A second
+    /// deletion gets the status 404.
     #[oai(path = "/tasks/:id", method = "delete", operation_id = "deleteTask")]
     async fn delete(
         &self,
         SignedIn(user): SignedIn,
         /// The task's id.
         id: Path<PathId>,
+        /// Whether the task is moved to the trash, from where it can be restored.
+        trash: Query<bool>,
+        /// The version that the write is for, as an entity tag: `"58"`. If the task has
+        /// another one, the status is 412 and nothing is written. A list or `*` is possible.
+        #[oai(name = "If-Match")]
+        expected: Header<IfMatch>,
     ) -> Result<Json<Deleted>, Problem> {
-        self.0.delete(&user, task_id(&id)?).await?;
+        let (id, expected) = (task_id(&id)?, expected.0.into());
+        let into = if trash.0 {
+            Removal::Trash
+        } else {
+            Removal::Forever
+        };
+        self.0.delete(&user, id, into, expected).await?;
         Ok(Json(Deleted {
             message: "Task deleted successfully".to_owned(),
         }))
+    }
+
+    /// Clear completed tasks
+    ///
+    /// Moves the completed tasks to the trash, from where they can be restored.
+    #[oai(path = "/tasks", method = "delete", operation_id = "clearTasks")]
+    async fn clear(
+        &self,
+        SignedIn(user): SignedIn,
+        /// Mandatory, so that a DELETE with a forgotten id deletes nothing.
+        status: Query<Completed>,
+    ) -> Result<Json<Count>, Problem> {
+        let Query(Completed) = status;
+        let count = self.0.clear(&user).await?;
+        Ok(Json(Count { count }))
+    }
+
+    /// Restore a task
+    ///
+    /// Takes a task out of the trash, with its id and its key. A task that is not deleted
+    /// stays as it is.
+    #[oai(
+        path = "/tasks/:id/restore",
+        method = "post",
+        operation_id = "restoreTask",
+        tag = "Tag::Trash"
+    )]
+    async fn restore(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The task's id.
+        id: Path<PathId>,
+    ) -> Result<Json<Task>, Problem> {
+        Ok(Json(self.0.restore(&user, task_id(&id)?).await?))
+    }
+
+    /// List the trash
+    ///
+    /// The tasks that were deleted with `trash=true` or by `clearTasks`, the last deleted one
+    /// first. They are kept for 30 days unless the operator configures another time, and at
+    /// most as many as the quota. They do not count against the quota.
+    #[oai(
+        path = "/trash",
+        method = "get",
+        operation_id = "listTrash",
+        tag = "Tag::Trash"
+    )]
+    async fn trash(&self, SignedIn(user): SignedIn) -> Result<JsonArray<TrashedTask>, Problem> {
+        Ok(self.0.trash(&user).await?)
+    }
+
+    /// List changes
+    ///
+    /// What was written since a cursor: the state of each task, not a log, so two writes to
+    /// one task are one entry. Without `since`: all tasks, in pages, and then what changed
+    /// meanwhile. Apply the entries by id, ignore an entry with a lower version than the one
+    /// you have, keep `cursor`, and ask again with it, at once if `more` is true. Entries may
+    /// come more than once, and those of the client's own writes come back.
+    ///
+    /// If the cursor is from before an erase or a restored backup, or older than deletions
+    /// are remembered, the status is 410: start without it.
+    #[oai(
+        path = "/changes",
+        method = "get",
+        operation_id = "listChanges",
+        tag = "Tag::Sync"
+    )]
+    async fn changes(
+        &self,
+        SignedIn(user): SignedIn,
+        /// The `cursor` of the last page, or the `ETag` of a list without its quotes. Absent:
+        /// from the beginning.
+        since: Query<Option<Opaque>>,
+        /// The most entries of a page; 100 if absent. A page has fewer only if `more` is false.
+        limit: Query<Option<Limit<1000>>>,
+    ) -> Result<ChangesPage, Problem> {
+        let since = since.0.map(|since| since.0);
+        let limit = limit.0.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        let changes = self.0.changes(&user, since, limit).await;
+        changes.map_err(|error| match error {
+            TaskError::InvalidCursor => invalid_cursor("since"),
+            error => error.into(),
+        })
+    }
+
+    /// Erase all data
+    ///
+    /// Removes every task of the user for good, those in the trash and all that is remembered
+    /// of deleted ones included. There is no way back.
+    #[oai(path = "/data", method = "delete", operation_id = "eraseData")]
+    async fn erase(&self, SignedIn(user): SignedIn) -> Result<Json<Count>, Problem> {
+        let count = self.0.erase(&user).await?;
+        Ok(Json(Count { count }))
     }
 }

@@ -12,10 +12,13 @@ use poem::{
 use crate::config::{AllowedOrigin, Environment, LOCAL_ORIGINS};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, x-request-id, traceparent, tracestate");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, if-match, if-none-match, idempotency-key, last-event-id, \
+     x-request-id, traceparent, tracestate",
+);
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Location, Retry-After, WWW-Authenticate, X-Request-Id, RateLimit, RateLimit-Policy",
+    "ETag, Link, Location, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, \
+     WWW-Authenticate, X-Request-Id",
 );
 /// How long a browser may cache a preflight, in seconds: two hours, the maximum that
 /// Chromium honours.

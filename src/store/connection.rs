@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{
     engine::{Driver, Engine},
     error::{Access, Describe, Failure, Fate, is_rejection},
-    requests::Outcome,
+    requests::{Outcome, Place},
 };
 use crate::{api::tasks::TaskError, auth::User, telemetry::metrics};
 
@@ -46,10 +46,9 @@ pub trait Batchable: Send + Sync + Sized + 'static {
         None
     }
 
-    /// The row that it writes, by its id among those of its writer. Of two requests for one
-    /// row the later one waits for the next batch, so that writes to one row keep their
-    /// order.
-    fn row(&self) -> Option<i64> {
+    /// What it writes of its writer. Of two requests for one place the later one waits for
+    /// the next batch, so that writes to one task keep their order.
+    fn place(&self) -> Option<Place> {
         None
     }
 

@@ -1,13 +1,16 @@
-//! The database engines. Only this file and its [`driver`] tell one from the other: a
-//! further engine is a folder beside `postgres` and `sqlite`, and an arm of each match
-//! here.
+//! The database engines. Only this file, its [`driver`] and its [`reads`] tell one from the
+//! other: a further engine is a folder beside `postgres` and `sqlite`, and an arm of each
+//! match here.
 
 mod driver;
+mod reads;
 
 use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Value, sea_query::Expr,
+};
 
 pub use self::driver::Driver;
 pub use super::postgres::citus::shard::number as shard_of;
@@ -91,6 +94,23 @@ impl Engine {
             Self::Postgres(server) => server.begin().await,
             Self::Sqlite(file) => sqlite::begin(file).await,
         }
+    }
+
+    /// A time as the value that statements of the plain path write.
+    pub fn time(&self, time: DateTime<Utc>) -> Value {
+        match self {
+            Self::Postgres(_) => time.into(),
+            Self::Sqlite(_) => sqlite::statements::text(time).into(),
+        }
+    }
+
+    /// The later of `now` and a microsecond after the column `updated_at`.
+    pub fn later(&self, now: DateTime<Utc>) -> Expr {
+        let later = match self {
+            Self::Postgres(_) => postgres::statements::LATER,
+            Self::Sqlite(_) => sqlite::statements::LATER,
+        };
+        Expr::cust_with_values(later, [self.time(now)])
     }
 
     /// A transaction that no other process's migration runs beside. It waits for

@@ -1,9 +1,12 @@
 //! The tables as sea-orm sees them, and the way from a row to the contract's
 //! [`Task`]. Private to this room.
 
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
+pub mod rows;
 
-use crate::api::tasks::Task;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, TryGetable};
+
+use crate::api::tasks::{Position, Priority, Task, TaskTags};
 
 /// A task.
 pub mod task {
@@ -22,6 +25,8 @@ pub mod task {
         #[sea_orm(column_type = "Text", nullable)]
         pub description: Option<String>,
         pub completed: bool,
+        pub version: i64,
+        pub completed_at: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }
@@ -52,14 +57,16 @@ pub mod sequence {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The columns of a task, each behind `$table`. A statement with a star would fail
-/// on every open connection once a column is added (0A000, "cached plan must not
-/// change result type").
+/// The columns of a task in the order in which [`task`] reads them, each behind `$table`. A
+/// statement with a star would fail on every open connection once a column is added (0A000,
+/// "cached plan must not change result type").
 macro_rules! columns {
     ($table:literal) => {
         concat!(
             $table,
             "id, ",
+            $table,
+            "version, ",
             $table,
             "user_id, ",
             $table,
@@ -68,6 +75,20 @@ macro_rules! columns {
             "description, ",
             $table,
             "completed, ",
+            $table,
+            "completed_at, ",
+            $table,
+            "due_date, ",
+            $table,
+            "due_time, ",
+            $table,
+            "priority, CAST(",
+            $table,
+            "tags AS text) AS tags, ",
+            $table,
+            "position, ",
+            $table,
+            "idempotency_key, ",
             $table,
             "created_at, ",
             $table,
@@ -81,27 +102,35 @@ pub(super) use columns;
 pub const TRY_READS: &str = concat!(
     "SELECT ",
     columns!(""),
-    ", version, position, completed_at, idempotency_key, idempotency_fingerprint \
-     FROM tasks WHERE FALSE AND completed IS TRUE; \
-     SELECT user_id, tasks, sequence, born FROM user_sequences WHERE FALSE; \
-     SELECT id, user_id, version, deleted_at, idempotency_key, idempotency_fingerprint \
-     FROM trash WHERE FALSE"
+    ", idempotency_fingerprint FROM tasks WHERE FALSE AND completed IS TRUE; \
+     SELECT user_id, tasks, sequence, born, forgotten FROM user_sequences WHERE FALSE; \
+     SELECT ",
+    columns!(""),
+    ", deleted_at, idempotency_fingerprint FROM trash WHERE FALSE"
 );
 
 /// Writes every column that a statement writes, at its type, of no row.
 pub const TRY_WRITES: &str = "\
-    INSERT INTO tasks (id, version, user_id, title, description, position, completed, \
-    created_at, updated_at, completed_at) SELECT id, version, user_id, title, description, \
-    position, FALSE, created_at, updated_at, completed_at FROM tasks WHERE FALSE; \
-    UPDATE tasks SET version = 1, title = 'a', description = 'a', completed = FALSE, \
+    INSERT INTO tasks (id, version, user_id, title, description, due_date, due_time, priority, \
+    tags, position, completed, completed_at, idempotency_key, idempotency_fingerprint, \
+    created_at, updated_at) SELECT id, version, user_id, title, description, due_date, due_time, \
+    priority, tags, position, completed, completed_at, idempotency_key, idempotency_fingerprint, \
+    created_at, updated_at FROM trash WHERE FALSE; \
+    UPDATE tasks SET version = 1, title = 'a', description = 'a', due_date = NULL, \
+    due_time = NULL, priority = 1, tags = '[]', position = 'a', completed = FALSE, \
     updated_at = CURRENT_TIMESTAMP, completed_at = CURRENT_TIMESTAMP WHERE FALSE; \
     DELETE FROM tasks WHERE FALSE; \
     INSERT INTO user_sequences (user_id, tasks, sequence, born) \
     SELECT user_id, tasks, sequence, born FROM user_sequences WHERE FALSE; \
     UPDATE user_sequences SET tasks = 1, sequence = 1 WHERE FALSE; \
-    INSERT INTO trash (id, user_id, version, deleted_at, idempotency_key, \
-    idempotency_fingerprint) SELECT id, user_id, version, deleted_at, idempotency_key, \
-    idempotency_fingerprint FROM trash WHERE FALSE";
+    DELETE FROM user_sequences WHERE FALSE; \
+    INSERT INTO trash (id, version, user_id, deleted_at, title, description, due_date, due_time, \
+    priority, tags, position, completed, completed_at, idempotency_key, \
+    idempotency_fingerprint, created_at, updated_at) SELECT id, version, user_id, deleted_at, \
+    title, description, due_date, due_time, priority, tags, position, completed, completed_at, \
+    idempotency_key, idempotency_fingerprint, created_at, updated_at FROM trash WHERE FALSE; \
+    UPDATE trash SET title = NULL WHERE FALSE; \
+    DELETE FROM trash WHERE FALSE";
 
 /// The users whose count is not the number of their tasks, or whose sequence is behind an
 /// id or a version of theirs.
@@ -136,31 +165,133 @@ pub const PURGE_EXCESS: &str = "\
     SELECT version FROM trash WHERE user_id = $1 ORDER BY version DESC LIMIT 1 OFFSET $2) \
     ORDER BY version LIMIT $3) RETURNING user_id, version";
 
-impl From<task::Model> for Task {
-    fn from(row: task::Model) -> Self {
-        Self {
-            id: row.id,
-            user_id: row.user_id,
-            title: row.title,
-            description: row.description,
-            completed: row.completed,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
+/// Tags as the text of a JSON array, to bind them to a statement.
+pub fn tags_text(tags: &TaskTags) -> String {
+    serde_json::json!(tags).to_string()
 }
 
-/// The task of a row with these [`columns`].
+/// What moves with a task into the trash and back; the version and `updated_at` do so as
+/// well, but change.
+pub const CONTENT: [&str; 14] = [
+    "id",
+    "user_id",
+    "title",
+    "description",
+    "completed",
+    "completed_at",
+    "due_date",
+    "due_time",
+    "priority",
+    "tags",
+    "position",
+    "idempotency_key",
+    "idempotency_fingerprint",
+    "created_at",
+];
+
+/// How many [`columns`] there are: the index of the column behind them.
+pub const COLUMNS: usize = 15;
+
+/// The task of a row that begins with these [`columns`]. They are read by their index, which
+/// takes half as long as by their names.
 pub fn task(row: impl Into<QueryResult>) -> Result<Task, sqlx::Error> {
-    let row = task::Model::from_query_result(&row.into(), "");
-    row.map(Task::from)
-        .map_err(|error: DbErr| sqlx::Error::Decode(error.into()))
+    read_row(row, read_task)
+}
+
+fn read_row<T>(
+    row: impl Into<QueryResult>,
+    read: impl Fn(&QueryResult) -> Result<T, DbErr>,
+) -> Result<T, sqlx::Error> {
+    read(&row.into()).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+/// [`task`] of a row that has more.
+pub fn read_task(row: &QueryResult) -> Result<Task, DbErr> {
+    let invalid = |what: &str| DbErr::Type(format!("a task has an invalid {what}"));
+    let priority = Priority::of_number(column(row, 9)?).ok_or_else(|| invalid("priority"))?;
+    let tags: String = column(row, 10)?;
+    let tags = match tags.as_str() {
+        // Most tasks have none.
+        "[]" => TaskTags::default(),
+        tags => {
+            let tags = serde_json::from_str(tags).map_err(|_| invalid("array of tags"))?;
+            TaskTags::stored(tags)
+        }
+    };
+    Ok(Task {
+        id: column(row, 0)?,
+        version: column(row, 1)?,
+        user_id: column(row, 2)?,
+        title: column(row, 3)?,
+        description: column(row, 4)?,
+        completed: column(row, 5)?,
+        completed_at: column::<Option<DateTime<Utc>>>(row, 6)?,
+        due_date: column::<Option<NaiveDate>>(row, 7)?.map(Into::into),
+        due_time: column::<Option<NaiveTime>>(row, 8)?.map(Into::into),
+        priority,
+        tags,
+        position: Position::stored(column(row, 11)?),
+        idempotency_key: column(row, 12)?,
+        created_at: column(row, 13)?,
+        updated_at: column(row, 14)?,
+    })
+}
+
+fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, DbErr> {
+    row.try_get_by_index(index)
+}
+
+/// The tasks of rows that begin with these [`columns`].
+pub fn tasks<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Task>, sqlx::Error> {
+    read_rows(rows, read_task)
+}
+
+/// The owners and ids of rows that begin with them.
+pub fn owned_ids<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    read_rows(rows, |row| Ok((column(row, 0)?, column(row, 1)?)))
+}
+
+/// What was created with a key.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    pub fingerprint: Option<i64>,
+    /// The task as it is; of one that was deleted its id.
+    pub task: Result<Task, i64>,
+}
+
+/// What was created with a key, with its owner and the key.
+pub type Created = ((String, String), Earlier);
+
+/// What was created with a key, by the owner and the key: rows with [`columns`] and the
+/// fingerprint.
+pub fn by_key<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Created>, sqlx::Error> {
+    read_rows(rows, |row| {
+        let (task, fingerprint) = (read_task(row)?, column(row, COLUMNS)?);
+        let key = task.idempotency_key.clone().unwrap_or_default();
+        let place = (task.user_id.clone(), key);
+        let task = Ok(task);
+        Ok((place, Earlier { fingerprint, task }))
+    })
+}
+
+/// What was created with a key and deleted since: rows with the owner, the key, the id and the
+/// fingerprint.
+pub fn deleted_by_key<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Created>, sqlx::Error> {
+    read_rows(rows, |row| {
+        let (task, fingerprint) = (Err(column(row, 2)?), column(row, 3)?);
+        let place = (column(row, 0)?, column(row, 1)?);
+        Ok((place, Earlier { fingerprint, task }))
+    })
+}
+
+fn read_rows<R: Into<QueryResult>, T>(
+    rows: Vec<R>,
+    read: impl Fn(&QueryResult) -> Result<T, DbErr>,
+) -> Result<Vec<T>, sqlx::Error> {
+    rows.into_iter().map(|row| read_row(row, &read)).collect()
 }
 
 /// The sequences of rows with the columns of [`sequence`].
 pub fn sequences<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<sequence::Model>, sqlx::Error> {
-    let rows = rows.into_iter().map(Into::into);
-    let sequences = rows.map(|row| sequence::Model::from_query_result(&row, ""));
-    let sequences: Result<_, DbErr> = sequences.collect();
-    sequences.map_err(|error| sqlx::Error::Decode(error.into()))
+    read_rows(rows, |row| sequence::Model::from_query_result(row, ""))
 }

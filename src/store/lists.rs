@@ -1,10 +1,15 @@
 //! Lists. A short one is read in a batch, like a single task. A long one is read in
 //! pages, on connections of its own, as the client reads the response: whatever its
 //! length, it holds one page in memory, no connection and no transaction while the
-//! client is slow, and delays others by the time of a page.
+//! client is slow, and delays others by the time of a page. The trash and the tasks of the
+//! changes feed are read in the same way, and so is a list with an order, a filter or a limit,
+//! once its ids are selected.
 
 mod admission;
+mod changes;
 mod long;
+mod parts;
+mod selection;
 mod short;
 
 use std::sync::Arc;
@@ -14,26 +19,30 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use self::{
     admission::Admission,
-    long::{LongList, rows_per_page},
+    long::{Reader, begin},
+    parts::rows_per_page,
     short::Short,
 };
 use super::{
     batch::{BatchQueue, Writers},
+    cursor::Sequence,
     engine::Engine,
     owned::{Owned, owned_by},
     pool::Shares,
-    requests::{Page, ShortList},
+    requests::{PageStart, Part, ShortList},
 };
 use crate::{
     api::{
         rest::json_array::JsonArray,
-        tasks::{StatusFilter, Task, TaskError},
+        tasks::{StatusFilter, Task, TaskError, TrashedTask},
     },
     auth::User,
 };
 
 /// The most users that are known to have long lists, some 100 bytes each.
 const KNOWN: usize = 16_384;
+/// The rows of a first page, if nothing is known of their size.
+const FIRST_ROWS: u32 = 128;
 
 /// The lists of all users, for the requests of one thread.
 pub struct Lists {
@@ -43,7 +52,7 @@ pub struct Lists {
 
 /// What the threads share: the budget of long lists is one of the process.
 struct LongLists {
-    pages: Arc<BatchQueue<Owned<Page>>>,
+    parts: Arc<BatchQueue<Owned<Part>>>,
     admission: Admission,
     /// Users whose last list was long, and the rows of a page of theirs. Their next list
     /// delays no batch.
@@ -72,7 +81,7 @@ impl Lists {
         let mut workers = vec![short_worker];
         let long = beside.map(|lists| Arc::clone(&lists.long));
         let long = long.unwrap_or_else(|| {
-            let (pages, worker) = BatchQueue::open(
+            let (parts, worker) = BatchQueue::open(
                 "page",
                 engine,
                 quota,
@@ -82,7 +91,7 @@ impl Lists {
             );
             workers.push(worker);
             Arc::new(LongLists {
-                pages: Arc::new(pages),
+                parts: Arc::new(parts),
                 admission: Admission::default(),
                 known: Cache::new(KNOWN),
             })
@@ -90,29 +99,47 @@ impl Lists {
         (Self { short, long }, workers)
     }
 
-    /// The tasks of `user` with this status, newest first.
+    /// The tasks of `user` with this status, newest first, and the user's sequence from before
+    /// they were read: that of `sequence`, where the statement cannot return it.
     pub async fn list(
         &self,
         user: &User,
         status: StatusFilter,
-    ) -> Result<JsonArray<Task>, TaskError> {
-        let rows = match self.long.known.get(user) {
-            Some(rows) => rows,
+        sequence: impl Future<Output = Result<Sequence, TaskError>>,
+    ) -> Result<(JsonArray<Task>, Sequence), TaskError> {
+        let (rows, sequence) = match self.long.known.get(user) {
+            Some(rows) => (rows, sequence.await?),
             None => match self.short.submit(owned_by(user, ShortList(status))).await? {
-                Short::Complete(tasks) => return Ok(JsonArray::in_memory(tasks)),
-                Short::TooLong { tasks, bytes } => rows_per_page(tasks, bytes),
+                (Short::Complete(tasks), sequence) => {
+                    return Ok((JsonArray::in_memory(tasks), sequence));
+                }
+                (Short::TooLong { tasks, bytes }, sequence) => {
+                    (rows_per_page(tasks, bytes), sequence)
+                }
             },
         };
-        let admitted = self.long.admission.admit(user).ok_or_else(|| {
-            TaskError::Unavailable("too many long lists are being sent".to_owned())
-        })?;
-        let list = LongList::new(Arc::clone(&self.long.pages), admitted, status, rows);
-        let (list, found) = list.begin().await?;
-        if found.is_short {
+        let from = PageStart::Newest(status, i64::MAX);
+        let (list, found) = begin(self.reader(user)?, from, rows, Arc::default()).await?;
+        if found.is_short && status == StatusFilter::All {
             self.long.known.remove(user);
         } else {
             self.long.known.insert(user.clone(), found.rows_per_page);
         }
-        Ok(list)
+        Ok((list, sequence))
+    }
+
+    /// The tasks in the trash of `user`, the last deleted one first.
+    pub async fn trash(&self, user: &User) -> Result<JsonArray<TrashedTask>, TaskError> {
+        let (reader, from) = (self.reader(user)?, PageStart::Trash(i64::MAX));
+        let (trash, _) = begin(reader, from, FIRST_ROWS, Arc::default()).await?;
+        Ok(trash)
+    }
+
+    /// What reads parts for a request of `user`, if there is room for one.
+    fn reader(&self, user: &User) -> Result<Reader, TaskError> {
+        let admitted = self.long.admission.admit(user).ok_or_else(|| {
+            TaskError::Unavailable("too many long lists are being sent".to_owned())
+        })?;
+        Ok(Reader::new(Arc::clone(&self.long.parts), admitted))
     }
 }

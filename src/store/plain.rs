@@ -5,12 +5,16 @@
 //! whose tasks it concerns. A write locks the owner's sequence first, as batches do, and
 //! gives each task that it changes a number of its own.
 
+mod operations;
+
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    QuerySelect, QueryTrait, Select,
+    QuerySelect, QueryTrait,
     sea_query::{
-        Expr, IntoCondition, IntoIden, Order, Query, SelectStatement, TableRef, WindowStatement,
+        Condition, Expr, InsertStatement, IntoCondition, IntoIden, Order, Query, SelectStatement,
+        TableRef, WindowStatement,
     },
 };
 use tokio::time::timeout;
@@ -19,11 +23,15 @@ use super::{
     Store,
     batch::REQUEST_TIMEOUT,
     clock,
-    entity::{sequence, task},
+    engine::Engine,
+    entity::{CONTENT, columns, read_task, sequence, task},
     error::{Access, Fate, Progress},
     owned::{Owned, owned_by},
 };
-use crate::{api::tasks::TaskError, auth::User};
+use crate::{
+    api::tasks::{Task, TaskError},
+    auth::User,
+};
 
 /// The names of a query that numbers tasks, and of its column.
 const NUMBERED: &str = "numbered";
@@ -32,7 +40,10 @@ const NUMBER: &str = "number";
 /// The tasks of one user, in one transaction.
 pub struct OwnerTasks {
     transaction: DatabaseTransaction,
+    engine: Engine,
     owned: Owned<()>,
+    /// The time of its writes: not before the lock, so that it follows that of writes before.
+    now: DateTime<Utc>,
 }
 
 impl Store {
@@ -62,9 +73,15 @@ impl Store {
             let safe = store.check_statements().await;
             safe.map_err(|error| TaskError::Unavailable(error.to_string()))?;
             let transaction = store.engine().begin().await.map_err(not_committed)?;
-            let tasks = OwnerTasks { transaction, owned };
+            let mut tasks = OwnerTasks {
+                transaction,
+                engine: store.engine().clone(),
+                owned,
+                now: clock::now(),
+            };
             if access == Access::Write {
                 tasks.sequence().await.map_err(not_committed)?;
+                tasks.now = clock::now();
             }
             let done = work(&tasks).await.map_err(not_committed)?;
             let committed = tasks.transaction.commit().await;
@@ -87,20 +104,36 @@ impl Store {
     reason = "the entry of the plain path: each query names the owner"
 )]
 impl OwnerTasks {
-    /// Runs queries.
-    #[must_use]
-    pub fn transaction(&self) -> &DatabaseTransaction {
-        &self.transaction
+    /// The task of this id.
+    pub async fn get(&self, id: i64) -> Result<Option<Task>, DbErr> {
+        let mut select = Query::select();
+        select
+            .expr(Expr::cust(columns!("")))
+            .from(task::Entity)
+            .cond_where(self.owns())
+            .and_where(task::Column::Id.eq(id));
+        let row = self.transaction.query_one(&select).await?;
+        row.map(|row| read_task(&row)).transpose()
     }
 
-    /// A query of the owner's tasks.
-    #[must_use]
-    pub fn select(&self) -> Select<task::Entity> {
-        task::Entity::find().filter(self.owns())
+    /// Whether the task of this id is in the trash: a tombstone is not.
+    pub async fn is_trashed(&self, id: i64) -> Result<bool, DbErr> {
+        let mut select = Query::select();
+        select.column("id").from("trash").cond_where(self.owns());
+        select
+            .and_where(is_in_trash())
+            .and_where(Expr::col("id").eq(id));
+        Ok(self.transaction.query_one(&select).await?.is_some())
     }
 
-    /// Sets `values` in those of the owner's tasks that match, and says how many they were.
-    /// The values must include `updated_at`.
+    /// The later of now and a microsecond after `updated_at`: a clock may be set back.
+    #[must_use]
+    pub fn later(&self) -> Expr {
+        self.engine.later(self.now)
+    }
+
+    /// Sets `values` and `updated_at` in those of the owner's tasks that match, and says how
+    /// many they were.
     pub async fn update(
         &self,
         matching: impl IntoCondition,
@@ -111,63 +144,92 @@ impl OwnerTasks {
         };
         let is_numbered = Expr::col((NUMBERED, "id")).equals((task::Entity, task::Column::Id));
         let mut update = task::Entity::update_many()
-            .col_expr("version", numbers_after(before))
+            .col_expr("version", numbers_after(before.sequence))
+            .col_expr("updated_at", self.later())
             .filter(self.owns())
             .filter(is_numbered);
         for (column, value) in values {
             update = update.col_expr(column, value);
         }
-        let numbered = TableRef::SubQuery(self.numbered(matching).into(), NUMBERED.into_iden());
+        let numbered =
+            TableRef::SubQuery(self.numbered(["id"], matching).into(), NUMBERED.into_iden());
         QueryTrait::query(&mut update).from(numbered);
         let updated = update.exec(&self.transaction).await?.rows_affected;
         self.advance(updated, 0).await?;
         Ok(updated)
     }
 
-    /// Removes those of the owner's tasks that match, leaves their tombstones, and says how
-    /// many they were.
-    pub async fn delete(&self, matching: impl IntoCondition) -> Result<u64, DbErr> {
+    /// Moves those of the owner's tasks that match to the trash, and says how many they were.
+    pub async fn discard(&self, matching: impl IntoCondition) -> Result<u64, DbErr> {
         let matching = matching.into_condition();
         let Some(before) = self.sequence().await? else {
             return Ok(0);
         };
-        let copied = [
-            "user_id",
-            "id",
-            "idempotency_key",
-            "idempotency_fingerprint",
-        ];
-        let mut tombstones = Query::select();
-        tombstones
-            .columns(copied)
-            .expr(numbers_after(before))
-            .expr(Expr::value(clock::now()))
-            .from_subquery(self.numbered(matching.clone()), NUMBERED);
-        let mut bury = Query::insert();
-        bury.into_table("trash")
-            .columns(copied.into_iter().chain(["version", "deleted_at"]))
-            .select_from(tombstones)
-            .map_err(|error| DbErr::Custom(error.to_string()))?;
-        self.transaction.execute(&bury).await?;
-        let delete = task::Entity::delete_many().filter(self.owns());
-        let delete = delete.filter(matching).exec(&self.transaction);
-        let deleted = delete.await?.rows_affected;
-        self.advance(deleted, deleted).await?;
-        Ok(deleted)
+        let mut numbered = Query::select();
+        numbered
+            .columns(CONTENT)
+            .column("updated_at")
+            .expr(numbers_after(before.sequence))
+            .expr(Expr::value(self.engine.time(self.now)))
+            .from_subquery(
+                self.numbered(CONTENT.into_iter().chain(["updated_at"]), matching.clone()),
+                NUMBERED,
+            );
+        let columns = ["updated_at", "version", "deleted_at"];
+        self.copy("trash", columns, numbered).await?;
+        let discarded = self.remove("tasks", matching).await?;
+        self.advance(discarded, -number(discarded)).await?;
+        Ok(discarded)
+    }
+
+    /// Takes the task of this id, which is there, out of the trash.
+    pub async fn restore(&self, id: i64) -> Result<(), DbErr> {
+        let Some(before) = self.sequence().await? else {
+            return Ok(());
+        };
+        let is_it = || Expr::col("id").eq(id).and(is_in_trash());
+        let mut trashed = Query::select();
+        trashed
+            .columns(CONTENT)
+            .expr(self.later())
+            .expr(Expr::value(before.sequence + 1))
+            .from("trash")
+            .cond_where(self.owns())
+            .and_where(is_it());
+        self.copy("tasks", ["updated_at", "version"], trashed)
+            .await?;
+        let restored = self.remove("trash", is_it()).await?;
+        self.advance(restored, number(restored)).await
+    }
+
+    /// Removes every row of the owner, and says how many of them were tasks: tombstones
+    /// were not.
+    pub async fn erase(&self) -> Result<u64, DbErr> {
+        let tasks = self.remove("tasks", Condition::all()).await?;
+        let trashed = self.remove("trash", is_in_trash()).await?;
+        self.remove("trash", Condition::all()).await?;
+        self.remove("user_sequences", Condition::all()).await?;
+        Ok(tasks + trashed)
+    }
+
+    /// Locks the owner's sequence, and says what it is; none where the owner never had a
+    /// task.
+    pub async fn sequence(&self) -> Result<Option<sequence::Model>, DbErr> {
+        let row = sequence::Entity::find_by_id(self.owned.owner().as_str());
+        row.lock_exclusive().one(&self.transaction).await
     }
 
     /// Those of the owner's tasks that match, numbered from 1 in the order of their ids.
-    fn numbered(&self, matching: impl IntoCondition) -> SelectStatement {
+    fn numbered(
+        &self,
+        columns: impl IntoIterator<Item = &'static str>,
+        matching: impl IntoCondition,
+    ) -> SelectStatement {
         let mut by_id = WindowStatement::new();
         by_id.order_by("id", Order::Asc);
         let mut numbered = Query::select();
         numbered
-            .columns([
-                "user_id",
-                "id",
-                "idempotency_key",
-                "idempotency_fingerprint",
-            ])
+            .columns(columns)
             .expr_window_as(Expr::cust("ROW_NUMBER()"), by_id, NUMBER)
             .from(task::Entity)
             .cond_where(self.owns())
@@ -175,34 +237,63 @@ impl OwnerTasks {
         numbered
     }
 
-    /// Takes so many numbers, and reduces the count of tasks.
-    async fn advance(&self, numbers: u64, removed: u64) -> Result<(), DbErr> {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    /// Writes the rows of a query: the [`CONTENT`], then these columns.
+    async fn copy<const N: usize>(
+        &self,
+        into: &'static str,
+        columns: [&'static str; N],
+        rows: SelectStatement,
+    ) -> Result<(), DbErr> {
+        let mut copy = InsertStatement::new();
+        copy.into_table(into)
+            .columns(CONTENT.into_iter().chain(columns))
+            .select_from(rows)
+            .map_err(|error| DbErr::Custom(error.to_string()))?;
+        self.transaction.execute(&copy).await?;
+        Ok(())
+    }
+
+    /// Removes those of the owner's rows that match, and says how many they were.
+    async fn remove(&self, from: &'static str, matching: impl IntoCondition) -> Result<u64, DbErr> {
+        let mut remove = Query::delete();
+        remove
+            .from_table(from)
+            .cond_where(self.owns())
+            .cond_where(matching);
+        Ok(self.transaction.execute(&remove).await?.rows_affected())
+    }
+
+    /// Takes so many numbers, and changes the count of tasks.
+    async fn advance(&self, numbers: u64, tasks: i64) -> Result<(), DbErr> {
+        if numbers == 0 {
+            return Ok(());
+        }
         let sequence = Expr::col(sequence::Column::Sequence).add(number(numbers));
-        let tasks = Expr::col(sequence::Column::Tasks).sub(number(removed));
+        let tasks = Expr::col(sequence::Column::Tasks).add(tasks);
         sequence::Entity::update_many()
             .col_expr(sequence::Column::Sequence, sequence)
             .col_expr(sequence::Column::Tasks, tasks)
-            .filter(sequence::Column::UserId.eq(self.owned.owner().as_str()))
+            .filter(self.owns())
             .exec(&self.transaction)
             .await?;
         Ok(())
     }
 
-    /// Locks the owner's sequence, and says what it is; none where the owner never had a
-    /// task.
-    async fn sequence(&self) -> Result<Option<i64>, DbErr> {
-        let row = sequence::Entity::find_by_id(self.owned.owner().as_str());
-        let row = row.lock_exclusive().one(&self.transaction).await?;
-        Ok(row.map(|row| row.sequence))
-    }
-
     fn owns(&self) -> Expr {
-        task::Column::UserId.eq(self.owned.owner().as_str())
+        Expr::col("user_id").eq(self.owned.owner().as_str())
     }
 }
 
 /// The numbers of a [`NUMBERED`] query, after the last one of the sequence.
 fn numbers_after(last: i64) -> Expr {
     Expr::col((NUMBERED, NUMBER)).add(last)
+}
+
+/// Whether a row of the trash is a task: a tombstone has no content.
+fn is_in_trash() -> Expr {
+    Expr::col("title").is_not_null()
+}
+
+fn number(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }

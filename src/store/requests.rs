@@ -1,47 +1,119 @@
 //! The requests that share statements, in the types of the contract, and what a
 //! batch tells each of them.
 
+use std::sync::Arc;
+
+use chrono::NaiveDate;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::owned::Owner;
-use crate::api::tasks::{CreateTask, StatusFilter, TaskError, UpdateTask};
+use super::{cursor::Sequence, owned::Owner, search::Words};
+use crate::api::{
+    rest::header::IdempotencyKey,
+    tasks::{CreateTask, Expected, PatchTask, Removal, Sort, StatusFilter, Task, TaskError},
+};
 
-/// A read of the task of this id.
+/// A read that is quick whatever the user has.
 #[derive(Debug, Clone, Copy)]
-pub struct Get(pub i64);
+pub enum Get {
+    /// The task of this id.
+    Task(i64),
+    /// The user's sequence.
+    Sequence,
+}
+
+/// What a [`Get`] found.
+#[derive(Debug, Default)]
+pub struct Got {
+    pub task: Option<Task>,
+    pub sequence: Option<Sequence>,
+}
 
 /// A read of the tasks of this status, if they are few.
 #[derive(Debug, Clone, Copy)]
 pub struct ShortList(pub StatusFilter);
 
-/// A read of a part of a long list.
+/// A read of a part of what may be long.
 #[derive(Debug)]
-pub struct Page {
-    pub status: StatusFilter,
-    pub from: PageStart,
-    /// The most rows to read.
-    pub rows: u32,
-    /// The user's turn, until the page is read, whether or not the client waits for it.
+pub struct Part {
+    pub what: PartOf,
+    /// The user's turn, until the part is read, whether or not the client waits for it.
     #[expect(dead_code, reason = "held, not read")]
     pub turn: Option<OwnedSemaphorePermit>,
 }
 
-/// Where a page begins: a list has the highest id first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageStart {
-    /// At the newest task.
-    Newest,
-    /// After the task of this id.
-    After(i64),
+/// What a part is of.
+#[derive(Debug)]
+pub enum PartOf {
+    /// Of an array that is sent.
+    Page(Page),
+    /// Of a selection: the ranks of those tasks that it looks at and that have these words.
+    Selection(Select, Sort, Words),
+    /// Of the changes after a version: at most so many tasks, and so many deletions.
+    Changes { after: i64, rows: u32 },
 }
 
-/// A write. Ids come first, then the contract's request.
+/// A part of an array that is sent.
+#[derive(Debug)]
+pub struct Page {
+    pub from: PageStart,
+    /// The most rows to read.
+    pub rows: u32,
+    /// How many elements are on the pages before; nothing on the first page.
+    pub before: Option<usize>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageStart {
+    /// In a list of this status with the highest id first: below this id.
+    Newest(StatusFilter, i64),
+    /// In a list of the tasks of these ids: at this place.
+    Ids(Arc<[i64]>, usize),
+    /// In the trash, with the last deletion first: below this version.
+    Trash(i64),
+}
+
+/// A write.
 #[derive(Debug, Clone)]
 pub enum Write {
-    Create(CreateTask),
-    Complete(i64, bool),
-    Update(i64, UpdateTask),
-    Delete(i64),
+    Create(CreateTask, Option<Retry>),
+    Complete(Change<bool>),
+    Patch(Change<PatchTask>),
+    Delete(Change<Removal>),
+}
+
+/// A change of one task, if it is in the expected state.
+#[derive(Debug, Clone)]
+pub struct Change<T> {
+    pub id: i64,
+    pub expected: Expected,
+    pub to: T,
+}
+
+/// What makes a creation safe to repeat.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    pub key: IdempotencyKey,
+    /// A hash of the request's body.
+    pub fingerprint: i64,
+}
+
+/// What a write changes. Writes of one user to the same keep their order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    Task(i64),
+    Key(IdempotencyKey),
+}
+
+/// What a write has done.
+#[derive(Debug)]
+pub enum Done {
+    /// The task was written, and is like this; a deleted one was.
+    Written(Task),
+    /// An earlier request with the same key created the task, which is like this now.
+    Replayed(Task),
+    /// The task was removed out of the trash.
+    Removed,
 }
 
 /// The outcome of a batch for one of its members.
@@ -62,6 +134,32 @@ pub type List<'a> = (Owner<'a>, Option<bool>);
 /// Of a page: of this list, the tasks whose id is below this one.
 pub type ListPart<'a> = (List<'a>, i64);
 
+/// Which tasks a selection looks at, and which of them match.
+#[derive(Debug, Clone)]
+pub struct Select {
+    pub range: IdRange,
+    /// The most tasks to look at, whether or not they match.
+    pub rows: u32,
+    pub completed: Option<bool>,
+    /// Due on this day or before.
+    pub due_by: Option<NaiveDate>,
+    /// They have all of these tags, a JSON array.
+    pub tags: Option<String>,
+    /// Their title or description has this text, when its ASCII letters are lower case.
+    pub text: Option<String>,
+    /// Whether their title and description are returned.
+    pub with_text: bool,
+}
+
+/// In which order a selection looks at tasks, and from where on.
+#[derive(Debug, Clone, Copy)]
+pub enum IdRange {
+    /// The lowest ids above this one.
+    Above(i64),
+    /// The highest ids below this one.
+    Below(i64),
+}
+
 /// A member of a statement that writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Numbered<'a, T> {
@@ -72,11 +170,13 @@ pub struct Numbered<'a, T> {
 }
 
 /// The id of the new task is its number.
-pub type Create<'a> = Numbered<'a, &'a CreateTask>;
-/// Ids come first, then the contract's request.
-pub type Complete<'a> = Numbered<'a, (i64, bool)>;
-pub type Update<'a> = Numbered<'a, (i64, &'a UpdateTask)>;
-pub type Delete<'a> = Numbered<'a, i64>;
+pub type Create<'a> = Numbered<'a, (&'a CreateTask, Option<&'a Retry>)>;
+pub type Complete<'a> = Numbered<'a, &'a Change<bool>>;
+pub type Patch<'a> = Numbered<'a, &'a Change<PatchTask>>;
+pub type Delete<'a> = Numbered<'a, &'a Change<Removal>>;
+
+/// The creations that an owner's key may have made.
+pub type ByKey<'a> = (Owner<'a>, &'a Retry);
 
 /// In which unit a statement that writes also takes the numbers and counts the tasks of its
 /// owners.

@@ -1,51 +1,28 @@
 //! A batch of writes: one statement for each kind of write in it. One kind alone
-//! commits with its statement; more than one are a transaction.
+//! commits with its statement; more than one are a transaction, and so are creations with
+//! a key, which is looked up once the owner's sequence is locked.
 //!
 //! The members of one owner take consecutive numbers of the owner's sequence, in the order
 //! of the batch.
 
-use std::collections::{HashMap, VecDeque};
+mod kinds;
+mod written;
 
+use std::collections::{HashMap, HashSet};
+
+use self::{
+    kinds::Kinds,
+    written::{Written, WrittenOf, of},
+};
 use super::{
     clock,
     engine::Driver,
+    entity::Created,
     error::Failure,
     owned::{Owned, Owner},
-    requests::{
-        Claim, Complete, Create, Delete, Numbered, Outcome, Settlement, Unit, Update, Write,
-    },
+    requests::{Claim, Create, Done, Outcome, Settlement, Unit, Write},
 };
-use crate::api::tasks::{Task, TaskError};
-
-/// The members of a batch by kind, each numbered from 1 among those of its owner.
-#[derive(Default)]
-struct Kinds<'a> {
-    creates: Vec<Create<'a>>,
-    completes: Vec<Complete<'a>>,
-    updates: Vec<Update<'a>>,
-    deletes: Vec<Delete<'a>>,
-    owners: HashMap<Owner<'a>, Members>,
-}
-
-/// How many members of a batch are of one owner.
-#[derive(Clone, Copy, Default)]
-struct Members {
-    all: i64,
-    creates: i64,
-}
-
-/// What a batch wrote, of each owner.
-type Written<'a> = HashMap<Owner<'a>, WrittenOf>;
-
-/// What a batch wrote of one owner.
-#[derive(Default)]
-struct WrittenOf {
-    /// In the order of the creations that were granted.
-    created: VecDeque<Task>,
-    /// By id: no two members of a batch name the same task.
-    changed: HashMap<i64, Task>,
-    deleted: i64,
-}
+use crate::api::tasks::{Removal, TaskError};
 
 /// Runs a batch of writes as one unit, for owners who may hold `quota` tasks each: an
 /// outcome for each member, in their order. That of a deletion is the task as it was.
@@ -53,9 +30,9 @@ pub async fn run(
     batch: &[Owned<Write>],
     quota: u32,
     driver: &mut Driver,
-) -> Result<Vec<Outcome<Task>>, Failure> {
+) -> Result<Vec<Outcome<Done>>, Failure> {
     let mut kinds = Kinds::of(batch);
-    let written = if kinds.is_one() && driver.statements_are_units() {
+    let written = if kinds.is_one_statement() && driver.statements_are_units() {
         kinds.number_creations_from_the_last();
         kinds.send(Unit::Statement { quota }, driver).await?
     } else {
@@ -65,54 +42,16 @@ pub async fn run(
 }
 
 impl<'a> Kinds<'a> {
-    fn of(batch: &'a [Owned<Write>]) -> Self {
-        let mut kinds = Self::default();
-        for member in batch {
-            let owner = member.owner();
-            let members = kinds.owners.entry(owner).or_default();
-            members.all += 1;
-            let number = members.all;
-            match &member.request {
-                Write::Create(new) => {
-                    members.creates += 1;
-                    kinds.creates.push(numbered(owner, number, new));
-                }
-                Write::Complete(id, completed) => {
-                    let complete = numbered(owner, number, (*id, *completed));
-                    kinds.completes.push(complete);
-                }
-                Write::Update(id, change) => {
-                    kinds.updates.push(numbered(owner, number, (*id, change)));
-                }
-                Write::Delete(id) => {
-                    kinds.deletes.push(numbered(owner, number, *id));
-                }
-            }
-        }
-        kinds
-    }
-
-    fn is_one(&self) -> bool {
-        let lengths = [
-            self.creates.len(),
-            self.completes.len(),
-            self.updates.len(),
-            self.deletes.len(),
-        ];
-        lengths.into_iter().filter(|length| *length > 0).count() == 1
-    }
-
-    fn number_creations_from_the_last(&mut self) {
-        for create in &mut self.creates {
-            create.number -= self.owners[&create.owner].all;
-        }
-    }
-
     async fn transact(&mut self, quota: u32, driver: &mut Driver) -> Result<Written<'a>, Failure> {
         match self.send_uncommitted(quota, driver).await {
             Ok(written) => {
-                let committed = driver.commit().await.map_err(Failure::committing);
-                committed.map(|()| written)
+                if written.values().any(WrittenOf::is_something) {
+                    driver.commit().await.map_err(Failure::committing)?;
+                } else {
+                    // Not even the sequence of a user who never had a task is kept.
+                    driver.discard().await.map_err(Failure::uncommitted)?;
+                }
+                Ok(written)
             }
             // A connection that cannot roll back must not be kept: its own error says so.
             Err(error) => {
@@ -134,6 +73,8 @@ impl<'a> Kinds<'a> {
             creates: members.creates > 0,
         });
         let claimed = driver.claim(&claims.collect::<Vec<_>>()).await?;
+        // A statement of its own, which sees what was committed before the lock was taken.
+        let earlier = self.created_before(driver).await?;
         let mut before = HashMap::new();
         let mut granted = HashMap::new();
         for row in claimed {
@@ -145,48 +86,100 @@ impl<'a> Kinds<'a> {
         }
         let is_granted = |create: &Create<'_>| granted.get(&create.owner).is_some_and(|is| *is);
         self.creates.retain(is_granted);
-        number_from(&before, &mut self.creates);
-        number_from(&before, &mut self.completes);
-        number_from(&before, &mut self.updates);
-        number_from(&before, &mut self.deletes);
-        let written = self.send(Unit::Transaction, driver).await?;
+        self.number_from(&before);
+        let mut written = self.send(Unit::Transaction, driver).await?;
         driver.settle(&self.settlements(&before, &written)).await?;
+        for ((owner, key), earlier) in earlier {
+            if let Some(of) = written.get_mut(owner.as_str()) {
+                of.earlier.insert(key, earlier);
+            }
+        }
         Ok(written)
+    }
+
+    /// What the keys of creations made before. These creations are no longer members.
+    async fn created_before(&mut self, driver: &mut Driver) -> Result<Vec<Created>, sqlx::Error> {
+        if self.keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let earlier = driver.created_before(&self.keys).await?;
+        let places = earlier.iter().map(|(place, _)| place);
+        let places: HashSet<_> = places
+            .map(|(owner, key)| (owner.as_str(), key.as_str()))
+            .collect();
+        let owners = &mut self.owners;
+        self.creates.retain(|create| {
+            let key = create.write.1.map(|retry| retry.key.as_str());
+            let was_before = key.is_some_and(|key| places.contains(&(create.owner.as_str(), key)));
+            if let Some(members) = owners.get_mut(&create.owner).filter(|_| was_before) {
+                members.creates -= 1;
+            }
+            !was_before
+        });
+        Ok(earlier)
     }
 
     async fn send(&self, unit: Unit, driver: &mut Driver) -> Result<Written<'a>, sqlx::Error> {
         let now = clock::now();
-        let mut written: Written<'a> = HashMap::new();
-        written.extend(
-            self.owners
-                .keys()
-                .map(|owner| (*owner, WrittenOf::default())),
-        );
+        let owners = self.owners.keys();
+        let mut written: Written<'a> = owners.map(|owner| (*owner, WrittenOf::default())).collect();
         if !self.creates.is_empty() {
             let mut created = driver.create(&self.creates, unit, now).await?;
             created.sort_unstable_by_key(|task| task.id);
             for task in created {
-                of(&mut written, &task)?.created.push_back(task);
+                of(&mut written, &task.user_id)?.created.push_back(task);
             }
         }
         let mut changed = Vec::new();
         if !self.completes.is_empty() {
             changed.extend(driver.complete(&self.completes, unit, now).await?);
         }
-        if !self.updates.is_empty() {
-            changed.extend(driver.update(&self.updates, unit, now).await?);
+        if !self.patches.is_empty() {
+            changed.extend(driver.patch(&self.patches, unit, now).await?);
         }
         if !self.deletes.is_empty() {
             driver.bury(&self.deletes, now).await?;
             for task in driver.delete(&self.deletes, unit, now).await? {
-                of(&mut written, &task)?.deleted += 1;
+                of(&mut written, &task.user_id)?.deleted += 1;
                 changed.push(task);
             }
         }
         for task in changed {
-            of(&mut written, &task)?.changed.insert(task.id, task);
+            let id = task.id;
+            of(&mut written, &task.user_id)?.changed.insert(id, task);
+        }
+        self.empty_trash(unit, driver, &mut written).await?;
+        let unmet = self.unmet(&written);
+        if !unmet.is_empty() {
+            for task in driver.get(&unmet).await? {
+                let id = task.id;
+                of(&mut written, &task.user_id)?.current.insert(id, task);
+            }
         }
         Ok(written)
+    }
+
+    /// Deletes for good what is in the trash.
+    async fn empty_trash(
+        &self,
+        unit: Unit,
+        driver: &mut Driver,
+        written: &mut Written<'a>,
+    ) -> Result<(), sqlx::Error> {
+        let missed = self.deletes.iter().filter(|delete| {
+            let is_done = written[&delete.owner]
+                .changed
+                .contains_key(&delete.write.id);
+            delete.write.to == Removal::Forever && !is_done
+        });
+        let missed: Vec<_> = missed.copied().collect();
+        if !missed.is_empty() {
+            let emptied = driver.delete_trashed(&missed, unit, clock::now()).await?;
+            for (owner, id) in emptied {
+                of(written, &owner)?.emptied.insert(id);
+            }
+        }
+        Ok(())
     }
 
     /// By how much the rows of the owners change that were claimed.
@@ -198,14 +191,13 @@ impl<'a> Kinds<'a> {
         let settlement = |owner: &Owner<'a>| {
             let of = &written[owner];
             let created = i64::try_from(of.created.len()).unwrap_or(i64::MAX);
-            let is_unused = of.created.is_empty() && of.changed.is_empty();
             let settlement = Settlement {
                 owner: *owner,
                 tasks: created - of.deleted,
-                sequence: if is_unused {
-                    -self.owners[owner].all
-                } else {
+                sequence: if of.is_something() {
                     0
+                } else {
+                    -self.owners[owner].all
                 },
             };
             (settlement.tasks != 0 || settlement.sequence != 0).then_some(settlement)
@@ -218,23 +210,31 @@ impl<'a> Kinds<'a> {
         batch: &[Owned<Write>],
         quota: u32,
         mut written: Written<'a>,
-    ) -> Result<Vec<Outcome<Task>>, sqlx::Error> {
+    ) -> Result<Vec<Outcome<Done>>, sqlx::Error> {
         let mut outcome = |member: &Owned<Write>| {
             let owner = member.owner();
-            let written = written.get_mut(owner.as_str());
-            let id = match &member.request {
-                Write::Create(_) => {
-                    return match written.and_then(|of| of.created.pop_front()) {
-                        Some(task) => Outcome::Done(task),
+            let Some(written) = written.get_mut(owner.as_str()) else {
+                return Outcome::RetryAlone;
+            };
+            match &member.request {
+                Write::Create(_, retry) => {
+                    let earlier = retry.as_ref().and_then(|retry| {
+                        let earlier = written.earlier.get(retry.key.as_str())?;
+                        Some(retry.outcome(earlier))
+                    });
+                    earlier.unwrap_or_else(|| match written.created.pop_front() {
+                        Some(task) => Outcome::Done(Done::Written(task)),
                         // Together they exceed the quota; alone, some may fit.
                         None if self.owners[owner.as_str()].creates > 1 => Outcome::RetryAlone,
                         None => Outcome::Refused(TaskError::QuotaExceeded { limit: quota }),
-                    };
+                    })
                 }
-                Write::Complete(id, _) | Write::Update(id, _) | Write::Delete(id) => *id,
-            };
-            let task = written.and_then(|of| of.changed.remove(&id));
-            task.map_or(Outcome::Refused(TaskError::NotFound { id }), Outcome::Done)
+                Write::Complete(change) => written.outcome(change.id, &change.expected, false),
+                Write::Patch(change) => {
+                    written.outcome(change.id, &change.expected, change.to.needs_date())
+                }
+                Write::Delete(change) => written.outcome(change.id, &change.expected, false),
+            }
         };
         let outcomes = batch.iter().map(&mut outcome).collect();
         if written.values().any(|of| !of.created.is_empty()) {
@@ -243,30 +243,4 @@ impl<'a> Kinds<'a> {
         }
         Ok(outcomes)
     }
-}
-
-fn numbered<T>(owner: Owner<'_>, number: i64, write: T) -> Numbered<'_, T> {
-    Numbered {
-        owner,
-        number,
-        write,
-    }
-}
-
-/// Numbers the members from what their owners' sequences were, and drops those whose owner
-/// has none.
-fn number_from<'a, T>(before: &HashMap<Owner<'a>, i64>, members: &mut Vec<Numbered<'a, T>>) {
-    members.retain_mut(|member| {
-        let before = before.get(&member.owner);
-        member.number += before.copied().unwrap_or_default();
-        before.is_some()
-    });
-}
-
-/// What was written of the owner of `task`.
-fn of<'w>(written: &'w mut Written<'_>, task: &Task) -> Result<&'w mut WrittenOf, sqlx::Error> {
-    written.get_mut(task.user_id.as_str()).ok_or_else(|| {
-        let message = "a task of a user who is not in the batch was returned";
-        sqlx::Error::Protocol(message.to_owned())
-    })
 }

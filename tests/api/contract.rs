@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tasks_api::api::spec::{API_VERSION, DOCUMENT, YAML};
+use tasks_api::api::{
+    rest::problem::ProblemType,
+    spec::{API_VERSION, DOCUMENT, YAML},
+};
 use tasks_api_test_support::json_schema::{plain, resolved};
 
 fn operations() -> Vec<(&'static str, &'static str, &'static Value)> {
@@ -35,16 +38,23 @@ fn the_yaml_and_the_json_are_one_document() {
 #[test]
 fn each_operation_has_its_statuses_and_no_others() {
     let table = [
-        ("listTasks", "get /api/tasks", "200 400"),
-        ("createTask", "post /api/tasks", "201 400 403 415"),
-        ("getTask", "get /api/tasks/{id}", "200 404"),
-        ("updateTask", "put /api/tasks/{id}", "200 400 404 415"),
+        ("listTasks", "get /api/tasks", "200 304 400"),
+        ("createTask", "post /api/tasks", "201 400 403 410 415 422"),
+        ("completeTasks", "patch /api/tasks", "200 400 415"),
+        ("clearTasks", "delete /api/tasks", "200 400"),
+        ("getTask", "get /api/tasks/{id}", "200 304 404"),
+        ("updateTask", "put /api/tasks/{id}", "200 400 404 412 415"),
+        ("patchTask", "patch /api/tasks/{id}", "200 400 404 412 415"),
         (
             "completeTask",
             "patch /api/tasks/{id}/complete",
-            "200 400 404 415",
+            "200 400 404 412 415",
         ),
-        ("deleteTask", "delete /api/tasks/{id}", "200 404"),
+        ("deleteTask", "delete /api/tasks/{id}", "200 400 404 412"),
+        ("restoreTask", "post /api/tasks/{id}/restore", "200 403 404"),
+        ("listTrash", "get /api/trash", "200"),
+        ("listChanges", "get /api/changes", "200 400 410"),
+        ("eraseData", "delete /api/data", "200"),
     ];
     let any = "401 408 413 429 500 503";
 
@@ -83,7 +93,13 @@ fn each_operation_is_documented_and_secured() {
                     .is_some_and(|text| !text.is_empty())
             );
         }
-        assert_eq!(operation["tags"], serde_json::json!(["Tasks"]));
+        let tags = operation["tags"].as_array().unwrap();
+        assert_eq!(tags.len(), 1);
+        let groups = DOCUMENT["tags"].as_array().unwrap();
+        let is_described = |group: &Value| {
+            group["name"] == tags[0] && group["description"].as_str().is_some_and(|d| !d.is_empty())
+        };
+        assert!(groups.iter().any(is_described));
         assert_eq!(
             operation["security"],
             serde_json::json!([{"bearerAuth": []}])
@@ -119,7 +135,7 @@ fn every_property_parameter_and_header_has_an_example_that_is_valid() {
     let document = resolved(&DOCUMENT);
     let mut places = Vec::new();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        for (property, schema) in schema["properties"].as_object().unwrap() {
+        for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
             places.push((format!("{name}.{property}"), schema, &schema["example"]));
         }
     }
@@ -171,6 +187,44 @@ fn every_problem_is_described_with_its_media_type_and_headers() {
 }
 
 #[test]
+fn the_known_types_of_problem_are_listed_apart_from_the_open_property() {
+    let schemas = &DOCUMENT["components"]["schemas"];
+    let property = &schemas["Problem"]["properties"]["type"];
+
+    assert_eq!(property["type"], "string");
+    assert!(property["enum"].is_null() && property["anyOf"].is_null());
+    let listed = schemas["ProblemType"]["enum"].as_array().unwrap();
+    let kinds = ProblemType::ALL.iter().map(|kind| kind.uri());
+    assert!(listed.iter().map(|kind| kind.as_str().unwrap()).eq(kinds));
+    // Each response shows those that it may have.
+    for (name, response) in DOCUMENT["components"]["responses"].as_object().unwrap() {
+        let examples = &response["content"]["application/problem+json"]["examples"];
+        let shown = examples.as_object().unwrap().len();
+        assert_eq!(
+            shown,
+            if name == "ServiceUnavailable" { 2 } else { 1 },
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn dates_and_times_are_strings_in_any_version_of_yaml() {
+    for line in YAML.lines() {
+        let value = line.rsplit([' ']).next().unwrap();
+        let of_digits = |separator| {
+            let mut parts = value.split(separator);
+            let is_number =
+                |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            value.contains(separator) && parts.all(is_number)
+        };
+        let is_value =
+            line.ends_with(&format!(": {value}")) || line.ends_with(&format!("- {value}"));
+        assert!(!is_value || !(of_digits('-') || of_digits(':')), "{line}");
+    }
+}
+
+#[test]
 fn the_document_has_no_redundant_parts() {
     let text = YAML.as_str();
 
@@ -194,7 +248,7 @@ fn the_document_has_no_redundant_parts() {
     let required = DOCUMENT["components"]["schemas"]["Task"]["required"].as_array();
     assert_eq!(
         required.map(Vec::len),
-        Some(7),
+        Some(15),
         "every key is always present"
     );
 }

@@ -49,6 +49,31 @@ async fn a_preflight_allows_the_methods_and_headers_in_use() {
 }
 
 #[tokio::test]
+async fn a_preflight_that_asks_for_no_headers_is_told_those_of_the_contract() {
+    let app = App::start().await;
+
+    let response = app
+        .request(Method::OPTIONS, "/api/tasks/1")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "PATCH")
+        .send()
+        .await;
+
+    let allowed = response.header("access-control-allow-headers");
+    let allowed: Vec<_> = allowed.split(", ").collect();
+    for header in [
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "idempotency-key",
+        "last-event-id",
+    ] {
+        assert!(allowed.contains(&header), "{header} in {allowed:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_allowed_origin_may_read_every_response() {
     let app = App::start().await;
 
@@ -60,7 +85,12 @@ async fn an_allowed_origin_may_read_every_response() {
         ),
         (app.request(Method::GET, "/api/tasks"), 401),
         (app.request(Method::GET, "/nothing"), 404),
-        (app.request(Method::DELETE, "/api/tasks"), 405),
+        (app.request(Method::PUT, "/api/tasks"), 405),
+        (
+            app.user("ana", Method::GET, "/api/tasks")
+                .header("if-none-match", "*"),
+            304,
+        ),
         (
             app.user("ana", Method::POST, "/api/tasks")
                 .body("x".repeat(200_000)),
@@ -73,8 +103,19 @@ async fn an_allowed_origin_may_read_every_response() {
         assert_eq!(response.header("access-control-allow-origin"), ORIGIN);
         assert_eq!(response.header("access-control-allow-credentials"), "true");
         let exposed = response.header("access-control-expose-headers");
-        for header in ["Location", "Retry-After", "X-Request-Id"] {
-            assert!(exposed.contains(header), "{exposed}");
+        let exposed: Vec<_> = exposed.split(", ").collect();
+        for header in [
+            "ETag",
+            "Link",
+            "Location",
+            "Idempotency-Replayed",
+            "Retry-After",
+            "RateLimit",
+            "RateLimit-Policy",
+            "WWW-Authenticate",
+            "X-Request-Id",
+        ] {
+            assert!(exposed.contains(&header), "{header} in {exposed:?}");
         }
         assert!(varies_by_origin(&response));
     }

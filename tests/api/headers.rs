@@ -17,6 +17,11 @@ fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
     vec![
         (app.user("ana", Method::GET, "/api/tasks"), 200),
         (app.user("ana", Method::HEAD, "/api/tasks"), 200),
+        (
+            app.user("ana", Method::GET, "/api/tasks")
+                .header("if-none-match", "*"),
+            304,
+        ),
         (post().json(&json!({"title": "Buy milk"})), 201),
         (preflight, 204),
         (app.request(Method::OPTIONS, "/api/tasks"), 204),
@@ -25,7 +30,7 @@ fn calls(app: &App) -> Vec<(Call<'_>, u16)> {
         (app.user("ana", Method::GET, "/api/tasks/0"), 404),
         (app.request(Method::GET, "/nothing"), 404),
         (app.request(Method::GET, "/docs/nothing"), 404),
-        (app.request(Method::DELETE, "/api/tasks"), 405),
+        (app.request(Method::PUT, "/api/tasks"), 405),
         (post().body("x".repeat(200_000)), 413),
         (post().body("x"), 415),
         (app.request(Method::GET, "/health/live"), 200),

@@ -23,7 +23,9 @@ fn table() -> Vec<(&'static str, &'static str, Option<Value>)> {
     vec![
         ("GET", "/api/tasks/{id}", None),
         ("PUT", "/api/tasks/{id}", Some(json!({"title": "stolen"}))),
+        ("PATCH", "/api/tasks/{id}", Some(json!({"title": "stolen"}))),
         ("DELETE", "/api/tasks/{id}", None),
+        ("POST", "/api/tasks/{id}/restore", None),
         (
             "PATCH",
             "/api/tasks/{id}/complete",
@@ -49,7 +51,7 @@ fn every_operation_with_an_id_is_in_the_table() {
     }
     assert_eq!(
         operations().len(),
-        6,
+        13,
         "a new operation: does it isolate users?"
     );
 }
@@ -146,6 +148,55 @@ async fn a_list_shows_only_the_users_own_tasks() {
         assert_eq!(app.list(user, "?status=pending").await.len(), 1);
         assert!(app.list(user, "?status=completed").await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn an_operation_on_all_tasks_concerns_the_users_own() {
+    let app = App::start().await;
+    for user in ["ana", "eve"] {
+        for title in ["live", "trashed"] {
+            app.create(user, &format!("{title}, of {user}")).await;
+        }
+        let trash = app.user(user, Method::DELETE, "/api/tasks/2?trash=true");
+        trash.send().await.expect(StatusCode::OK);
+    }
+    let read = async |user, path| {
+        let response = app.user(user, Method::GET, path).send().await;
+        response.expect(StatusCode::OK)
+    };
+    let before = app.list("ana", "").await;
+    let trash = read("ana", "/api/trash").await;
+    let changes = read("ana", "/api/changes").await;
+
+    for (path, field) in [("/api/trash", None), ("/api/changes", Some("tasks"))] {
+        let all = read("eve", path).await;
+        let tasks = field.map_or(&all, |field| &all[field]).as_array().unwrap();
+        assert_eq!(tasks.len(), 1, "{path}");
+        assert_eq!(tasks[0]["user_id"], "eve");
+    }
+    for (method, path, body, count) in [
+        (
+            Method::PATCH,
+            "/api/tasks",
+            Some(json!({"completed": true})),
+            1,
+        ),
+        (Method::DELETE, "/api/tasks?status=completed", None, 1),
+        (Method::DELETE, "/api/data", None, 2),
+    ] {
+        let call = app.user("eve", method, path);
+        let call = match &body {
+            Some(body) => call.json(body),
+            None => call,
+        };
+        let done = call.send().await.expect(StatusCode::OK);
+        assert_eq!(done["count"], count, "{path}");
+        assert_eq!(app.list("ana", "").await, before, "{path}");
+        assert_eq!(read("ana", "/api/trash").await, trash, "{path}");
+        assert_eq!(read("ana", "/api/changes").await, changes, "{path}");
+    }
+    assert!(app.list("eve", "").await.is_empty());
+    assert_eq!(read("eve", "/api/trash").await, json!([]));
 }
 
 #[tokio::test]

@@ -8,8 +8,11 @@ use poem::{
 use serde_json::{Value, json};
 use tasks_api::{
     api::{
-        rest::json_array::JsonArray,
-        tasks::{CreateTask, StatusFilter, Task, TaskError, TaskService, UpdateTask},
+        rest::{header::IdempotencyKey, json_array::JsonArray},
+        tasks::{
+            ChangesPage, CreateTask, CreatedTask, Expected, ListTasks, PatchTask, Removal, Task,
+            TaskError, TaskList, TaskService, TrashedTask,
+        },
     },
     auth::User,
     middleware::health::Readiness,
@@ -42,13 +45,21 @@ async fn an_unsupported_method_lists_the_allowed_ones() {
     let app = App::start().await;
 
     for (method, path, allow) in [
-        (Method::PATCH, "/api/tasks", "GET, POST, HEAD, OPTIONS"),
+        (
+            Method::PUT,
+            "/api/tasks",
+            "GET, POST, PATCH, DELETE, HEAD, OPTIONS",
+        ),
         (
             Method::POST,
             "/api/tasks/1",
-            "GET, PUT, DELETE, HEAD, OPTIONS",
+            "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
         ),
         (Method::GET, "/api/tasks/1/complete", "PATCH, OPTIONS"),
+        (Method::GET, "/api/tasks/1/restore", "POST, OPTIONS"),
+        (Method::DELETE, "/api/trash", "GET, HEAD, OPTIONS"),
+        (Method::POST, "/api/changes", "GET, HEAD, OPTIONS"),
+        (Method::GET, "/api/data", "DELETE, OPTIONS"),
         (Method::POST, "/docs", "GET, HEAD, OPTIONS"),
         (Method::DELETE, "/health/live/", "GET, HEAD, OPTIONS"),
     ] {
@@ -144,6 +155,7 @@ async fn a_missing_body_names_the_first_missing_field() {
         (Method::POST, "/api/tasks", "title"),
         (Method::PUT, "/api/tasks/1", "title"),
         (Method::PATCH, "/api/tasks/1/complete", "completed"),
+        (Method::PATCH, "/api/tasks", "completed"),
     ] {
         for content_type in ["application/json", "text/plain"] {
             let call = app.user("ana", method.clone(), path);
@@ -219,7 +231,9 @@ async fn a_body_that_does_not_arrive_in_time_is_408_and_writes_nothing() {
     for (method, path) in [
         (Method::POST, "/api/tasks".to_owned()),
         (Method::PUT, format!("/api/tasks/{id}")),
+        (Method::PATCH, format!("/api/tasks/{id}")),
         (Method::PATCH, format!("/api/tasks/{id}/complete")),
+        (Method::PATCH, "/api/tasks".to_owned()),
     ] {
         let start = futures_util::stream::iter([Ok::<_, std::io::Error>(b"{\"title\"".to_vec())]);
         let body = Body::from_bytes_stream(start.chain(futures_util::stream::pending()));
@@ -268,11 +282,20 @@ async fn every_response_has_its_request_id() {
 struct Failing(fn() -> TaskError);
 
 impl TaskService for Failing {
-    async fn list(&self, _: &User, _: StatusFilter) -> Result<JsonArray<Task>, TaskError> {
+    async fn list(&self, _: &User, _: ListTasks) -> Result<TaskList, TaskError> {
         Err(self.0())
     }
 
-    async fn create(&self, _: &User, _: CreateTask) -> Result<Task, TaskError> {
+    async fn cursor(&self, _: &User) -> Result<String, TaskError> {
+        Err(self.0())
+    }
+
+    async fn create(
+        &self,
+        _: &User,
+        _: CreateTask,
+        _: Option<IdempotencyKey>,
+    ) -> Result<CreatedTask, TaskError> {
         Err(self.0())
     }
 
@@ -280,15 +303,39 @@ impl TaskService for Failing {
         Err(self.0())
     }
 
-    async fn update(&self, _: &User, _: i64, _: UpdateTask) -> Result<Task, TaskError> {
+    async fn patch(&self, _: &User, _: i64, _: PatchTask, _: Expected) -> Result<Task, TaskError> {
         Err(self.0())
     }
 
-    async fn complete(&self, _: &User, _: i64, _: bool) -> Result<Task, TaskError> {
+    async fn complete(&self, _: &User, _: i64, _: bool, _: Expected) -> Result<Task, TaskError> {
         Err(self.0())
     }
 
-    async fn delete(&self, _: &User, _: i64) -> Result<(), TaskError> {
+    async fn delete(&self, _: &User, _: i64, _: Removal, _: Expected) -> Result<(), TaskError> {
+        Err(self.0())
+    }
+
+    async fn restore(&self, _: &User, _: i64) -> Result<Task, TaskError> {
+        Err(self.0())
+    }
+
+    async fn trash(&self, _: &User) -> Result<JsonArray<TrashedTask>, TaskError> {
+        Err(self.0())
+    }
+
+    async fn complete_all(&self, _: &User, _: bool) -> Result<u64, TaskError> {
+        Err(self.0())
+    }
+
+    async fn clear(&self, _: &User) -> Result<u64, TaskError> {
+        Err(self.0())
+    }
+
+    async fn changes(&self, _: &User, _: Option<String>, _: u32) -> Result<ChangesPage, TaskError> {
+        Err(self.0())
+    }
+
+    async fn erase(&self, _: &User) -> Result<u64, TaskError> {
         Err(self.0())
     }
 }

@@ -1,8 +1,14 @@
 //! The rules of each operation.
 
+mod bulk;
+mod changes;
+mod conditional;
 mod create;
+mod fields;
 mod id;
+mod keys;
 mod list;
+mod paging;
 mod write;
 
 use poem::http::Method;

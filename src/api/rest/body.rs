@@ -22,6 +22,9 @@ use crate::api::rest::{
 /// The media type of every body but a problem's.
 pub const JSON: &str = "application/json";
 
+/// The media type of a merge patch (RFC 7396).
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// Maximum size of a request body, in bytes.
 const MAX_SIZE: usize = 128 * 1024;
 /// Maximum time for a body to arrive: the largest at 5 KiB/s.

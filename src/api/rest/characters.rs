@@ -14,6 +14,7 @@ const BLANK_SYMBOLS: [char; 3] = ['\u{2800}', '\u{16FE4}', '\u{1D159}'];
 
 /// The property `White_Space` of Unicode, and U+FEFF, which is white space in
 /// JavaScript.
+#[must_use]
 pub fn is_white_space(character: char) -> bool {
     character.is_whitespace() || character == '\u{FEFF}'
 }
@@ -22,6 +23,7 @@ pub fn is_white_space(character: char) -> bool {
 /// (general category Cf), not to be ignored in rendering
 /// (`Default_Ignorable_Code_Point`) and no blank symbol. Control characters count as
 /// visible, since 1.0.0 accepts titles of them.
+#[must_use]
 pub fn is_visible(character: char) -> bool {
     // Most titles begin with such a character, and need no table.
     if character.is_ascii_graphic() {
@@ -43,21 +45,35 @@ pub fn is_visible(character: char) -> bool {
 /// dialects read: JavaScript wants surrogates, which others reject, and Python and
 /// Rust want `\U000E0001`, which JavaScript reads as letters.
 pub static VISIBLE_PATTERN: LazyLock<String> = LazyLock::new(|| {
-    let invisible = invisible_ranges();
+    let invisible = ranges(|character| !is_visible(character));
     format!(r"^[{invisible}]*[^\u0000{invisible}][^\u0000]*$")
 });
+
+/// The pattern of a text with a character that is no white space, and without U+0000. It
+/// takes linear time for the same reason.
+pub static SPACED_PATTERN: LazyLock<String> = LazyLock::new(|| {
+    let space = ranges(is_white_space);
+    format!(r"^[{space}]*[^\u0000{space}][^\u0000]*$")
+});
+
+/// The pattern of at most so many words, each of at most so many characters, without U+0000.
+#[must_use]
+pub fn words_pattern(words: usize, characters: usize) -> String {
+    let space = ranges(is_white_space);
+    format!(r"^[{space}]*([^\u0000{space}]{{1,{characters}}}([{space}]+|$)){{0,{words}}}$")
+}
 
 /// The pattern of a text without U+0000.
 pub const PATTERN: &str = r"^[^\u0000]*$";
 
-/// The invisible characters up to U+FFFF, as the inside of a character class.
-fn invisible_ranges() -> String {
-    let invisible = |code: u32| char::from_u32(code).is_some_and(|c| !is_visible(c));
+/// Such characters up to U+FFFF, as the inside of a character class.
+fn ranges(is_such: impl Fn(char) -> bool) -> String {
+    let is_such = |code: u32| char::from_u32(code).is_some_and(&is_such);
     let mut ranges = String::new();
     let mut code = 0;
     while code <= 0xFFFF {
-        if invisible(code) {
-            let end = (code..=0xFFFF).take_while(|code| invisible(*code)).last();
+        if is_such(code) {
+            let end = (code..=0xFFFF).take_while(|code| is_such(*code)).last();
             let end = end.unwrap_or(code);
             // Writing to a String cannot fail.
             let _ = write!(ranges, r"\u{code:04x}");

@@ -134,6 +134,11 @@ impl Fields {
         }
     }
 
+    /// What a comparison of fields found: the name of an invalid one, and its rule.
+    pub fn check(&mut self, checked: Result<(), (&'static str, &'static str)>) -> Option<()> {
+        checked.map_or_else(|(name, rule)| self.refuse(name, rule), Some)
+    }
+
     fn convert<T: FromField>(&mut self, name: &'static str, value: Value) -> Option<T> {
         T::from_field(value).map_or_else(|message| self.refuse(name, message), Some)
     }
@@ -148,13 +153,15 @@ impl Fields {
 }
 
 /// Reads request bodies from their fields; each field names the method of
-/// [`Fields`] that reads it.
+/// [`Fields`] that reads it. `check` compares fields with one another.
 macro_rules! request_bodies {
-    ($($body:ident { $($field:ident: $method:ident),* $(,)? })*) => {$(
+    ($($body:ident { $($field:ident: $method:ident),* $(,)? } $(check $check:path)?;)*) => {$(
         impl $crate::api::rest::fields::FromFields for $body {
             fn from_fields(fields: &mut $crate::api::rest::fields::Fields) -> Option<Self> {
                 $(let $field = fields.$method(stringify!($field));)*
-                Some(Self { $($field: $field?),* })
+                let body = Self { $($field: $field?),* };
+                $(fields.check($check(&body))?;)?
+                Some(body)
             }
         }
     )*};

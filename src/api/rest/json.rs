@@ -3,7 +3,10 @@
 
 use poem::{
     IntoResponse, Request, RequestBody, Response,
-    http::{StatusCode, header::LOCATION},
+    http::{
+        StatusCode,
+        header::{ETAG, LOCATION},
+    },
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
@@ -16,7 +19,8 @@ use poem_openapi::{
 use serde::Serialize;
 
 use crate::api::rest::{
-    body::{self, JSON},
+    body::{self, JSON, MERGE_PATCH},
+    entity_tag::quoted,
     fields::{Fields, FromFields},
     problem::Problem,
 };
@@ -26,9 +30,26 @@ use crate::api::rest::{
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-/// A response with status 201: the new resource, and its path in `Location`.
+/// A JSON body of a request that changes a resource: like [`Json`], and also documented as a
+/// merge patch (RFC 7396).
 #[derive(Debug)]
-pub struct Created<T>(pub T, pub String);
+pub struct MergePatch<T>(pub T);
+
+/// A response with status 201: the new resource.
+#[derive(Debug)]
+pub struct Created<T> {
+    /// The resource.
+    pub resource: T,
+    /// Its path, for `Location`.
+    pub location: String,
+    /// The tag of its state, for `ETag`.
+    pub tag: String,
+    /// Whether an earlier request with the same key created it.
+    pub is_replayed: bool,
+}
+
+/// Says that an earlier request did what this one asked for.
+const REPLAYED: &str = "Idempotency-Replayed";
 
 /// The body of a successful response.
 pub trait Described: Type + Serialize {
@@ -36,38 +57,73 @@ pub trait Described: Type + Serialize {
     const DESCRIPTION: &'static str;
 }
 
-fn content<T: Type>() -> Vec<MetaMediaType> {
-    vec![MetaMediaType {
-        content_type: JSON,
+fn content<T: Type>(media_types: &[&'static str]) -> Vec<MetaMediaType> {
+    let content = |content_type: &&'static str| MetaMediaType {
+        content_type,
         schema: T::schema_ref(),
-    }]
+    };
+    media_types.iter().map(content).collect()
 }
 
-impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
+/// Reads the body of a request that the document describes with these media types.
+macro_rules! request_body {
+    ($($body:ident, [$($media_type:expr),*];)*) => {$(
+        impl<'a, T: FromFields + Type> ApiExtractor<'a> for $body<T> {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+            type ParamType = ();
+            type ParamRawType = ();
 
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
+            fn register(registry: &mut Registry) {
+                T::register(registry);
+            }
 
-    fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: content::<T>(),
-            required: true,
-        })
-    }
+            fn request_meta() -> Option<MetaRequest> {
+                Some(MetaRequest {
+                    description: None,
+                    content: content::<T>(&[$($media_type),*]),
+                    required: true,
+                })
+            }
 
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let object = body::read_object(request, body).await?;
-        Ok(Self(Fields::read(object).map_err(Problem::invalid)?))
+            async fn from_request(
+                request: &'a Request,
+                body: &mut RequestBody,
+                _options: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                let object = body::read_object(request, body).await?;
+                Ok(Self(Fields::read(object).map_err(Problem::invalid)?))
+            }
+        }
+    )*};
+}
+
+request_body! {
+    Json, [JSON];
+    MergePatch, [JSON, MERGE_PATCH];
+}
+
+/// A header of a response, for the document.
+#[must_use]
+pub fn header(
+    name: &str,
+    description: &str,
+    is_always_there: bool,
+    schema: MetaSchema,
+) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: is_always_there,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(schema)),
     }
+}
+
+/// The header `ETag`, for the document.
+#[must_use]
+pub fn etag_header() -> MetaHeader {
+    let description = "The state of the resource, for `If-None-Match` and `If-Match`.";
+    header("ETag", description, true, MetaSchema::new("string"))
 }
 
 fn response<T: Serialize>(status: StatusCode, value: &T) -> Response {
@@ -90,7 +146,7 @@ fn meta<T: Type>(
             description,
             status: Some(status.as_u16()),
             status_range: None,
-            content: content::<T>(),
+            content: content::<T>(&[JSON]),
             headers,
         }],
     }
@@ -114,23 +170,36 @@ impl<T: Described> ApiResponse for Json<T> {
 
 impl<T: Serialize + Send> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        response(StatusCode::CREATED, &self.0)
-            .with_header(LOCATION, self.1)
-            .into_response()
+        let response = response(StatusCode::CREATED, &self.resource)
+            .with_header(LOCATION, self.location)
+            .with_header(ETAG, quoted(&self.tag));
+        if self.is_replayed {
+            return response.with_header(REPLAYED, "true").into_response();
+        }
+        response.into_response()
     }
 }
 
 impl<T: Described> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
-        let schema = MetaSchema::new_with_format("string", "uri-reference");
-        let location = MetaHeader {
-            name: "Location".to_owned(),
-            description: Some("The path of the new resource.".to_owned()),
-            required: true,
-            deprecated: false,
-            schema: MetaSchemaRef::Inline(Box::new(schema)),
-        };
-        meta::<T>(StatusCode::CREATED, T::DESCRIPTION, vec![location])
+        let location = header(
+            "Location",
+            "The path of the new resource.",
+            true,
+            MetaSchema::new_with_format("string", "uri-reference"),
+        );
+        let replayed = header(
+            REPLAYED,
+            "`true` if an earlier request with the same `Idempotency-Key` created the resource. \
+             Absent otherwise.",
+            false,
+            MetaSchema {
+                enum_items: vec!["true".into()],
+                ..MetaSchema::new("string")
+            },
+        );
+        let headers = vec![location, etag_header(), replayed];
+        meta::<T>(StatusCode::CREATED, T::DESCRIPTION, headers)
     }
 
     fn register(registry: &mut Registry) {

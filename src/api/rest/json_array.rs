@@ -4,11 +4,13 @@
 use std::{
     fmt::{Debug, Formatter},
     io,
-    marker::PhantomData,
     sync::{Arc, OnceLock},
 };
 
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use hyper::body::Bytes;
 use poem::{
     Body, IntoResponse, Response,
@@ -34,7 +36,7 @@ pub struct JsonArray<T>(Elements<T>);
 enum Elements<T> {
     InMemory(Arc<Encoded<T>>),
     Chunks {
-        chunks: BoxStream<'static, io::Result<Chunk<T>>>,
+        chunks: BoxStream<'static, io::Result<Chunk>>,
         /// The number of bytes of all chunks, where it is known.
         length: Option<usize>,
     },
@@ -59,36 +61,33 @@ impl<T> From<Vec<T>> for Encoded<T> {
 
 /// A part of the JSON text of an array.
 #[derive(Debug)]
-pub struct Chunk<T> {
+pub struct Chunk {
     json: Vec<u8>,
     /// The array has no element before the end of this chunk.
     is_empty: bool,
-    elements: PhantomData<fn(&T)>,
 }
 
-impl<T: Serialize> Chunk<T> {
+impl Chunk {
     /// The first chunk of an array.
     #[must_use]
     pub fn first() -> Self {
         Self {
             json: vec![b'['],
             is_empty: true,
-            elements: PhantomData,
         }
     }
 
-    /// A chunk after others, one of which holds an element.
+    /// A chunk after others, which hold so many elements.
     #[must_use]
-    pub fn next() -> Self {
+    pub fn after(elements: usize) -> Self {
         Self {
             json: Vec::new(),
-            is_empty: false,
-            elements: PhantomData,
+            is_empty: elements == 0,
         }
     }
 
     /// Adds an element.
-    pub fn push(&mut self, element: &T) -> serde_json::Result<()> {
+    pub fn push(&mut self, element: &impl Serialize) -> serde_json::Result<()> {
         if !std::mem::take(&mut self.is_empty) {
             self.json.push(b',');
         }
@@ -98,6 +97,14 @@ impl<T: Serialize> Chunk<T> {
     /// Ends the array.
     pub fn finish(&mut self) {
         self.json.push(b']');
+    }
+
+    /// Text that is sent as it is.
+    fn text(text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            json: text.into(),
+            is_empty: true,
+        }
     }
 
     /// The size in bytes.
@@ -116,12 +123,9 @@ impl<T> JsonArray<T> {
 
     /// The response of one chunk, with `Content-Length`. `held` is dropped when the
     /// client has read it or disconnected.
-    pub fn one_chunk(chunk: Chunk<T>, held: impl Send + 'static) -> Self
-    where
-        T: 'static,
-    {
+    pub fn one_chunk(chunk: Chunk, held: impl Send + 'static) -> Self {
         let length = Some(chunk.json.len());
-        let chunks = futures_util::stream::unfold((Some(chunk), held), async |(chunk, held)| {
+        let chunks = stream::unfold((Some(chunk), held), async |(chunk, held)| {
             Some((Ok(chunk?), (None, held)))
         });
         let chunks = chunks.boxed();
@@ -131,10 +135,55 @@ impl<T> JsonArray<T> {
     /// The response of chunks that are made when the client has read the ones before.
     /// An error breaks the response off: the client sees an incomplete body, never a
     /// valid array that is too short.
-    pub fn chunks(chunks: impl Stream<Item = io::Result<Chunk<T>>> + Send + 'static) -> Self {
+    pub fn chunks(chunks: impl Stream<Item = io::Result<Chunk>> + Send + 'static) -> Self {
         let chunks = chunks.boxed();
         let length = None;
         Self(Elements::Chunks { chunks, length })
+    }
+
+    /// The response with text around the array: an object of which it is a member. The text
+    /// behind it is made when all elements are there.
+    #[must_use]
+    pub fn within(self, before: &str, after: impl FnOnce() -> String + Send + 'static) -> Self
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
+        let before = Chunk::text(before);
+        let (chunks, length) = match self.0 {
+            Elements::InMemory(encoded) => {
+                let json = encoded.json().map_err(io::Error::other);
+                let length = json.as_ref().map(Bytes::len).ok();
+                let chunk = json.map(Chunk::text);
+                (stream::once(async { chunk }).boxed(), length)
+            }
+            Elements::Chunks { chunks, length } => (chunks, length),
+        };
+        let (after, length): (BoxStream<'static, _>, _) = match length {
+            Some(length) => {
+                let after = Chunk::text(after());
+                let length = before.size() + length + after.size();
+                (stream::once(async { Ok(after) }).boxed(), Some(length))
+            }
+            None => (
+                stream::once(async { Ok(Chunk::text(after())) }).boxed(),
+                None,
+            ),
+        };
+        let before = stream::once(async { Ok(before) });
+        Self(Elements::Chunks {
+            chunks: before.chain(chunks).chain(after).boxed(),
+            length,
+        })
+    }
+}
+
+impl<T: Serialize> Encoded<T> {
+    fn json(&self) -> Result<Bytes, String> {
+        let json = self.json.get_or_init(|| {
+            let json = serde_json::to_vec(&self.elements);
+            json.map(Bytes::from).map_err(|error| error.to_string())
+        });
+        json.clone()
     }
 }
 
@@ -149,16 +198,10 @@ impl<T: Serialize + Send + Sync + 'static> IntoResponse for JsonArray<T> {
         let response = Response::builder().status(StatusCode::OK);
         let response = response.content_type(JSON);
         match self.0 {
-            Elements::InMemory(encoded) => {
-                let json = encoded.json.get_or_init(|| {
-                    let json = serde_json::to_vec(&encoded.elements);
-                    json.map(Bytes::from).map_err(|error| error.to_string())
-                });
-                match json {
-                    Ok(json) => response.body(json.clone()),
-                    Err(error) => Problem::internal(error).into_response(),
-                }
-            }
+            Elements::InMemory(encoded) => match encoded.json() {
+                Ok(json) => response.body(json),
+                Err(error) => Problem::internal(error).into_response(),
+            },
             Elements::Chunks { chunks, length } => {
                 // By then the request's own line is logged: its status was 200.
                 let request = Span::current();
@@ -197,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    fn chunk(mut chunk: Chunk<u8>, elements: &[u8], is_last: bool) -> Chunk<u8> {
+    fn chunk(mut chunk: Chunk, elements: &[u8], is_last: bool) -> Chunk {
         for element in elements {
             chunk.push(element).unwrap();
         }
@@ -224,10 +267,17 @@ mod tests {
             (
                 vec![
                     chunk(Chunk::first(), &[1, 2], false),
-                    chunk(Chunk::next(), &[3], false),
-                    chunk(Chunk::next(), &[], true),
+                    chunk(Chunk::after(2), &[3], false),
+                    chunk(Chunk::after(3), &[], true),
                 ],
                 "[1,2,3]",
+            ),
+            (
+                vec![
+                    chunk(Chunk::first(), &[], false),
+                    chunk(Chunk::after(0), &[1], true),
+                ],
+                "[1]",
             ),
         ] {
             let array = JsonArray::chunks(stream::iter(parts.into_iter().map(Ok)));
@@ -251,6 +301,28 @@ mod tests {
         assert_eq!(Arc::strong_count(&held), 1);
         assert_eq!(text(memory(&elements)).await.unwrap(), "[1,2]");
         assert_eq!(text(memory(&elements)).await.unwrap(), "[1,2]");
+    }
+
+    #[tokio::test]
+    async fn an_array_may_be_a_member_of_an_object() {
+        let elements = Arc::new(Encoded::from(vec![1, 2]));
+        let part = chunk(Chunk::first(), &[1, 2], true);
+        let arrays = || {
+            let memory = JsonArray::in_memory(Arc::clone(&elements));
+            let parts = [Ok(chunk(Chunk::first(), &[1, 2], true))];
+            [memory, JsonArray::chunks(stream::iter(parts))]
+        };
+        let object = |array: JsonArray<u8>| array.within("{\"a\":", || ",\"b\":0}".to_owned());
+
+        for array in arrays() {
+            assert_eq!(text(object(array)).await.unwrap(), r#"{"a":[1,2],"b":0}"#);
+        }
+        let [memory, parts] = arrays().map(|array| length(object(array)));
+        assert_eq!((memory.as_deref(), parts), (Some("17"), None));
+        assert_eq!(
+            length(object(JsonArray::one_chunk(part, ()))).as_deref(),
+            Some("17")
+        );
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ use poem_openapi::{
     types::Type,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 pub use self::table::{Documented, Header, ProblemType, Row};
 use crate::duration::whole_seconds;
@@ -35,7 +36,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Problem")]
 pub struct ProblemBody {
-    /// The type of the problem: a stable identifier to branch on.
+    /// The type of the problem: a stable identifier to branch on. `ProblemType` lists those
+    /// so far.
     #[oai(rename = "type", validator(pattern = "^/problems/[a-z-]+$"))]
     #[serde(rename = "type")]
     pub kind: String,
@@ -50,6 +52,10 @@ pub struct ProblemBody {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
+    /// The resource as it is. Present for a version conflict only.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<Value>,
     /// The `X-Request-Id` of the response, to quote in a report to the operator.
     /// Present with status 500 or above only.
     #[oai(skip_serializing_if_is_none)]
@@ -73,6 +79,8 @@ pub struct Problem {
     kind: ProblemType,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    /// Boxed, so that results with problems stay small.
+    current: Option<Box<Value>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -84,6 +92,7 @@ impl Problem {
             kind,
             detail: kind.row().detail.into(),
             errors: Vec::new(),
+            current: None,
             headers: Vec::new(),
         }
     }
@@ -92,6 +101,13 @@ impl Problem {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// Adds the resource as it is.
+    #[must_use]
+    pub fn with_current(mut self, current: impl Serialize) -> Self {
+        self.current = serde_json::to_value(current).ok().map(Box::new);
         self
     }
 
@@ -148,6 +164,7 @@ impl Problem {
             status: i32::from(row.status),
             detail: self.detail.clone().into_owned(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+            current: self.current.as_deref().cloned(),
             request_id: (row.status >= 500).then(|| request_id.to_owned()),
         }
     }

@@ -187,13 +187,13 @@ impl<R: Batchable> Worker<R> {
         let ((batch, later), writers) = self.writers.add(|busy| {
             let (mut batch, mut later) = (Vec::new(), VecDeque::new());
             let mut writers = HashSet::new();
-            // Rows that an earlier request waits for are taken as well: order is kept.
+            // Places that an earlier request waits for are taken as well: order is kept.
             let mut taken = HashSet::new();
             let mut batch_shard = None;
             for pending in waiting {
                 let writer = pending.request.writer().cloned();
-                let row = writer.clone().zip(pending.request.row());
-                let is_free = row.is_none_or(|row| taken.insert(row))
+                let place = writer.clone().zip(pending.request.place());
+                let is_free = place.is_none_or(|place| taken.insert(place))
                     && !writer.as_ref().is_some_and(|writer| busy.contains(writer));
                 if is_free
                     && batch.len() < R::BATCH_SIZE

@@ -4,18 +4,15 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
 use sqlx::{Connection, pool::PoolConnection};
 use tokio::time::timeout;
 
 use crate::{
     api::tasks::Task,
     store::{
-        entity::{self, sequence},
+        entity::{self, Created, sequence},
         postgres,
-        requests::{
-            ById, Claim, Complete, Create, Delete, List, ListPart, Settlement, Unit, Update,
-        },
+        requests::{ById, ByKey, Claim, Complete, Create, Delete, Patch, Settlement, Unit},
         sqlite,
     },
 };
@@ -28,6 +25,27 @@ pub enum Driver {
     Sqlite(PoolConnection<sqlx::Sqlite>),
 }
 
+/// The rows of a statement, by its name in the engines' `statements`, as `$read` reads them.
+macro_rules! rows {
+    ($self:ident, $statement:ident($($argument:ident),*), $read:path) => {
+        match $self {
+            Self::Postgres(connection) => {
+                let statement = postgres::statements::$statement($($argument),*);
+                $read(statement.fetch_all(&mut **connection).await?)
+            }
+            Self::Citus(connection) => {
+                let statement = postgres::statements::$statement($($argument),*);
+                let statement = postgres::citus::pruned(statement)?;
+                $read(statement.fetch_all(&mut **connection).await?)
+            }
+            Self::Sqlite(connection) => {
+                let statement = sqlite::statements::$statement($($argument),*);
+                $read(statement.fetch_all(&mut **connection).await?)
+            }
+        }
+    };
+}
+
 /// The statements of a batch, each by its name in the engines' `statements`. It reads
 /// all their rows: a write outside of a transaction is committed when it returns.
 macro_rules! statements {
@@ -37,63 +55,7 @@ macro_rules! statements {
             &mut self,
             $($argument: $type),*
         ) -> Result<Vec<Task>, sqlx::Error> {
-            match self {
-                Self::Postgres(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let rows = statement.fetch_all(&mut **connection).await?;
-                    rows.into_iter().map(entity::task).collect()
-                }
-                Self::Citus(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let statement = postgres::citus::pruned(statement)?;
-                    let rows = statement.fetch_all(&mut **connection).await?;
-                    rows.into_iter().map(entity::task).collect()
-                }
-                Self::Sqlite(connection) => {
-                    let statement = sqlite::statements::$statement($($argument),*);
-                    let rows = statement.fetch_all(&mut **connection).await?;
-                    rows.into_iter().map(entity::task).collect()
-                }
-            }
-        }
-    )*};
-}
-
-/// The statements of lists, whose rows are too many to be kept: each is given to `take`
-/// as it arrives.
-macro_rules! lists {
-    ($($(#[$doc:meta])* $statement:ident($($argument:ident: $type:ty),*);)*) => {$(
-        $(#[$doc])*
-        pub async fn $statement(
-            &mut self,
-            $($argument: $type,)*
-            mut take: impl FnMut(Task) + Send,
-        ) -> Result<(), sqlx::Error> {
-            match self {
-                Self::Postgres(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let mut rows = statement.fetch(&mut **connection);
-                    while let Some(row) = rows.try_next().await? {
-                        take(entity::task(row)?);
-                    }
-                }
-                Self::Citus(connection) => {
-                    let statement = postgres::statements::$statement($($argument),*);
-                    let statement = postgres::citus::pruned(statement)?;
-                    let mut rows = statement.fetch(&mut **connection);
-                    while let Some(row) = rows.try_next().await? {
-                        take(entity::task(row)?);
-                    }
-                }
-                Self::Sqlite(connection) => {
-                    let statement = sqlite::statements::$statement($($argument),*);
-                    let mut rows = statement.fetch(&mut **connection);
-                    while let Some(row) = rows.try_next().await? {
-                        take(entity::task(row)?);
-                    }
-                }
-            }
-            Ok(())
+            rows!(self, $statement($($argument),*), entity::tasks)
         }
     )*};
 }
@@ -111,22 +73,15 @@ impl Driver {
         /// Stores tasks, whose ids are their numbers. A statement by itself stores those
         /// of every owner whose quota has room for all of theirs, and none of another's.
         create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Sets `completed`, and moves `updated_at` even where a clock was set back.
+        /// Sets `completed` of those in the expected state, and moves `updated_at` even where
+        /// a clock was set back.
         complete(completes: &[Complete<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Writes the fields that each update names, keeps the others, and moves
-        /// `updated_at` even where a clock was set back.
-        update(updates: &[Update<'_>], unit: Unit, now: DateTime<Utc>);
-        /// Removes the tasks, and returns them as they were. Leaves tombstones after
-        /// [`Driver::bury`].
+        /// Writes the fields that each patch names, keeps the others, and moves `updated_at`
+        /// even where a clock was set back; of those in the expected state.
+        patch(patches: &[Patch<'_>], unit: Unit, now: DateTime<Utc>);
+        /// Removes the tasks in the expected state, and returns them as they were. Leaves
+        /// tombstones, or the tasks in the trash, after [`Driver::bury`].
         delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>);
-    }
-
-    lists! {
-        /// The newest tasks of these lists, at most so many of each. A task of another
-        /// status than its list's means that there may be more.
-        list(lists: &[List<'_>], rows: u32);
-        /// The newest tasks of a part of a list, at most so many, newest first.
-        page(part: ListPart<'_>, rows: u32);
     }
 
     /// Whether a write can be a unit by itself ([`Unit::Statement`]).
@@ -160,20 +115,7 @@ impl Driver {
         &mut self,
         claims: &[Claim<'_>],
     ) -> Result<Vec<sequence::Model>, sqlx::Error> {
-        match self {
-            Self::Postgres(connection) => {
-                let claim = postgres::statements::claim(claims);
-                entity::sequences(claim.fetch_all(&mut **connection).await?)
-            }
-            Self::Citus(connection) => {
-                let claim = postgres::citus::pruned(postgres::statements::claim(claims))?;
-                entity::sequences(claim.fetch_all(&mut **connection).await?)
-            }
-            Self::Sqlite(connection) => {
-                let claim = sqlite::statements::claim(claims);
-                entity::sequences(claim.fetch_all(&mut **connection).await?)
-            }
-        }
+        rows!(self, claim(claims), entity::sequences)
     }
 
     /// Leaves tombstones of the tasks that are removed next, where that statement does not.
@@ -190,6 +132,27 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Removes the content of those tasks in the trash that are in the expected state, and
+    /// leaves their tombstones. Returns their owners and ids.
+    pub async fn delete_trashed(
+        &mut self,
+        deletes: &[Delete<'_>],
+        unit: Unit,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, i64)>, sqlx::Error> {
+        rows!(self, delete_trashed(deletes, unit, now), entity::owned_ids)
+    }
+
+    /// What was created with these keys, and still has its key, by owner and key.
+    pub async fn created_before(
+        &mut self,
+        keys: &[ByKey<'_>],
+    ) -> Result<Vec<Created>, sqlx::Error> {
+        let mut earlier = rows!(self, by_key(keys), entity::by_key)?;
+        earlier.extend(rows!(self, deleted_by_key(keys), entity::deleted_by_key)?);
+        Ok(earlier)
     }
 
     /// Changes the rows of owners that the transaction has claimed.
@@ -224,6 +187,20 @@ impl Driver {
             }
             Self::Sqlite(connection) => {
                 sqlx::query(commit).execute(&mut **connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of a batch that wrote nothing.
+    pub async fn discard(&mut self) -> Result<(), sqlx::Error> {
+        let rollback = "ROLLBACK";
+        match self {
+            Self::Postgres(connection) | Self::Citus(connection) => {
+                sqlx::query(rollback).execute(&mut **connection).await?;
+            }
+            Self::Sqlite(connection) => {
+                sqlx::query(rollback).execute(&mut **connection).await?;
             }
         }
         Ok(())

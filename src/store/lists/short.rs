@@ -9,7 +9,9 @@ use crate::{
     },
     store::{
         connection::Batchable,
+        cursor::Sequence,
         engine::Driver,
+        entity::rows::Listed,
         error::{Access, Failure},
         owned::{Owned, Owner},
         requests::{Outcome, ShortList, completed},
@@ -31,25 +33,34 @@ pub enum Short {
 }
 
 impl Batchable for Owned<ShortList> {
-    type Response = Short;
+    /// The list, and the sequence of its owner in the same snapshot.
+    type Response = (Short, Sequence);
     const ACCESS: Access = Access::Read;
 
     async fn run(
         batch: &[Self],
         _quota: u32,
         driver: &mut Driver,
-    ) -> Result<Vec<Outcome<Short>>, Failure> {
+    ) -> Result<Vec<Outcome<(Short, Sequence)>>, Failure> {
         let mut lists: HashMap<Owner<'_>, List> = HashMap::new();
         for member in batch {
             let ShortList(status) = member.request;
             let list = lists.entry(member.owner());
-            list.or_insert_with(|| List::of(status)).join(status);
+            let of_owner = || List::of(status, Sequence::none(member.owner()));
+            list.or_insert_with(of_owner).join(status);
         }
         let asked = lists.iter().map(|(owner, list)| (*owner, list.completed));
         let asked: Vec<_> = asked.collect();
-        let take = |task: Task| {
-            if let Some(list) = lists.get_mut(task.user_id.as_str()) {
-                list.add(task);
+        let take = |row: Listed| match row {
+            Listed::Task(task) => {
+                if let Some(list) = lists.get_mut(task.user_id.as_str()) {
+                    list.add(task);
+                }
+            }
+            Listed::Sequence(owner, sequence) => {
+                if let Some(list) = lists.get_mut(owner.as_str()) {
+                    list.sequence = sequence;
+                }
             }
         };
         driver.list(&asked, MAX_TASKS + 1, take).await?;
@@ -60,7 +71,9 @@ impl Batchable for Owned<ShortList> {
             let ShortList(status) = member.request;
             // It is there: each member has joined one.
             let list = lists.get(&member.owner());
-            list.map_or(Outcome::RetryAlone, |list| Outcome::Done(list.get(status)))
+            list.map_or(Outcome::RetryAlone, |list| {
+                Outcome::Done((list.get(status), list.sequence))
+            })
         };
         Ok(batch.iter().map(outcome).collect())
     }
@@ -73,17 +86,19 @@ struct List {
     /// The different lists that members want of it, once it is read.
     wanted: Vec<(StatusFilter, Arc<Encoded<Task>>)>,
     tasks: Vec<Task>,
+    sequence: Sequence,
     /// What the tasks have as JSON.
     bytes: usize,
     is_long: bool,
 }
 
 impl List {
-    fn of(status: StatusFilter) -> Self {
+    fn of(status: StatusFilter, sequence: Sequence) -> Self {
         Self {
             completed: completed(status),
             wanted: Vec::new(),
             tasks: Vec::new(),
+            sequence,
             bytes: 0,
             is_long: false,
         }
@@ -147,15 +162,17 @@ impl List {
 }
 
 /// The bytes of a task as JSON, or a little more.
-fn size(task: &Task) -> usize {
-    // The names of the fields, the id and the times.
-    const FIXED: usize = 200;
+pub fn size(task: &Task) -> usize {
+    // The names of the fields, the numbers, the dates and the times.
+    const FIXED: usize = 400;
     let description = task.description.as_deref().unwrap_or_default();
+    let key = task.idempotency_key.as_deref().unwrap_or_default();
+    let texts = [&task.user_id, &task.title, description, key];
+    let tags = task.tags.as_slice().iter();
     FIXED
-        + [&task.user_id, &task.title, description]
-            .map(escaped)
-            .iter()
-            .sum::<usize>()
+        + texts.into_iter().map(escaped).sum::<usize>()
+        + task.position.as_str().len()
+        + tags.map(|tag| escaped(tag.as_str()) + 3).sum::<usize>()
 }
 
 /// The bytes of a text as JSON, where a control character may take six.
@@ -166,4 +183,44 @@ fn escaped(text: &str) -> usize {
         _ => 1,
     };
     text.bytes().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::tasks::{TaskService, TaskTags},
+        store::tests::{Rig, body, user},
+    };
+
+    #[tokio::test]
+    async fn a_task_is_no_larger_than_its_size_says() {
+        let rig = Rig::start().await;
+        let tags: Vec<_> = (0..20).map(|n| format!("{n}\"").repeat(10)).collect();
+        let new = json!({
+            "title": "\u{1}\\ä".repeat(60), "description": "\"/".repeat(99), "tags": tags,
+            "due_date": "2026-01-05", "due_time": "09:30", "priority": "medium",
+            "position": "z".repeat(64),
+        });
+        let ana = user("ana").await;
+        let task = rig.store.create(&ana, body(new), None).await.unwrap().task;
+        let largest = Task {
+            id: i64::MAX,
+            version: i64::MAX,
+            completed_at: Some(task.created_at),
+            idempotency_key: Some("k".repeat(64)),
+            ..task
+        };
+        let smallest = Task {
+            description: None,
+            tags: TaskTags::default(),
+            ..largest.clone()
+        };
+        for task in [largest, smallest] {
+            let json = serde_json::to_vec(&task).unwrap().len();
+            assert!((json..json + 200).contains(&size(&task)), "{json}");
+        }
+    }
 }

@@ -20,7 +20,10 @@ use super::{
     open::LOCK_TIMEOUT,
     statements::{LIST, Statement},
 };
-use crate::store::{entity::columns, error::StoreError};
+use crate::store::{
+    entity::{columns, rows::sequence_columns},
+    error::StoreError,
+};
 
 /// The tables with the rows of users; the first one decides where a user's shard is.
 const TABLES: [&str; 3] = ["user_sequences", "tasks", "trash"];
@@ -189,12 +192,15 @@ async fn number(connection: &impl ConnectionTrait, sql: &str) -> Result<i64, DbE
 const LIST_BY_PLACE: &str = concat!(
     "SELECT ",
     columns!(""),
-    " FROM (SELECT ",
+    ", NULL FROM (SELECT ",
     columns!("t."),
     ", row_number() OVER (PARTITION BY t.user_id ORDER BY t.id DESC) AS place \
      FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) \
      JOIN tasks AS t ON t.user_id = a.owner AND t.user_id = ANY($1) \
-     WHERE a.completed IS NULL OR t.completed = a.completed) AS t WHERE place <= $3"
+     WHERE a.completed IS NULL OR t.completed = a.completed) AS t WHERE place <= $3 UNION ALL SELECT ",
+    sequence_columns!(),
+    " FROM unnest($1::text[]) AS a(owner) \
+     JOIN user_sequences AS s ON s.user_id = a.owner AND s.user_id = ANY($1)"
 );
 
 /// The form of a statement, whose owners are `$1`, that visits only the shards of its owners:

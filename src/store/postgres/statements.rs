@@ -10,11 +10,17 @@
 )]
 
 mod arguments;
+mod change;
+mod delete;
+mod parts;
 mod read;
 mod write;
 
 pub use self::{
     arguments::Statement,
-    read::{LIST, get, list, page},
-    write::{claim, complete, create, delete, settle, update},
+    change::{complete, patch},
+    delete::{delete, delete_trashed},
+    parts::LATER,
+    read::{LIST, changes, deleted, get, list, page, select, sequences, trash},
+    write::{by_key, claim, create, deleted_by_key, settle},
 };

@@ -10,12 +10,13 @@ use sqlx::{AssertSqlSafe, Execute, Row};
 
 use super::statements;
 use crate::{
+    api::tasks::Removal,
     auth::User,
     store::{
         engine::Driver,
         owned::{Owned, owned_by},
-        requests::{Unit, Write},
-        tests::{Rig, new, user},
+        requests::{IdRange, Unit, Write},
+        tests::{Rig, change, new, select, user},
         write,
     },
 };
@@ -59,8 +60,8 @@ async fn batches_lock_the_counts_first_and_in_one_order() {
         task(&bob).await,
         task(&ana).await,
     ];
-    let create = |owner: &User| owned_by(owner, Write::Create(new("Eggs")));
-    let delete = |owner: &User, id| owned_by(owner, Write::Delete(id));
+    let create = |owner: &User| owned_by(owner, Write::Create(new("Eggs"), None));
+    let delete = |owner: &User, id| owned_by(owner, Write::Delete(change(id, Removal::Forever)));
     let batches = [
         vec![create(&bob), create(&ana)],
         vec![delete(&bob, ids[0]), delete(&ana, ids[1])],
@@ -98,6 +99,12 @@ fn all(user: &Owned<()>) -> Vec<statements::Statement> {
         statements::get(&[]),
         statements::list(&[], 10),
         statements::page(((user.owner(), None), 10), 10),
+        statements::trash(user.owner(), 10, 10),
+        statements::deleted(&[]),
+        statements::sequences(&[]),
+        statements::select(user.owner(), &select(IdRange::Above(1))),
+        statements::select(user.owner(), &select(IdRange::Below(9))),
+        statements::changes(user.owner(), 1, 10),
         statements::claim(&[]),
         statements::settle(&[]),
     ];
@@ -105,7 +112,7 @@ fn all(user: &Owned<()>) -> Vec<statements::Statement> {
         all.extend([
             statements::create(&[], unit, now),
             statements::complete(&[], unit, now),
-            statements::update(&[], unit, now),
+            statements::patch(&[], unit, now),
             statements::delete(&[], unit, now),
         ]);
     }
@@ -147,20 +154,42 @@ async fn lists_and_tasks_are_read_from_the_primary_key() {
     let now = Utc::now();
 
     let ana = owned_by(&user("ana").await, ());
-    for list in [
-        statements::list(&[], 10),
-        statements::page(((ana.owner(), None), 10), 10),
+    let backward = "Index Scan Backward using tasks_pkey";
+    let newest = statements::select(ana.owner(), &select(IdRange::Below(9)));
+    let oldest = statements::select(ana.owner(), &select(IdRange::Above(1)));
+    for (list, index) in [
+        (statements::list(&[], 10), backward),
+        (statements::page(((ana.owner(), None), 10), 10), backward),
+        (newest, backward),
+        (oldest, "Index Scan using tasks_pkey"),
+        (
+            statements::trash(ana.owner(), 10, 10),
+            "Index Scan Backward using trash_by_version",
+        ),
     ] {
         let plan = plan(list).await;
-        let index = "Index Scan Backward using tasks_pkey";
         assert!(plan.contains(index), "{plan}");
         assert!(!plan.contains("Sort"), "{plan}");
     }
+    // Versions of tasks have no index: those of the owner are read.
+    let changes = plan(statements::changes(ana.owner(), 1, 10)).await;
+    for index in [
+        "using tasks_pkey",
+        "using trash_by_version",
+        "using user_sequences_pkey",
+    ] {
+        assert!(changes.contains(index), "{changes}");
+    }
+    let sequences = plan(statements::sequences(&[])).await;
+    assert!(
+        sequences.contains("using user_sequences_pkey"),
+        "{sequences}"
+    );
     let mut by_id = vec![statements::get(&[])];
     for unit in [Unit::Statement { quota: 1 }, Unit::Transaction] {
         by_id.extend([
             statements::complete(&[], unit, now),
-            statements::update(&[], unit, now),
+            statements::patch(&[], unit, now),
             statements::delete(&[], unit, now),
         ]);
     }

@@ -5,7 +5,12 @@ use sea_orm::DatabaseConnection;
 use sqlx::{AssertSqlSafe, Execute, Row};
 
 use super::statements::{self, Statement};
-use crate::store::{DatabaseUrl, Store, owned::owned_by, requests::Unit, tests::user};
+use crate::store::{
+    DatabaseUrl, Store,
+    owned::owned_by,
+    requests::{IdRange, Unit},
+    tests::{select, user},
+};
 
 #[expect(
     clippy::disallowed_methods,
@@ -42,17 +47,43 @@ async fn lists_and_tasks_are_read_from_an_index() {
             statements::page(((ana.owner(), None), 10), 10),
             "SEARCH tasks USING PRIMARY KEY (user_id=? AND id<?)",
         ),
+        (
+            statements::select(ana.owner(), &select(IdRange::Below(9))),
+            "SEARCH tasks USING PRIMARY KEY (user_id=? AND id<?)",
+        ),
+        (
+            statements::select(ana.owner(), &select(IdRange::Above(1))),
+            "SEARCH tasks USING PRIMARY KEY (user_id=? AND id>?)",
+        ),
+        (
+            statements::trash(ana.owner(), 10, 10),
+            "SEARCH trash USING INDEX trash_by_version (user_id=? AND version<?)",
+        ),
+        (
+            statements::sequences(&[]),
+            "SEARCH s USING PRIMARY KEY (user_id=?)",
+        ),
     ] {
         let plan = plan(file, list).await;
         assert!(plan.contains(search), "{plan}");
         assert!(!plan.contains("SCAN t"), "{plan}");
         assert!(!plan.contains("ORDER BY"), "{plan}");
     }
+    // Versions of tasks have no index: those of the owner are read.
+    let changes = plan(file, statements::changes(ana.owner(), 1, 10)).await;
+    for search in [
+        "SEARCH tasks USING PRIMARY KEY (user_id=?)",
+        "SEARCH trash USING INDEX trash_by_version (user_id=? AND version>?)",
+        "SEARCH user_sequences USING PRIMARY KEY (user_id=?)",
+    ] {
+        assert!(changes.contains(search), "{changes}");
+    }
     let unit = Unit::Transaction;
     for statement in [
         statements::get(&[]),
+        statements::deleted(&[]),
         statements::complete(&[], unit, now),
-        statements::update(&[], unit, now),
+        statements::patch(&[], unit, now),
         statements::bury(&[], now),
         statements::delete(&[], unit, now),
     ] {

@@ -4,8 +4,14 @@
 use super::*;
 
 async fn titles(store: &Store, user: &User) -> Vec<String> {
-    let list = store.list(user, StatusFilter::All).await.unwrap();
-    let json = list.into_response().into_body().into_vec().await.unwrap();
+    let list = store.list(user, ListTasks::default()).await.unwrap();
+    let json = list
+        .tasks
+        .into_response()
+        .into_body()
+        .into_vec()
+        .await
+        .unwrap();
     let tasks: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     let titles = tasks.iter().map(|task| task["title"].as_str().unwrap());
     titles.map(str::to_owned).collect()
@@ -19,7 +25,7 @@ async fn distributing_keeps_the_rows_and_where_there_is_no_citus_it_is_refused()
         for title in ["Milk", "Bread"] {
             rig.create(user, title).await.unwrap();
         }
-        rig.store.delete(user, 1).await.unwrap();
+        rig.delete(user, 1).await.unwrap();
     }
 
     let distributed = rig.store.distribute(8).await;
@@ -41,7 +47,7 @@ async fn distributing_keeps_the_rows_and_where_there_is_no_citus_it_is_refused()
     // The connections are those from before.
     for user in &users {
         let (created, completed) =
-            tokio::join!(rig.create(user, "Eggs"), rig.store.complete(user, 2, true));
+            tokio::join!(rig.create(user, "Eggs"), rig.complete(user, 2, true));
         assert!(created.unwrap().id > 3 && completed.unwrap().completed);
         assert_eq!(titles(&rig.store, user).await, ["Eggs", "Bread"]);
     }
@@ -61,11 +67,19 @@ async fn instances_use_any_server_of_the_cluster() {
     let users = join_all((0..10).map(|n| async move { user(&format!("user {n}")).await })).await;
 
     for round in 0..3 {
-        let here = join_all(users.iter().map(|user| rig.store.create(user, new("here"))));
-        let there = join_all(users.iter().map(|user| other.create(user, new("there"))));
+        let here = join_all(
+            users
+                .iter()
+                .map(|user| rig.store.create(user, new("here"), None)),
+        );
+        let there = join_all(
+            users
+                .iter()
+                .map(|user| other.create(user, new("there"), None)),
+        );
         let (here, there) = tokio::join!(here, there);
         for (here, there) in here.into_iter().zip(there) {
-            let mut ids = [here.unwrap().id, there.unwrap().id];
+            let mut ids = [here.unwrap().task.id, there.unwrap().task.id];
             ids.sort_unstable();
             assert_eq!(ids, [2 * round + 1, 2 * round + 2]);
         }

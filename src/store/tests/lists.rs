@@ -17,8 +17,12 @@ async fn fill(rig: &Rig, user: &str, tasks: usize, description: &str) {
 }
 
 async fn body(rig: &Rig, user: &User, status: StatusFilter) -> Body {
-    let list = rig.store.list(user, status).await.unwrap();
-    list.into_response().into_body()
+    let list = ListTasks {
+        status,
+        ..ListTasks::default()
+    };
+    let list = rig.store.list(user, list).await.unwrap();
+    list.tasks.into_response().into_body()
 }
 
 fn parse(json: &[u8]) -> Vec<Task> {
@@ -97,8 +101,8 @@ async fn tasks_that_change_while_a_list_is_read_are_neither_missing_nor_doubled(
     assert!(json.len() < 200_000, "a chunk is bounded");
     let (newest, oldest) = (before[0].id, before[LONG - 1].id);
     rig.create(&ana, "Late").await.unwrap();
-    rig.store.delete(&ana, newest).await.unwrap();
-    rig.store.delete(&ana, oldest).await.unwrap();
+    rig.delete(&ana, newest).await.unwrap();
+    rig.delete(&ana, oldest).await.unwrap();
     rig.execute("UPDATE tasks SET description = 'after', completed = NOT completed")
         .await;
     while let Some(chunk) = chunks.next().await {
@@ -162,7 +166,7 @@ async fn long_lists_beyond_the_budget_are_refused_until_others_end() {
 
     let mut unread = Vec::new();
     let refused = loop {
-        match rig.store.list(&ana, StatusFilter::All).await {
+        match rig.store.list(&ana, ListTasks::default()).await {
             Ok(list) => unread.push(list),
             Err(error) => break error,
         }
@@ -194,7 +198,7 @@ async fn a_list_that_cannot_be_read_to_its_end_breaks_off() {
         results.iter().all(Result::is_ok),
         "nothing follows an error"
     );
-    let refused = rig.store.list(&ana, StatusFilter::All).await.unwrap_err();
+    let refused = rig.list(&ana, StatusFilter::All).await.unwrap_err();
     assert!(matches!(refused, TaskError::Unavailable(_)), "{refused}");
 }
 

@@ -128,8 +128,7 @@ async fn the_migration_is_reverted_while_every_id_is_one_users() {
     rig.store.migrate_up().await.unwrap();
     let ana = user("user7").await;
     let task = rig.create(&ana, "of 1.1").await.unwrap();
-    rig.store
-        .complete(&ana, before.len().try_into().unwrap(), true)
+    rig.complete(&ana, before.len().try_into().unwrap(), true)
         .await
         .unwrap_err();
 
@@ -229,7 +228,7 @@ async fn migrating_needs_no_right_to_create_where_nothing_is_pending() {
     let serving = Store::connect(&serving, 10).await.unwrap();
 
     let migrated = serving.migrate_up().await;
-    let created = serving.create(&user("ana").await, new("Milk")).await;
+    let created = serving.create(&user("ana").await, new("Milk"), None).await;
 
     serving.close().await;
     rig.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))

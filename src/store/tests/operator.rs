@@ -16,7 +16,7 @@ async fn survives(rig: &Rig, breaks: &str, repairs: &str) {
         let results = [
             rig.store.get(&ana, id).await.map(drop),
             rig.create(&ana, "Bread").await.map(drop),
-            rig.store.complete(&ana, id, true).await.map(drop),
+            rig.complete(&ana, id, true).await.map(drop),
         ];
         for result in results {
             // A session that was ended may leave a doubt; nothing is internal.
@@ -34,7 +34,7 @@ async fn survives(rig: &Rig, breaks: &str, repairs: &str) {
     for _ in 0..100 {
         let works = rig.store.ready().await.is_ok()
             && matches!(rig.store.get(&ana, id).await, Ok(task) if task.id == id)
-            && rig.store.complete(&ana, id, true).await.is_ok()
+            && rig.complete(&ana, id, true).await.is_ok()
             && rig.create(&ana, "Bread").await.is_ok();
         if works {
             return;
@@ -90,15 +90,13 @@ async fn a_column_of_a_compatible_type_goes_unnoticed() {
         let (created, got, listed) = tokio::join!(
             rig.create(&ana, "Bread"),
             rig.store.get(&ana, 1),
-            rig.store.list(&ana, StatusFilter::All),
+            rig.list(&ana, StatusFilter::All),
         );
-        let completed = rig.store.complete(&ana, 1, true).await;
-        let updated = rig.store.update(&ana, 2, titled("Eggs")).await;
-        let (mixed, beside) = tokio::join!(
-            rig.store.complete(&ana, 1, false),
-            rig.store.update(&ana, 2, titled("Eggs")),
-        );
-        let deleted = rig.store.delete(&ana, created.unwrap().id).await;
+        let completed = rig.complete(&ana, 1, true).await;
+        let updated = rig.update(&ana, 2, "Eggs").await;
+        let (mixed, beside) =
+            tokio::join!(rig.complete(&ana, 1, false), rig.update(&ana, 2, "Eggs"),);
+        let deleted = rig.delete(&ana, created.unwrap().id).await;
         for result in [got, completed, updated, mixed, beside] {
             result.unwrap();
         }

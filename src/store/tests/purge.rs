@@ -167,7 +167,7 @@ async fn a_purge_beside_writes_loses_no_number_and_fails_none() {
             let user = user(&name).await;
             for _ in 0..60 {
                 let task = rig.create(&user, "Bread").await.unwrap();
-                rig.store.delete(&user, task.id).await.unwrap();
+                rig.delete(&user, task.id).await.unwrap();
             }
         })
     });
@@ -255,20 +255,38 @@ async fn the_purge_does_not_wait_for_a_user_who_writes() {
     assert_eq!(left(&rig, "ben").await, (10, 31, 40));
 }
 
+/// Makes every purge fail.
+async fn refuse_to_forget(rig: &Rig) {
+    rig.execute(if rig.database.is_postgres() {
+        "ALTER TABLE user_sequences ADD CONSTRAINT remembers CHECK (forgotten = 0)"
+    } else {
+        "CREATE TRIGGER remembers BEFORE UPDATE OF forgotten ON user_sequences \
+         BEGIN SELECT RAISE(ABORT, 'remembers'); END"
+    })
+    .await;
+}
+
+async fn forget_again(rig: &Rig) {
+    rig.execute(if rig.database.is_postgres() {
+        "ALTER TABLE user_sequences DROP CONSTRAINT remembers"
+    } else {
+        "DROP TRIGGER remembers"
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_purge_that_fails_removes_nothing_and_leaves_the_store_ready() {
     let rig = Rig::with_quota(10).await;
     begin(&rig, "ana", 40).await;
     bury(&rig, "ana", 1..=20, 31).await;
-    rig.execute("ALTER TABLE user_sequences RENAME COLUMN forgotten TO away")
-        .await;
+    refuse_to_forget(&rig).await;
 
     rig.store.purge(30).await.unwrap_err();
 
     rig.store.ready().await.unwrap();
     assert_eq!(left(&rig, "ana").await, (20, 1, 20));
-    rig.execute("ALTER TABLE user_sequences RENAME COLUMN away TO forgotten")
-        .await;
+    forget_again(&rig).await;
     assert_eq!(rig.store.purge(30).await.unwrap(), 20);
 }
 
@@ -277,8 +295,7 @@ async fn the_trash_is_purged_in_the_background_after_failures_too_until_the_stor
     let rig = Rig::start().await;
     begin(&rig, "ana", 40).await;
     bury(&rig, "ana", 1..=20, 31).await;
-    let away = "ALTER TABLE user_sequences RENAME COLUMN forgotten TO away";
-    rig.execute(away).await;
+    refuse_to_forget(&rig).await;
     let interval = Duration::from_millis(20);
     let (first, jitter) = (interval, interval);
     let schedule = Schedule {
@@ -290,8 +307,7 @@ async fn the_trash_is_purged_in_the_background_after_failures_too_until_the_stor
     tokio::time::sleep(interval * 10).await;
     assert_eq!(left(&rig, "ana").await.0, 20);
 
-    rig.execute("ALTER TABLE user_sequences RENAME COLUMN away TO forgotten")
-        .await;
+    forget_again(&rig).await;
     while left(&rig, "ana").await.0 > 0 {
         tokio::time::sleep(interval).await;
     }

@@ -98,7 +98,7 @@ async fn a_repair_loses_nothing_of_what_is_written_meanwhile() {
                     Err(error) => assert!(matches!(error, TaskError::Unavailable(_)), "{error:?}"),
                 }
                 if let Some(id) = mine.pop() {
-                    match rig.store.delete(&user, id).await {
+                    match rig.delete(&user, id).await {
                         Ok(()) => {}
                         Err(TaskError::Unavailable(_)) => kept.push(id),
                         Err(error) => panic!("{error:?}"),
@@ -134,7 +134,7 @@ async fn a_sequence_that_is_behind_is_moved_and_another_is_not() {
         let user = user(name).await;
         let id = rig.create(&user, "Milk").await.unwrap().id;
         rig.create(&user, "Bread").await.unwrap();
-        rig.store.delete(&user, id).await.unwrap();
+        rig.delete(&user, id).await.unwrap();
     }
     insert(&rig, 7, "id").await;
     for change in [
@@ -169,7 +169,7 @@ async fn an_id_is_not_used_again_after_a_repair() {
     insert(&rig, 40, "ana").await;
     rig.store.repair().await.unwrap();
 
-    rig.store.delete(&ana, 40).await.unwrap();
+    rig.delete(&ana, 40).await.unwrap();
 
     assert_eq!(rig.create(&ana, "Milk").await.unwrap().id, 42);
 }
@@ -243,7 +243,7 @@ async fn a_creation_that_finds_its_id_taken_moves_the_sequence() {
     // One batch, of several kinds.
     let (of_ana, completed, of_ben) = tokio::join!(
         join_all(["a", "b", "c"].map(|title| rig.create(&ana, title))),
-        rig.store.complete(&ana, 1, true),
+        rig.complete(&ana, 1, true),
         rig.create(&ben, "x"),
     );
 

@@ -1,10 +1,13 @@
 //! Validates every response against the document: status, media type, headers and body.
 //! An undocumented header or field is an error.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use jsonschema::Validator;
-use poem::http::{HeaderMap, Method};
+use poem::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use tasks_api::api::spec;
 use tasks_api_test_support::json_schema::{plain, resolved};
@@ -34,17 +37,14 @@ static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
 static PROBLEM: LazyLock<Validator> =
     LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Problem"]));
 
-/// Headers that any response may have: of HTTP itself, rate limits, CORS and browser
-/// security. An `OpenAPI` document does not list them.
-const COMMON_HEADERS: [&str; 13] = [
+/// Headers that any response may have: of HTTP itself, CORS and browser security. An `OpenAPI` document does not list them.
+const COMMON_HEADERS: [&str; 11] = [
     "allow",
     "cache-control",
     "connection",
     "content-length",
     "content-security-policy",
     "content-type",
-    "ratelimit",
-    "ratelimit-policy",
     "referrer-policy",
     "strict-transport-security",
     "vary",
@@ -74,10 +74,11 @@ fn template(path: &str) -> Option<&'static str> {
 /// headers of the request.
 pub fn check(
     method: &Method,
-    path: &str,
+    uri: &Uri,
     sent: &HeaderMap,
     response: &Response,
 ) -> Result<(), String> {
+    let path = uri.path();
     let content_type = response.header("content-type");
     let media_type = content_type.split(';').next().unwrap_or_default();
     let method = if method == Method::HEAD {
@@ -103,23 +104,41 @@ pub fn check(
     if documented.is_null() {
         return Err(format!("status {status} is not documented"));
     }
-    only_with(operation, status, sent)?;
+    only_with(operation, status, uri, sent)?;
     let place = format!("{method} {template} {status}");
     headers(&place, documented, response)?;
+    if documented["content"].is_null() {
+        let is_empty = response.text.is_empty() && content_type.is_empty();
+        return is_empty
+            .then_some(())
+            .ok_or_else(|| "a body is not documented".to_owned());
+    }
     let validator = SCHEMAS.get(&format!("{place} {media_type}"));
     let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
     body(validator, response)
 }
 
 /// A status in the operation's `x-only-with` occurs only if the request has all of the
-/// headers that it maps to.
-fn only_with(operation: &Value, status: &str, sent: &HeaderMap) -> Result<(), String> {
-    let needed = operation["x-only-with"][status].as_array();
-    let mut needed = needed.into_iter().flatten().filter_map(Value::as_str);
-    match needed.find(|name| !sent.contains_key(*name)) {
-        Some(name) => Err(format!("status {status} without the header {name}")),
-        None => Ok(()),
-    }
+/// headers and query parameters that it maps to, or of one of several sets of them.
+fn only_with(operation: &Value, status: &str, uri: &Uri, sent: &HeaderMap) -> Result<(), String> {
+    let needed = &operation["x-only-with"][status];
+    let Some(entries) = needed.as_array() else {
+        return Ok(());
+    };
+    let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let query: HashSet<_> = query.map(|(name, _)| name).collect();
+    let is_sent = |name: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        sent.contains_key(name) || query.contains(name)
+    };
+    let mut sets = entries.iter().filter_map(Value::as_array);
+    let has_all = if entries.iter().all(Value::is_string) {
+        entries.iter().all(is_sent)
+    } else {
+        sets.any(|set| set.iter().all(is_sent))
+    };
+    let missing = || format!("status {status} without {needed}");
+    has_all.then_some(()).ok_or_else(missing)
 }
 
 fn headers(place: &str, documented: &Value, response: &Response) -> Result<(), String> {
@@ -185,8 +204,11 @@ mod tests {
         }
     }
 
-    const TASK: &str = r#"{"id": 1, "user_id": "ana", "title": "a", "description": null, "completed": false,
+    const TASK: &str = r#"{"id": 1, "version": 1, "user_id": "ana", "title": "a", "description": null,
+        "completed": false, "completed_at": null, "due_date": null, "due_time": null,
+        "priority": "none", "tags": [], "position": "Ze", "idempotency_key": null,
         "created_at": "2026-01-05T08:30:00.123456Z", "updated_at": "2026-01-05T08:30:00.123456Z"}"#;
+    const TAG: (&str, &str) = ("etag", "\"1\"");
     const PROBLEM: &str = r#"{"type": "/problems/x", "title": "x", "status": 503, "detail": "x"}"#;
     const JSON: (&str, &str) = ("content-type", "application/json");
     const PROBLEM_JSON: (&str, &str) = ("content-type", "application/problem+json");
@@ -194,10 +216,16 @@ mod tests {
 
     #[test]
     fn a_documented_response_passes() {
-        let get =
-            |response: &Response| check(&Method::GET, "/api/tasks/1/", &HeaderMap::new(), response);
+        let get = |response: &Response| {
+            check(
+                &Method::GET,
+                &Uri::from_static("/api/tasks/1/"),
+                &HeaderMap::new(),
+                response,
+            )
+        };
 
-        assert_eq!(get(&response(200, &[JSON, ID], TASK)), Ok(()));
+        assert_eq!(get(&response(200, &[JSON, ID, TAG], TASK)), Ok(()));
         let away = response(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], PROBLEM);
         assert_eq!(get(&away), Ok(()));
     }
@@ -208,7 +236,7 @@ mod tests {
         let post = |text| {
             check(
                 &Method::POST,
-                "/api/tasks/1",
+                &Uri::from_static("/api/tasks/1"),
                 &HeaderMap::new(),
                 &response(405, &[PROBLEM_JSON, ID], text),
             )
@@ -219,8 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_needs_a_header_is_found_without_it() {
-        let operation = json!({"x-only-with": {"412": ["If-Match"], "410": ["A", "B"]}});
+    fn a_status_that_needs_a_parameter_is_found_without_it() {
+        let operation = json!({"x-only-with": {
+            "412": ["If-Match"], "410": ["A", "b"], "400": [["If-Match"], ["A", "b"]],
+        }});
         let with = |names: &[&'static str]| -> HeaderMap {
             let headers = names.iter();
             headers
@@ -228,17 +258,51 @@ mod tests {
                 .collect()
         };
 
-        for (status, sent, missing) in [
-            ("412", &[][..], Some("If-Match")),
-            ("412", &["if-none-match"], Some("If-Match")),
-            ("412", &["if-match"], None),
-            ("410", &["a"], Some("B")),
-            ("410", &["a", "b"], None),
-            ("404", &[], None),
+        for (status, uri, sent, is_allowed) in [
+            ("412", "/", &[][..], false),
+            ("412", "/", &["if-none-match"], false),
+            ("412", "/", &["if-match"], true),
+            ("410", "/", &["a"], false),
+            ("410", "/?b=1", &[], false),
+            ("410", "/?c=b&B=1", &["a"], false),
+            ("410", "/?b=1", &["a"], true),
+            ("410", "/", &["a", "b"], true),
+            ("400", "/", &[], false),
+            ("400", "/", &["a"], false),
+            ("400", "/", &["if-match"], true),
+            ("400", "/?b", &["a"], true),
+            ("404", "/", &[], true),
         ] {
-            let expected = missing.map(|name| format!("status {status} without the header {name}"));
-            assert_eq!(only_with(&operation, status, &with(sent)).err(), expected);
+            let uri = Uri::from_static(uri);
+            let found = only_with(&operation, status, &uri, &with(sent));
+            assert_eq!(found.is_ok(), is_allowed, "{status} {uri} {sent:?}");
         }
+    }
+
+    #[test]
+    fn a_status_without_a_body_must_have_none() {
+        let unchanged = |headers: &[(&'static str, &str)], text| {
+            let sent = [(
+                "if-none-match".parse().unwrap(),
+                HeaderValue::from_static("\"1\""),
+            )];
+            let uri = Uri::from_static("/api/tasks/1");
+            let response = response(304, headers, text);
+            check(&Method::GET, &uri, &sent.into_iter().collect(), &response)
+        };
+
+        assert_eq!(unchanged(&[ID, TAG], ""), Ok(()));
+        assert!(
+            unchanged(&[ID], "")
+                .unwrap_err()
+                .contains("ETag is missing")
+        );
+        assert!(unchanged(&[ID, TAG], TASK).unwrap_err().contains("body"));
+        assert!(
+            unchanged(&[ID, TAG, JSON], "")
+                .unwrap_err()
+                .contains("body")
+        );
     }
 
     #[test]
@@ -250,23 +314,26 @@ mod tests {
         let trace = ("x-trace", "1");
         let away = PROBLEM.replace("503", "500");
         let table = [
-            (response(200, &[JSON], TASK), "X-Request-Id is missing"),
+            (response(200, &[JSON, TAG], TASK), "X-Request-Id is missing"),
             (response(202, &[JSON, ID], TASK), "status 202"),
             (
-                response(200, &[("content-type", "text/html"), ID], TASK),
+                response(200, &[("content-type", "text/html"), ID, TAG], TASK),
                 "text/html",
             ),
-            (response(200, &[JSON, ID], &more), "owner"),
-            (response(200, &[JSON, ID], &less), "user_id"),
-            (response(200, &[JSON, ID], &wrong), "boolean"),
-            (response(200, &[JSON, ID], &undated), "date-time"),
-            (response(200, &[JSON, ID, trace], TASK), "header x-trace"),
-            (response(200, &[JSON, ID, ID], TASK), "more than once"),
+            (response(200, &[JSON, ID, TAG], &more), "owner"),
+            (response(200, &[JSON, ID, TAG], &less), "user_id"),
+            (response(200, &[JSON, ID, TAG], &wrong), "boolean"),
+            (response(200, &[JSON, ID, TAG], &undated), "date-time"),
+            (
+                response(200, &[JSON, ID, trace, TAG], TASK),
+                "header x-trace",
+            ),
+            (response(200, &[JSON, ID, ID, TAG], TASK), "more than once"),
             (
                 response(503, &[PROBLEM_JSON, ID, ("retry-after", "2")], &away),
                 "says status 500",
             ),
-            (response(200, &[JSON, ID], "nothing"), "expected"),
+            (response(200, &[JSON, ID, TAG], "nothing"), "expected"),
             (
                 response(503, &[PROBLEM_JSON, ID], PROBLEM),
                 "Retry-After is missing",
@@ -278,14 +345,14 @@ mod tests {
             (response(400, &[PROBLEM_JSON, ID], PROBLEM), "status 400"),
         ];
 
+        let uri = Uri::from_static("/api/tasks/1");
         for (response, expected) in table {
-            let found =
-                check(&Method::GET, "/api/tasks/1", &HeaderMap::new(), &response).unwrap_err();
+            let found = check(&Method::GET, &uri, &HeaderMap::new(), &response).unwrap_err();
             assert!(found.contains(expected), "{expected} in {found}");
         }
         let elsewhere = check(
             &Method::GET,
-            "/nothing",
+            &Uri::from_static("/nothing"),
             &HeaderMap::new(),
             &response(404, &[JSON], "{}"),
         );

@@ -160,7 +160,7 @@ impl Call<'_> {
     /// Sends the request; panics on a response that the document does not describe.
     pub async fn send(self) -> Response {
         let method = self.request.method().clone();
-        let path = self.request.uri().path().to_owned();
+        let uri = self.request.uri().clone();
         let sent = self.request.headers().clone();
         let (parts, body) = self
             .app
@@ -174,8 +174,8 @@ impl Call<'_> {
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("text"),
         };
-        conformance::check(&method, &path, &sent, &response).unwrap_or_else(|undocumented| {
-            panic!("{method} {path} answered {response:?}: {undocumented}")
+        conformance::check(&method, &uri, &sent, &response).unwrap_or_else(|undocumented| {
+            panic!("{method} {uri} answered {response:?}: {undocumented}")
         });
         response
     }

@@ -28,7 +28,7 @@ async fn a_created_task_has_every_field_and_a_location() {
     assert_eq!(task["description"], " blue ");
     assert_eq!(task["completed"], false);
     assert_eq!(task["created_at"], task["updated_at"]);
-    assert_eq!(task.as_object().unwrap().len(), 7);
+    assert_eq!(task.as_object().unwrap().len(), 15);
 }
 
 #[tokio::test]

@@ -4,24 +4,26 @@ use serde_json::{Map, Value, json};
 
 /// The document with every `$ref` replaced by its target.
 pub fn resolved(document: &Value) -> Value {
-    fn resolve(value: &Value, document: &Value) -> Value {
-        match value {
-            Value::Object(object) => {
-                let reference = object.get("$ref").and_then(Value::as_str);
-                if let Some(reference) = reference {
-                    let target = document.pointer(reference.trim_start_matches('#'));
-                    return resolve(target.expect("a reference into the document"), document);
-                }
-                let fields = object.iter();
-                fields
-                    .map(|(k, v)| (k.clone(), resolve(v, document)))
-                    .collect()
-            }
-            Value::Array(values) => values.iter().map(|v| resolve(v, document)).collect(),
-            other => other.clone(),
-        }
-    }
     resolve(document, document)
+}
+
+/// A part of the document with every `$ref` replaced by its target.
+pub fn resolve(part: &Value, document: &Value) -> Value {
+    match part {
+        Value::Object(object) => {
+            let reference = object.get("$ref").and_then(Value::as_str);
+            if let Some(reference) = reference {
+                let target = document.pointer(reference.trim_start_matches('#'));
+                return resolve(target.expect("a reference into the document"), document);
+            }
+            let fields = object.iter();
+            fields
+                .map(|(k, v)| (k.clone(), resolve(v, document)))
+                .collect()
+        }
+        Value::Array(values) => values.iter().map(|v| resolve(v, document)).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Keys that do not constrain values.

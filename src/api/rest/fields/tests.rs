@@ -11,7 +11,16 @@ struct Sample {
 }
 
 request_bodies! {
-    Sample { name: required, note: nullable, color: clearable, open: optional }
+    Sample { name: required, note: nullable, color: clearable, open: optional } check Sample::check;
+}
+
+impl Sample {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let is_closed = self.note.is_none() || self.open != Some(true);
+        is_closed
+            .then_some(())
+            .ok_or(("note", "must not be set if it is open"))
+    }
 }
 
 fn read(body: Value) -> Result<Sample, Vec<FieldError>> {
@@ -89,4 +98,22 @@ fn a_time_has_microseconds_and_a_z() {
         let json = rfc3339(&time, serde_json::value::Serializer).unwrap();
         assert_eq!(json, written);
     }
+}
+
+#[test]
+fn fields_are_compared_once_each_is_valid() {
+    let names = |body: Value| {
+        let errors = read(body).unwrap_err().into_iter();
+        errors.map(|error| error.field).collect::<Vec<_>>()
+    };
+
+    assert_eq!(
+        names(json!({"name": "a", "note": "b", "open": true})),
+        ["note"]
+    );
+    assert_eq!(
+        names(json!({"name": "", "note": "b", "open": true})),
+        ["name"]
+    );
+    read(json!({"name": "a", "note": "b", "open": false})).unwrap();
 }

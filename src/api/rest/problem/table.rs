@@ -50,6 +50,8 @@ pub enum Documented {
     WithPathParameter,
     /// Those that create a resource: status 201.
     Creating,
+    /// Those whose contract lists it.
+    ByOperation,
     /// None of them.
     Nowhere,
 }
@@ -171,6 +173,36 @@ problem_types! {
         headers: &[CONNECTION],
         documented: Documented::Everywhere,
     }
+    CursorExpired {
+        status: 410,
+        slug: "cursor-expired",
+        title: "Cursor expired",
+        description: "The cursor is from before an erase or a restored backup, of another user, or \
+                      older than deletions are remembered. Start without it.",
+        detail: "The changes since this cursor are no longer known. Start without it.",
+        headers: &[],
+        documented: Documented::ByOperation,
+    }
+    AlreadyDeleted {
+        status: 410,
+        slug: "already-deleted",
+        title: "Already deleted",
+        description: "What an earlier request with this `Idempotency-Key` created was deleted since. \
+                      Nothing was created.",
+        detail: "What this key created was deleted since.",
+        headers: &[],
+        documented: Documented::ByOperation,
+    }
+    VersionConflict {
+        status: 412,
+        slug: "version-conflict",
+        title: "Version conflict",
+        description: "The resource is in another state than `If-Match` names, and nothing was \
+                      written. `current` is the resource as it is.",
+        detail: "The resource is in another state than If-Match names.",
+        headers: &[],
+        documented: Documented::ByOperation,
+    }
     ContentTooLarge {
         status: 413,
         slug: "content-too-large",
@@ -188,6 +220,16 @@ problem_types! {
         detail: "The body must be JSON and say so: Content-Type: application/json.",
         headers: &[],
         documented: Documented::WithBody,
+    }
+    KeyReused {
+        status: 422,
+        slug: "key-reused",
+        title: "Key reused",
+        description: "The `Idempotency-Key` was used for a request with another body. Nothing was \
+                      created.",
+        detail: "The Idempotency-Key was used for a request with another body.",
+        headers: &[],
+        documented: Documented::ByOperation,
     }
     RateLimited {
         status: 429,
@@ -290,7 +332,12 @@ mod tests {
         let statuses = |types: &[ProblemType]| -> Vec<_> {
             types.iter().map(|kind| kind.row().status).collect()
         };
-        let documented = |kind: &&ProblemType| kind.row().documented != Documented::Nowhere;
+        let documented = |kind: &&ProblemType| {
+            !matches!(
+                kind.row().documented,
+                Documented::Nowhere | Documented::ByOperation
+            )
+        };
         let documented: Vec<_> = ProblemType::ALL
             .iter()
             .filter(documented)

@@ -2,8 +2,9 @@
 
 use super::arguments::{Statement, array};
 use crate::store::{
-    entity::columns,
-    requests::{ById, List, ListPart},
+    entity::{columns, rows::sequence_columns},
+    owned::Owner,
+    requests::{ById, IdRange, List, ListPart, Select},
 };
 
 /// Owners come first, as in all statements.
@@ -23,11 +24,14 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
 pub const LIST: &str = concat!(
     "SELECT ",
     columns!("t."),
-    " FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
+    ", NULL FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
      (SELECT ",
     columns!(""),
     " FROM tasks WHERE user_id = a.owner \
-     AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t"
+     AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t \
+     UNION ALL SELECT ",
+    sequence_columns!(),
+    " FROM unnest($1::text[]) AS a(owner) JOIN user_sequences AS s ON s.user_id = a.owner"
 );
 
 pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
@@ -48,4 +52,85 @@ pub fn page(((owner, completed), below): ListPart<'_>, rows: u32) -> Statement {
     .bind(below)
     .bind(completed)
     .bind(i64::from(rows))
+}
+
+pub fn trash(owner: Owner<'_>, below: i64, rows: u32) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!(""),
+        ", deleted_at FROM trash WHERE user_id = $1 AND version < $2 AND title IS NOT NULL \
+         ORDER BY version DESC LIMIT $3"
+    ))
+    .bind(owner.as_str().to_owned())
+    .bind(below)
+    .bind(i64::from(rows))
+}
+
+pub fn deleted(gets: &[ById<'_>]) -> Statement {
+    let deleted = "SELECT t.version, t.id, t.idempotency_key \
+                   FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
+                   JOIN trash AS t ON t.user_id = a.owner AND t.id = a.id";
+    sqlx::query(deleted)
+        .bind(array(gets, |(_, owner)| owner.as_str()))
+        .bind(array(gets, |(id, _)| *id))
+}
+
+pub fn sequences(owners: &[Owner<'_>]) -> Statement {
+    let sequences = "SELECT s.user_id, s.born, s.sequence, s.forgotten \
+                     FROM unnest($1::text[]) AS a(owner) \
+                     JOIN user_sequences AS s ON s.user_id = a.owner";
+    sqlx::query(sequences).bind(array(owners, |owner| owner.as_str()))
+}
+
+/// The collation "C" has no letters but those of ASCII, and compares bytes: the database's
+/// own may be of any language. A text is returned only of a task that matches.
+macro_rules! select {
+    ($range:literal) => {
+        concat!(
+            "SELECT id, matches, priority, due_date, due_time, updated_at, position, \
+             CASE WHEN matches AND $7 THEN title END, \
+             CASE WHEN matches AND $7 THEN description END \
+             FROM (SELECT id, priority, due_date, due_time, updated_at, position, title, \
+             description, COALESCE(($3::boolean IS NULL OR completed = $3) \
+             AND ($4::date IS NULL OR due_date <= $4) AND ($5::text IS NULL OR tags @> $5::jsonb) \
+             AND ($6::text IS NULL OR strpos(lower(title COLLATE \"C\"), $6) > 0 \
+             OR strpos(lower(description COLLATE \"C\"), $6) > 0), FALSE) AS matches \
+             FROM tasks WHERE user_id = $1 AND id ",
+            $range,
+            " LIMIT $8) AS t"
+        )
+    };
+}
+
+pub fn select(owner: Owner<'_>, select: &Select) -> Statement {
+    let (sql, start) = match select.range {
+        IdRange::Above(id) => (select!("> $2 ORDER BY id"), id),
+        IdRange::Below(id) => (select!("< $2 ORDER BY id DESC"), id),
+    };
+    sqlx::query(sql)
+        .bind(owner.as_str().to_owned())
+        .bind(start)
+        .bind(select.completed)
+        .bind(select.due_by)
+        .bind(select.tags.clone())
+        .bind(select.text.clone())
+        .bind(select.with_text)
+        .bind(i64::from(select.rows))
+}
+
+/// One statement is one snapshot. The transactions of a user commit in the order of their
+/// versions, so no version up to the sequence is committed later.
+pub fn changes(owner: Owner<'_>, after: i64, rows: u32) -> Statement {
+    let changes = "\
+        SELECT version, id, idempotency_key, FALSE, NULL::bigint FROM (SELECT version, id, \
+        idempotency_key FROM tasks WHERE user_id = $1 AND version > $2 \
+        ORDER BY version LIMIT $3) AS t UNION ALL \
+        SELECT version, id, idempotency_key, TRUE, NULL FROM (SELECT version, id, \
+        idempotency_key FROM trash WHERE user_id = $1 AND version > $2 \
+        ORDER BY version LIMIT $3) AS t UNION ALL \
+        SELECT sequence, forgotten, NULL, NULL, born FROM user_sequences WHERE user_id = $1";
+    sqlx::query(changes)
+        .bind(owner.as_str().to_owned())
+        .bind(after)
+        .bind(i64::from(rows))
 }

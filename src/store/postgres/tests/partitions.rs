@@ -7,12 +7,13 @@ use chrono::Utc;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::{
+    api::tasks::Removal,
     auth::User,
     store::{
-        owned::owned_by,
+        owned::{Owner, owned_by},
         postgres::{Postgres, statements},
-        requests::{Claim, Numbered, Settlement, Unit},
-        tests::{Rig, new, user},
+        requests::{Claim, IdRange, Numbered, Settlement, Unit},
+        tests::{Rig, change, new, select, user},
     },
 };
 
@@ -37,6 +38,29 @@ async fn visited(
     let names = names(&mut transaction, visited.to_owned()).await;
     transaction.rollback().await.unwrap();
     names
+}
+
+/// The statements that read.
+fn reads(owners: [Owner<'_>; 2]) -> Vec<(&'static str, statements::Statement)> {
+    vec![
+        ("get", statements::get(&owners.map(|owner| (1, owner)))),
+        (
+            "list",
+            statements::list(&owners.map(|owner| (owner, None)), 10),
+        ),
+        ("page", statements::page(((owners[0], None), 10), 10)),
+        ("trash", statements::trash(owners[0], 10, 10)),
+        (
+            "deleted",
+            statements::deleted(&owners.map(|owner| (1, owner))),
+        ),
+        ("sequences", statements::sequences(&owners)),
+        (
+            "select",
+            statements::select(owners[0], &select(IdRange::Below(9))),
+        ),
+        ("changes", statements::changes(owners[0], 0, 10)),
+    ]
 }
 
 #[tokio::test]
@@ -79,7 +103,10 @@ async fn a_statement_visits_the_partitions_of_its_owners_alone() {
     let owned = |user: &User| owned_by(user, ());
     let (ana, ben) = (owned(&users[0]), owned(&users[1]));
     let owners = [ana.owner(), ben.owner()];
-    let (new, update) = (new("Eggs"), crate::store::tests::titled("Eggs"));
+    let new = new("Eggs");
+    let complete = change(1, true);
+    let patch = change(1, crate::store::tests::titled("Eggs"));
+    let deletions = [Removal::Forever, Removal::Trash].map(|removal| change(1, removal));
     let now = Utc::now();
     for unit in [Unit::Statement { quota: 10 }, Unit::Transaction] {
         // The ids of creations, and the versions of other writes.
@@ -87,28 +114,32 @@ async fn a_statement_visits_the_partitions_of_its_owners_alone() {
         let creates = owners.map(|owner| Numbered {
             owner,
             number,
-            write: &new,
+            write: (&new, None),
         });
         let completes = owners.map(|owner| Numbered {
             owner,
             number: number + 1,
-            write: (1, true),
+            write: &complete,
         });
-        let updates = owners.map(|owner| Numbered {
+        let patches = owners.map(|owner| Numbered {
             owner,
             number: number + 1,
-            write: (1, &update),
+            write: &patch,
         });
-        let deletes = owners.map(|owner| Numbered {
-            owner,
-            number: number + 1,
-            write: 1,
+        let [deletes, moves] = deletions.each_ref().map(|deletion| {
+            owners.map(|owner| Numbered {
+                owner,
+                number: number + 1,
+                write: deletion,
+            })
         });
         for (what, statement) in [
             ("create", statements::create(&creates, unit, now)),
             ("complete", statements::complete(&completes, unit, now)),
-            ("update", statements::update(&updates, unit, now)),
+            ("patch", statements::patch(&patches, unit, now)),
             ("delete", statements::delete(&deletes, unit, now)),
+            ("move", statements::delete(&moves, unit, now)),
+            ("empty", statements::delete_trashed(&deletes, unit, now)),
         ] {
             let visited = visited(&mut connection, statement).await;
             assert!(
@@ -127,16 +158,11 @@ async fn a_statement_visits_the_partitions_of_its_owners_alone() {
         tasks: 1,
         sequence: 1,
     });
-    for (what, statement) in [
-        ("get", statements::get(&owners.map(|owner| (1, owner)))),
-        (
-            "list",
-            statements::list(&owners.map(|owner| (owner, None)), 10),
-        ),
-        ("page", statements::page(((owners[0], None), 10), 10)),
+    let writes = [
         ("claim", statements::claim(&claims)),
         ("settle", statements::settle(&settlements)),
-    ] {
+    ];
+    for (what, statement) in reads(owners).into_iter().chain(writes) {
         let visited = visited(&mut connection, statement).await;
         assert!(
             !visited.is_empty() && visited.is_subset(&own),
