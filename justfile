@@ -196,6 +196,14 @@ tools-rust: (rust-tool "cargo-progenitor" "0.15.1")
         TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api \
         node tests/tools/run.mjs progenitor
 
+# The snippets of docs/sync.md, RxDB and other clients, on two instances over connections
+# that are cut: `just sync`, `just sync rxdb`.
+sync *stories:
+    cargo build
+    npm ci --prefix tests/sync --no-audit --no-fund
+    TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api TEST_DATABASE_URL={{ postgres }} \
+        node tests/sync/run.mjs {{ stories }}
+
 # Licences, banned and duplicate dependencies, and their sources: deny.toml.
 deny: (rust-tool "cargo-deny" "0.20.2")
     target/tools/bin/cargo-deny --locked --log-level error check licenses bans sources
@@ -245,5 +253,5 @@ structure:
     python3 -B tests/structure/check.py
 
 # All checks before a merge, next to `just test`.
-check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client tools example-test conformance package-test
+check: lint structure deny deploy-check test-postgres test-pgbouncer e2e openapi spec-lint client tools sync example-test conformance package-test
     git diff --exit-code -- openapi clients/typescript/src
