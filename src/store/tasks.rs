@@ -23,6 +23,7 @@ use crate::{
         },
     },
     auth::User,
+    telemetry::metrics,
 };
 
 impl TaskService for Store {
@@ -61,10 +62,13 @@ impl TaskService for Store {
             .write(owned_by(user, Write::Create(new, retry)))
             .await?
         {
-            Done::Replayed(task) => Ok(CreatedTask {
-                task,
-                is_replayed: true,
-            }),
+            Done::Replayed(task) => {
+                metrics::creation_replayed();
+                Ok(CreatedTask {
+                    task,
+                    is_replayed: true,
+                })
+            }
             done => Ok(CreatedTask {
                 task: written(done)?,
                 is_replayed: false,

@@ -31,6 +31,7 @@ struct Metrics {
     key_set_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     key_set_fetches: Family<Labels<1>, Counter>,
     limits_hit: Family<Labels<1>, Counter>,
+    creations_replayed: Counter,
     trash_purged: Family<Labels<1>, Counter>,
     client_connections: Gauge,
     max_client_connections: Gauge,
@@ -46,6 +47,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     registry.register_collector(Box::new(AllThreads));
     let errors = "Failed batches: not connected, refused, lost or too slow";
     let limits = "Requests over a rate limit, connections over a limit of connections";
+    let replayed = "Creations that an earlier request with the same key had done";
     let key_set_age = "Age of the oldest key set in use";
     let r = &mut registry;
     Metrics {
@@ -53,6 +55,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         key_set_age: add(r, "key_set_age_seconds", key_set_age),
         key_set_fetches: add(r, "key_set_fetches", "Fetches of a key set"),
         limits_hit: add(r, "limits_hit", limits),
+        creations_replayed: add(r, "creations_replayed", replayed),
         trash_purged: add(r, "trash_purged", "Deleted tasks that were purged"),
         client_connections: add(r, "connections", "Open client connections"),
         max_client_connections: add(r, "connections_max", "Limit of client connections"),
@@ -245,6 +248,11 @@ pub fn key_set_fetched(url: &str, success: bool) {
 /// Counts a request or a connection over this limit.
 pub fn limit_hit(limit: &'static str) {
     METRICS.limits_hit.get_or_create(&[("limit", limit)]).inc();
+}
+
+/// Counts a creation that an earlier request with the same key had done.
+pub fn creation_replayed() {
+    METRICS.creations_replayed.inc();
 }
 
 /// Counts deleted tasks that were purged for a reason: their age, or the quota.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, free_port, run, token},
@@ -140,6 +140,40 @@ async fn exceeded_limits_are_counted() {
     let hit = "tasks_api_limits_hit_total{limit=\"user\"}";
     assert!(refused > 0.0);
     assert_eq!(measured.value(hit).await, Some(refused));
+}
+
+#[tokio::test]
+async fn retries_conflicts_and_expired_cursors_are_counted() {
+    let measured = Measured::start(&[]).await;
+    let ana = token("ana").await;
+    let send = async |method: &str, path: &str, header: (&str, &str), body: Value| {
+        let url = format!("{}{path}", measured.service.url);
+        let request = client()
+            .request(method.parse().unwrap(), url)
+            .bearer_auth(&ana);
+        let request = request.header(header.0, header.1).json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+
+    let key = ("idempotency-key", "k");
+    let mut statuses = Vec::new();
+    for title in ["Milk", "Milk", "Eggs"] {
+        statuses.push(send("POST", "/api/tasks", key, json!({"title": title})).await);
+    }
+    let other = ("if-match", "\"9\"");
+    statuses.push(send("PUT", "/api/tasks/1", other, json!({"title": "Bread"})).await);
+
+    assert_eq!(statuses, [201, 201, 422, 412]);
+    let replayed = "tasks_api_creations_replayed_total";
+    assert_eq!(measured.value(replayed).await, Some(1.0));
+    assert_eq!(
+        measured.value(&requests("createTask", 422)).await,
+        Some(1.0)
+    );
+    assert_eq!(
+        measured.value(&requests("updateTask", 412)).await,
+        Some(1.0)
+    );
 }
 
 #[tokio::test]
