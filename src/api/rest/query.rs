@@ -46,6 +46,19 @@ pub trait QueryEnum: Copy + Default + PartialEq + 'static {
     /// Whether the parameter must be given.
     const IS_REQUIRED: bool = false;
 
+    /// The schema of the parameter.
+    fn schema() -> MetaSchema {
+        let default = (!Self::IS_REQUIRED).then(|| Self::default().text());
+        MetaSchema {
+            enum_items: Self::VALUES
+                .iter()
+                .map(|(text, _)| (*text).into())
+                .collect(),
+            default: default.map(Into::into),
+            ..MetaSchema::new("string")
+        }
+    }
+
     /// The text of the value.
     fn text(self) -> &'static str {
         let found = Self::VALUES.iter().find(|(_, value)| *value == self);
@@ -65,13 +78,7 @@ impl<T: QueryEnum> FromQuery for T {
     const IS_REQUIRED: bool = T::IS_REQUIRED;
 
     fn schema() -> MetaSchema {
-        let default = T::VALUES.iter().find(|(_, value)| *value == T::default());
-        let default = default.filter(|_| !T::IS_REQUIRED);
-        MetaSchema {
-            enum_items: T::VALUES.iter().map(|(text, _)| (*text).into()).collect(),
-            default: default.map(|(text, _)| (*text).into()),
-            ..MetaSchema::new("string")
-        }
+        <T as QueryEnum>::schema()
     }
 
     fn from_query(values: &[Cow<'_, str>]) -> Result<Self, String> {
@@ -116,6 +123,13 @@ impl<T: QueryValue> FromQuery for Vec<T> {
 
 impl QueryEnum for bool {
     const VALUES: &'static [(&'static str, Self)] = &[("false", false), ("true", true)];
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            default: Some(false.into()),
+            ..MetaSchema::new("boolean")
+        }
+    }
 }
 
 /// A number of items in a page: 1 to `MAX`.

@@ -103,7 +103,7 @@ pub fn value_examples() -> Value {
         "limit": 100,
         "cursor": "WyJuIiwxMjM0NTY3ODksN10",
         "since": CURSOR,
-        "trash": "true",
+        "trash": true,
         "If-Match": "\"58\"",
         "If-None-Match": "\"58\"",
         "Idempotency-Key": "4f2b9c1e-6d0a-4a55-9f0e-2c7d1b8e3a64",
