@@ -11,12 +11,187 @@
  */
 import { send } from './send.js';
 /**
+ * How important the task is.
+ */
+export type TaskPriority = typeof TaskPriority[keyof typeof TaskPriority];
+
+
+export const TaskPriority = {
+  none: 'none',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+} as const;
+
+/**
+ * A task.
+ */
+export interface Task {
+  /**
+     * The id of the task, assigned by the server. Unique among the tasks of its owner.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+  id: number;
+  /**
+     * The number of the last write to this task, in the order of the owner's writes.
+     * Unique among them; gaps mean nothing. 0: not written since version 1.0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+  version: number;
+  /**
+     * The owner: the `sub` claim of the token that created the task.
+     * @minLength 1
+     * @maxLength 255
+     */
+  user_id: string;
+  /**
+     * What is to be done.
+     * @minLength 1
+     * @maxLength 200
+     */
+  title: string;
+  /**
+     * Details, or null.
+     * @maxLength 10000
+     * @nullable
+     */
+  description: string | null;
+  /** Whether the task is completed. */
+  completed: boolean;
+  /**
+     * When the task was completed (RFC 3339, UTC, microseconds). Null: it is pending, or
+     * was completed under version 1.0.
+     * @nullable
+     */
+  completed_at: string | null;
+  /**
+     * The calendar day on which the task is due, without a time zone, or null. The server
+     * never compares it with a clock.
+     * @nullable
+     */
+  due_date: string | null;
+  /**
+     * The local time of that day, without a time zone, or null.
+     * @nullable
+     * @pattern ^([01][0-9]|2[0-3]):[0-5][0-9]$
+     */
+  due_time: string | null;
+  /** How important the task is. */
+  priority: TaskPriority;
+  /**
+     * Labels, each once, in the order in which they were given.
+     * @maxItems 20
+     * @items.minLength 1
+     * @items.maxLength 50
+     * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+     */
+  tags: string[];
+  /**
+     * The place in the user's manual order: positions are compared byte by byte, equal ones
+     * by id. A new task comes first. Keys between two others can be made by the npm package
+     * `fractional-indexing`.
+     * @minLength 1
+     * @maxLength 64
+     * @pattern ^[0-9A-Za-z]+$
+     */
+  position: string;
+  /**
+     * The `Idempotency-Key` of the request that created the task, or null.
+     * @minLength 1
+     * @maxLength 64
+     * @nullable
+     */
+  idempotency_key: string | null;
+  /** When the task was created (RFC 3339, UTC, microseconds). */
+  created_at: string;
+  /** When the task was last written (RFC 3339, UTC, microseconds). */
+  updated_at: string;
+}
+
+/**
+ * A task that was deleted, or moved to the trash.
+ */
+export interface DeletedTask {
+  /**
+     * The id of the task.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+  id: number;
+  /**
+     * The `Idempotency-Key` of the request that created the task, or null.
+     * @minLength 1
+     * @maxLength 64
+     * @nullable
+     */
+  idempotency_key: string | null;
+  /**
+     * The version of the deletion.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+  version: number;
+}
+
+/**
+ * What changed since a cursor: the state of each task that was written, in the order of the
+ * writes.
+ */
+export interface Changes {
+  /** Tasks that were created, changed or restored, as they are now. */
+  tasks: Task[];
+  /** Tasks that were deleted or moved to the trash. */
+  deleted: DeletedTask[];
+  /**
+     * Where to go on: the next `since`.
+     * @minLength 1
+     */
+  cursor: string;
+  /** Whether there are more changes now. */
+  more: boolean;
+}
+
+/**
  * Whether a task is completed.
  */
 export interface CompleteTask {
   /** True: the task is completed. False: it is pending again. */
   completed: boolean;
 }
+
+/**
+ * Whether all tasks are completed.
+ */
+export interface CompleteTasks {
+  /** True: every task is completed. False: every task is pending again. */
+  completed: boolean;
+}
+
+/**
+ * How many tasks were changed.
+ */
+export interface Count {
+  /**
+     * The number of tasks that were changed or removed.
+     * @minimum 0
+     */
+  count: number;
+}
+
+/**
+ * How important the task is. Absent: `none`.
+ */
+export type CreateTaskPriority = typeof CreateTaskPriority[keyof typeof CreateTaskPriority];
+
+
+export const CreateTaskPriority = {
+  none: 'none',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+} as const;
 
 /**
  * A new task. Unknown fields are ignored.
@@ -41,6 +216,37 @@ export interface CreateTask {
      * @pattern ^[^\u0000]*$
      */
   description?: string | null;
+  /**
+     * The calendar day on which the task is due. Absent or null: none.
+     * @nullable
+     */
+  due_date?: string | null;
+  /**
+     * The local time of that day. Absent or null: none. Without `due_date` it is an error.
+     * @nullable
+     * @pattern ^([01][0-9]|2[0-3]):[0-5][0-9]$
+     */
+  due_time?: string | null;
+  /** How important the task is. Absent: `none`. */
+  priority?: CreateTaskPriority;
+  /**
+     * At most 20 labels of 1 to 50 characters (Unicode scalar values), counted after white
+     * space at both ends is trimmed; no U+0000. Exact duplicates are dropped, the order is
+     * kept, case matters. Absent: none.
+     * @maxItems 20
+     * @items.minLength 1
+     * @items.maxLength 50
+     * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+     */
+  tags?: string[];
+  /**
+     * The place in the manual order. Absent: before all tasks that have the position they
+     * were created with.
+     * @minLength 1
+     * @maxLength 64
+     * @pattern ^[0-9A-Za-z]+$
+     */
+  position?: string;
 }
 
 /**
@@ -65,11 +271,79 @@ export interface FieldError {
 }
 
 /**
+ * How important the task is. Absent: unchanged.
+ */
+export type PatchTaskPriority = typeof PatchTaskPriority[keyof typeof PatchTaskPriority];
+
+
+export const PatchTaskPriority = {
+  none: 'none',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+} as const;
+
+/**
+ * Any of the fields of a task that a client sets. Absent fields keep their values, null
+ * removes what may be null. Unknown fields are ignored.
+ */
+export interface PatchTask {
+  /**
+     * What is to be done, as of a new task. Absent: unchanged.
+     * @minLength 1
+     * @maxLength 200
+     * @pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb][^\u0000]*$
+     */
+  title?: string;
+  /**
+     * Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+     * Absent: unchanged. Null: removed.
+     * @maxLength 10000
+     * @nullable
+     * @pattern ^[^\u0000]*$
+     */
+  description?: string | null;
+  /** Whether the task is completed. Absent: unchanged. */
+  completed?: boolean;
+  /**
+     * The calendar day on which the task is due. Absent: unchanged. Null: removed, and the
+     * time with it.
+     * @nullable
+     */
+  due_date?: string | null;
+  /**
+     * The local time of that day. Absent: unchanged. Null: removed. For a task without a
+     * date it is an error.
+     * @nullable
+     * @pattern ^([01][0-9]|2[0-3]):[0-5][0-9]$
+     */
+  due_time?: string | null;
+  /** How important the task is. Absent: unchanged. */
+  priority?: PatchTaskPriority;
+  /**
+     * All labels, as of a new task. Absent: unchanged.
+     * @maxItems 20
+     * @items.minLength 1
+     * @items.maxLength 50
+     * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+     */
+  tags?: string[];
+  /**
+     * The place in the manual order. Absent: unchanged.
+     * @minLength 1
+     * @maxLength 64
+     * @pattern ^[0-9A-Za-z]+$
+     */
+  position?: string;
+}
+
+/**
  * The body of every response with status 400 or above (RFC 9457).
  */
 export interface Problem {
   /**
-     * The type of the problem: a stable identifier to branch on. The types so far: `/problems/invalid-request`, `/problems/unauthorized`, `/problems/quota-exceeded`, `/problems/not-found`, `/problems/method-not-allowed`, `/problems/request-timeout`, `/problems/content-too-large`, `/problems/unsupported-media-type`, `/problems/rate-limited`, `/problems/head-too-large`, `/problems/internal-error`, `/problems/service-unavailable`, `/problems/outcome-unknown`.
+     * The type of the problem: a stable identifier to branch on. `ProblemType` lists those
+     * so far.
      * @pattern ^/problems/[a-z-]+$
      */
   type: string;
@@ -85,6 +359,8 @@ export interface Problem {
   detail: string;
   /** The invalid fields. Present for invalid requests only. */
   errors?: FieldError[];
+  /** The resource as it is. Present for a version conflict only. */
+  current?: Task;
   /**
      * The `X-Request-Id` of the response, to quote in a report to the operator.
      * Present with status 500 or above only.
@@ -93,15 +369,35 @@ export interface Problem {
 }
 
 /**
- * A task.
+ * How important the task is.
  */
-export interface Task {
+export type TrashedTaskPriority = typeof TrashedTaskPriority[keyof typeof TrashedTaskPriority];
+
+
+export const TrashedTaskPriority = {
+  none: 'none',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+} as const;
+
+/**
+ * A task in the trash.
+ */
+export interface TrashedTask {
   /**
-     * The id of the task, assigned by the server.
+     * The id of the task, assigned by the server. Unique among the tasks of its owner.
      * @minimum 1
      * @maximum 9007199254740991
      */
   id: number;
+  /**
+     * The number of the last write to this task, in the order of the owner's writes.
+     * Unique among them; gaps mean nothing. 0: not written since version 1.0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+  version: number;
   /**
      * The owner: the `sub` claim of the token that created the task.
      * @minLength 1
@@ -122,11 +418,70 @@ export interface Task {
   description: string | null;
   /** Whether the task is completed. */
   completed: boolean;
+  /**
+     * When the task was completed (RFC 3339, UTC, microseconds). Null: it is pending, or
+     * was completed under version 1.0.
+     * @nullable
+     */
+  completed_at: string | null;
+  /**
+     * The calendar day on which the task is due, without a time zone, or null. The server
+     * never compares it with a clock.
+     * @nullable
+     */
+  due_date: string | null;
+  /**
+     * The local time of that day, without a time zone, or null.
+     * @nullable
+     * @pattern ^([01][0-9]|2[0-3]):[0-5][0-9]$
+     */
+  due_time: string | null;
+  /** How important the task is. */
+  priority: TrashedTaskPriority;
+  /**
+     * Labels, each once, in the order in which they were given.
+     * @maxItems 20
+     * @items.minLength 1
+     * @items.maxLength 50
+     * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+     */
+  tags: string[];
+  /**
+     * The place in the user's manual order: positions are compared byte by byte, equal ones
+     * by id. A new task comes first. Keys between two others can be made by the npm package
+     * `fractional-indexing`.
+     * @minLength 1
+     * @maxLength 64
+     * @pattern ^[0-9A-Za-z]+$
+     */
+  position: string;
+  /**
+     * The `Idempotency-Key` of the request that created the task, or null.
+     * @minLength 1
+     * @maxLength 64
+     * @nullable
+     */
+  idempotency_key: string | null;
   /** When the task was created (RFC 3339, UTC, microseconds). */
   created_at: string;
   /** When the task was last written (RFC 3339, UTC, microseconds). */
   updated_at: string;
+  /** When the task was moved to the trash (RFC 3339, UTC, microseconds). */
+  deleted_at: string;
 }
+
+/**
+ * How important the task is. Absent: unchanged.
+ */
+export type UpdateTaskPriority = typeof UpdateTaskPriority[keyof typeof UpdateTaskPriority];
+
+
+export const UpdateTaskPriority = {
+  none: 'none',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+} as const;
 
 /**
  * The changes to a task. Unknown fields are ignored.
@@ -153,7 +508,63 @@ export interface UpdateTask {
   description?: string | null;
   /** Whether the task is completed. Absent: unchanged. */
   completed?: boolean;
+  /**
+     * The calendar day on which the task is due. Absent: unchanged. Null: removed, and the
+     * time with it.
+     * @nullable
+     */
+  due_date?: string | null;
+  /**
+     * The local time of that day. Absent: unchanged. Null: removed. For a task without a
+     * date it is an error.
+     * @nullable
+     * @pattern ^([01][0-9]|2[0-3]):[0-5][0-9]$
+     */
+  due_time?: string | null;
+  /** How important the task is. Absent: unchanged. */
+  priority?: UpdateTaskPriority;
+  /**
+     * All labels, as of a new task. Absent: unchanged.
+     * @maxItems 20
+     * @items.minLength 1
+     * @items.maxLength 50
+     * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+     */
+  tags?: string[];
+  /**
+     * The place in the manual order. Absent: unchanged.
+     * @minLength 1
+     * @maxLength 64
+     * @pattern ^[0-9A-Za-z]+$
+     */
+  position?: string;
 }
+
+/**
+ * The types of problem so far, to compare `type` of a `Problem` with. A later version may have more.
+ */
+export type ProblemType = typeof ProblemType[keyof typeof ProblemType];
+
+
+export const ProblemType = {
+  '/problems/invalid-request': '/problems/invalid-request',
+  '/problems/unauthorized': '/problems/unauthorized',
+  '/problems/quota-exceeded': '/problems/quota-exceeded',
+  '/problems/not-found': '/problems/not-found',
+  '/problems/method-not-allowed': '/problems/method-not-allowed',
+  '/problems/request-timeout': '/problems/request-timeout',
+  '/problems/cursor-expired': '/problems/cursor-expired',
+  '/problems/already-deleted': '/problems/already-deleted',
+  '/problems/version-conflict': '/problems/version-conflict',
+  '/problems/content-too-large': '/problems/content-too-large',
+  '/problems/unsupported-media-type': '/problems/unsupported-media-type',
+  '/problems/key-reused': '/problems/key-reused',
+  '/problems/rate-limited': '/problems/rate-limited',
+  '/problems/head-too-large': '/problems/head-too-large',
+  '/problems/internal-error': '/problems/internal-error',
+  '/problems/service-unavailable': '/problems/service-unavailable',
+  '/problems/outcome-unknown': '/problems/outcome-unknown',
+} as const;
 
 /**
  * The request is invalid. `errors` names each invalid field and its rule.
@@ -181,6 +592,21 @@ export type NotFoundResponse = Problem;
 export type RequestTimeoutResponse = Problem;
 
 /**
+ * The cursor is from before an erase or a restored backup, of another user, or older than deletions are remembered. Start without it.
+ */
+export type CursorExpiredResponse = Problem;
+
+/**
+ * What an earlier request with this `Idempotency-Key` created was deleted since. Nothing was created.
+ */
+export type AlreadyDeletedResponse = Problem;
+
+/**
+ * The resource is in another state than `If-Match` names, and nothing was written. `current` is the resource as it is.
+ */
+export type VersionConflictResponse = Problem;
+
+/**
  * The body is larger than 128 KiB.
  */
 export type ContentTooLargeResponse = Problem;
@@ -189,6 +615,11 @@ export type ContentTooLargeResponse = Problem;
  * The `Content-Type` of the body is not JSON, or the body is compressed.
  */
 export type UnsupportedMediaTypeResponse = Problem;
+
+/**
+ * The `Idempotency-Key` was used for a request with another body. Nothing was created.
+ */
+export type KeyReusedResponse = Problem;
 
 /**
  * Too many requests. `Retry-After` is the number of seconds to wait before the next one.
@@ -210,6 +641,40 @@ export type ListTasksParams = {
  * Which tasks to list.
  */
 status?: ListTasksStatus;
+/**
+ * The order. `due`: by day and time, tasks without a time after those of their day,
+ * tasks without a day last. `priority`: the highest first. `updated`: the last
+ * written first. `manual`: by `position`. Equal tasks are in the order of their ids.
+ */
+sort?: ListTasksSort;
+/**
+ * Words, each of which must occur in the title or the description, anywhere,
+ * ignoring case (Unicode simple case folding). At most 10 words of 100 characters.
+ * @pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*([^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]{1,100}([\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]+|$)){0,10}$
+ */
+q?: string;
+/**
+ * A tag that the tasks must have; with several, all of them.
+ * @items.minLength 1
+ * @items.maxLength 50
+ * @items.pattern ^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000\ufeff][^\u0000]*$
+ */
+tag?: string[];
+/**
+ * The tasks must be due on or before this day.
+ */
+due_by?: string;
+/**
+ * The most tasks of a page; 100 if there is only a `cursor`.
+ * @minimum 1
+ * @maximum 1000
+ */
+limit?: number;
+/**
+ * Where the page begins: take the whole address from `Link`. A cursor is for one
+ * `sort` and the same filters.
+ */
+cursor?: string;
 };
 
 export type ListTasksStatus = typeof ListTasksStatus[keyof typeof ListTasksStatus];
@@ -221,9 +686,61 @@ export const ListTasksStatus = {
   completed: 'completed',
 } as const;
 
+export type ListTasksSort = typeof ListTasksSort[keyof typeof ListTasksSort];
+
+
+export const ListTasksSort = {
+  newest: 'newest',
+  oldest: 'oldest',
+  due: 'due',
+  priority: 'priority',
+  updated: 'updated',
+  manual: 'manual',
+} as const;
+
+export type ClearTasksParams = {
+/**
+ * Mandatory, so that a DELETE with a forgotten id deletes nothing.
+ */
+status: ClearTasksStatus;
+};
+
+export type ClearTasksStatus = typeof ClearTasksStatus[keyof typeof ClearTasksStatus];
+
+
+export const ClearTasksStatus = {
+  completed: 'completed',
+} as const;
+
+export type DeleteTaskParams = {
+/**
+ * Whether the task is moved to the trash, from where it can be restored.
+ */
+trash?: boolean;
+};
+
+export type ListChangesParams = {
+/**
+ * The `cursor` of the last page, or the `ETag` of a list without its quotes. Absent:
+ * from the beginning.
+ */
+since?: string;
+/**
+ * The most entries of a page; 100 if absent. A page has fewer only if `more` is false.
+ * @minimum 1
+ * @maximum 1000
+ */
+limit?: number;
+};
+
 export type listTasksResponse200 = {
   data: Task[]
   status: 200
+}
+
+export type listTasksResponse304 = {
+  data: void
+  status: 304
 }
 
 export type listTasksResponse400 = {
@@ -264,7 +781,7 @@ export type listTasksResponse503 = {
 export type listTasksResponseSuccess = (listTasksResponse200) & {
   headers: Headers;
 };
-export type listTasksResponseError = (listTasksResponse400 | listTasksResponse401 | listTasksResponse408 | listTasksResponse413 | listTasksResponse429 | listTasksResponse500 | listTasksResponse503) & {
+export type listTasksResponseError = (listTasksResponse304 | listTasksResponse400 | listTasksResponse401 | listTasksResponse408 | listTasksResponse413 | listTasksResponse429 | listTasksResponse500 | listTasksResponse503) & {
   headers: Headers;
 };
 
@@ -274,6 +791,14 @@ export const getListTasksUrl = (params?: ListTasksParams,) => {
   const normalizedParams = new URLSearchParams();
 
   Object.entries(params || {}).forEach(([key, value]) => {
+    const explodeParameters = ["tag"];
+
+    if (Array.isArray(value) && explodeParameters.includes(key)) {
+      value.forEach((v) => {
+        normalizedParams.append(key, v === null ? 'null' : String(v));
+      });
+      return;
+    }
 
     if (value !== undefined) {
       normalizedParams.append(key, value === null ? 'null' : String(value))
@@ -286,10 +811,16 @@ export const getListTasksUrl = (params?: ListTasksParams,) => {
 }
 
 /**
- * All tasks of the signed-in user, newest first. There are no pages: the
- * quota limits the length of the list. A long list is read while it is sent, so
- * a task that changes meanwhile appears in its old or its new state; if reading
- * fails, the response breaks off.
+ * The tasks of the signed-in user, newest first: all of them, or with `limit` or
+ * `cursor` a page. A long list is read while it is sent, so a task that changes
+ * meanwhile appears in its old or its new state; if reading fails, the response breaks
+ * off.
+ *
+ * A task that does not change is on exactly one page. One that moves under `sort` may
+ * be on two pages or on none; use `listChanges` where that matters.
+ *
+ * The `ETag` is the state of all tasks of the user, whatever the parameters. Without its
+ * quotes it is a `since` of `listChanges`.
  * @summary List tasks
  */
 export const listTasks = async (params?: ListTasksParams, options?: Parameters<typeof send>[1]): Promise<listTasksResponse> => {
@@ -330,6 +861,11 @@ export type createTaskResponse408 = {
   status: 408
 }
 
+export type createTaskResponse410 = {
+  data: AlreadyDeletedResponse
+  status: 410
+}
+
 export type createTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -338,6 +874,11 @@ export type createTaskResponse413 = {
 export type createTaskResponse415 = {
   data: UnsupportedMediaTypeResponse
   status: 415
+}
+
+export type createTaskResponse422 = {
+  data: KeyReusedResponse
+  status: 422
 }
 
 export type createTaskResponse429 = {
@@ -358,7 +899,7 @@ export type createTaskResponse503 = {
 export type createTaskResponseSuccess = (createTaskResponse201) & {
   headers: Headers;
 };
-export type createTaskResponseError = (createTaskResponse400 | createTaskResponse401 | createTaskResponse403 | createTaskResponse408 | createTaskResponse413 | createTaskResponse415 | createTaskResponse429 | createTaskResponse500 | createTaskResponse503) & {
+export type createTaskResponseError = (createTaskResponse400 | createTaskResponse401 | createTaskResponse403 | createTaskResponse408 | createTaskResponse410 | createTaskResponse413 | createTaskResponse415 | createTaskResponse422 | createTaskResponse429 | createTaskResponse500 | createTaskResponse503) & {
   headers: Headers;
 };
 
@@ -375,6 +916,10 @@ export const getCreateTaskUrl = () => {
 /**
  * The new task is pending. The number of tasks of a user is limited (10,000
  * unless the operator configures another quota).
+ *
+ * With an `Idempotency-Key` a retry is safe: the second request with the key and the
+ * same body creates nothing, and its response is the task as it is now. Without one, a
+ * retry may create the task twice.
  * @summary Create a task
  */
 export const createTask = async (createTaskBody: CreateTask, options?: Parameters<typeof send>[1]): Promise<createTaskResponse> => {
@@ -404,9 +949,188 @@ return send<createTaskResponse>(getCreateTaskUrl(),
 
 
 
+export type completeTasksResponse200 = {
+  data: Count
+  status: 200
+}
+
+export type completeTasksResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
+}
+
+export type completeTasksResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type completeTasksResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type completeTasksResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type completeTasksResponse415 = {
+  data: UnsupportedMediaTypeResponse
+  status: 415
+}
+
+export type completeTasksResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type completeTasksResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type completeTasksResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type completeTasksResponseSuccess = (completeTasksResponse200) & {
+  headers: Headers;
+};
+export type completeTasksResponseError = (completeTasksResponse400 | completeTasksResponse401 | completeTasksResponse408 | completeTasksResponse413 | completeTasksResponse415 | completeTasksResponse429 | completeTasksResponse500 | completeTasksResponse503) & {
+  headers: Headers;
+};
+
+export type completeTasksResponse = (completeTasksResponseSuccess | completeTasksResponseError)
+
+export const getCompleteTasksUrl = () => {
+
+
+
+
+  return `/api/tasks`
+}
+
+/**
+ * Sets `completed` of every task of the user that has another value.
+ * @summary Complete or reopen all tasks
+ */
+export const completeTasks = async (completeTasksBody: CompleteTasks, options?: Parameters<typeof send>[1]): Promise<completeTasksResponse> => {
+
+    const getHeaders = (h?: NonNullable<RequestInit['headers']>): Record<string, string | readonly string[]> => {
+    if (!h) return {};
+    if (h instanceof Headers) return Object.fromEntries(h.entries());
+    if (Symbol.iterator in h) {
+      return Object.fromEntries(
+        Array.from(h as Iterable<Iterable<string>>, (entry) => Array.from(entry) as [string, string]),
+      );
+    }
+    const headers: Record<string, string | readonly string[]> = {};
+    for (const [name, value] of Object.entries<string | readonly string[] | undefined>(h)) {
+      if (value !== undefined) headers[name] = value;
+    }
+    return headers;
+  };
+return send<completeTasksResponse>(getCompleteTasksUrl(),
+  {
+    ...options,
+    method: 'PATCH',
+    headers: { 'Content-Type': 'application/json', ...getHeaders(options?.headers) },
+    body: JSON.stringify(completeTasksBody)
+  }
+);}
+
+
+
+export type clearTasksResponse200 = {
+  data: Count
+  status: 200
+}
+
+export type clearTasksResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
+}
+
+export type clearTasksResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type clearTasksResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type clearTasksResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type clearTasksResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type clearTasksResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type clearTasksResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type clearTasksResponseSuccess = (clearTasksResponse200) & {
+  headers: Headers;
+};
+export type clearTasksResponseError = (clearTasksResponse400 | clearTasksResponse401 | clearTasksResponse408 | clearTasksResponse413 | clearTasksResponse429 | clearTasksResponse500 | clearTasksResponse503) & {
+  headers: Headers;
+};
+
+export type clearTasksResponse = (clearTasksResponseSuccess | clearTasksResponseError)
+
+export const getClearTasksUrl = (params: ClearTasksParams,) => {
+  const normalizedParams = new URLSearchParams();
+
+  Object.entries(params || {}).forEach(([key, value]) => {
+
+    if (value !== undefined) {
+      normalizedParams.append(key, value === null ? 'null' : String(value))
+    }
+  });
+
+  const stringifiedParams = normalizedParams.toString();
+
+  return stringifiedParams.length > 0 ? `/api/tasks?${stringifiedParams}` : `/api/tasks`
+}
+
+/**
+ * Moves the completed tasks to the trash, from where they can be restored.
+ * @summary Clear completed tasks
+ */
+export const clearTasks = async (params: ClearTasksParams, options?: Parameters<typeof send>[1]): Promise<clearTasksResponse> => {
+
+  return send<clearTasksResponse>(getClearTasksUrl(params),
+  {
+    ...options,
+    method: 'DELETE'
+
+
+  }
+);}
+
+
+
 export type getTaskResponse200 = {
   data: Task
   status: 200
+}
+
+export type getTaskResponse304 = {
+  data: void
+  status: 304
 }
 
 export type getTaskResponse401 = {
@@ -447,7 +1171,7 @@ export type getTaskResponse503 = {
 export type getTaskResponseSuccess = (getTaskResponse200) & {
   headers: Headers;
 };
-export type getTaskResponseError = (getTaskResponse401 | getTaskResponse404 | getTaskResponse408 | getTaskResponse413 | getTaskResponse429 | getTaskResponse500 | getTaskResponse503) & {
+export type getTaskResponseError = (getTaskResponse304 | getTaskResponse401 | getTaskResponse404 | getTaskResponse408 | getTaskResponse413 | getTaskResponse429 | getTaskResponse500 | getTaskResponse503) & {
   headers: Headers;
 };
 
@@ -503,6 +1227,11 @@ export type updateTaskResponse408 = {
   status: 408
 }
 
+export type updateTaskResponse412 = {
+  data: VersionConflictResponse
+  status: 412
+}
+
 export type updateTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -531,7 +1260,7 @@ export type updateTaskResponse503 = {
 export type updateTaskResponseSuccess = (updateTaskResponse200) & {
   headers: Headers;
 };
-export type updateTaskResponseError = (updateTaskResponse400 | updateTaskResponse401 | updateTaskResponse404 | updateTaskResponse408 | updateTaskResponse413 | updateTaskResponse415 | updateTaskResponse429 | updateTaskResponse500 | updateTaskResponse503) & {
+export type updateTaskResponseError = (updateTaskResponse400 | updateTaskResponse401 | updateTaskResponse404 | updateTaskResponse408 | updateTaskResponse412 | updateTaskResponse413 | updateTaskResponse415 | updateTaskResponse429 | updateTaskResponse500 | updateTaskResponse503) & {
   headers: Headers;
 };
 
@@ -579,9 +1308,118 @@ return send<updateTaskResponse>(getUpdateTaskUrl(id),
 
 
 
+export type patchTaskResponse200 = {
+  data: Task
+  status: 200
+}
+
+export type patchTaskResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
+}
+
+export type patchTaskResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type patchTaskResponse404 = {
+  data: NotFoundResponse
+  status: 404
+}
+
+export type patchTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type patchTaskResponse412 = {
+  data: VersionConflictResponse
+  status: 412
+}
+
+export type patchTaskResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type patchTaskResponse415 = {
+  data: UnsupportedMediaTypeResponse
+  status: 415
+}
+
+export type patchTaskResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type patchTaskResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type patchTaskResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type patchTaskResponseSuccess = (patchTaskResponse200) & {
+  headers: Headers;
+};
+export type patchTaskResponseError = (patchTaskResponse400 | patchTaskResponse401 | patchTaskResponse404 | patchTaskResponse408 | patchTaskResponse412 | patchTaskResponse413 | patchTaskResponse415 | patchTaskResponse429 | patchTaskResponse500 | patchTaskResponse503) & {
+  headers: Headers;
+};
+
+export type patchTaskResponse = (patchTaskResponseSuccess | patchTaskResponseError)
+
+export const getPatchTaskUrl = (id: number,) => {
+
+
+
+
+  return `/api/tasks/${id}`
+}
+
+/**
+ * Sets the fields in the body, and no others. A body without any field writes nothing.
+ * @summary Change fields of a task
+ */
+export const patchTask = async (id: number,
+    patchTaskBody: PatchTask, options?: Parameters<typeof send>[1]): Promise<patchTaskResponse> => {
+
+    const getHeaders = (h?: NonNullable<RequestInit['headers']>): Record<string, string | readonly string[]> => {
+    if (!h) return {};
+    if (h instanceof Headers) return Object.fromEntries(h.entries());
+    if (Symbol.iterator in h) {
+      return Object.fromEntries(
+        Array.from(h as Iterable<Iterable<string>>, (entry) => Array.from(entry) as [string, string]),
+      );
+    }
+    const headers: Record<string, string | readonly string[]> = {};
+    for (const [name, value] of Object.entries<string | readonly string[] | undefined>(h)) {
+      if (value !== undefined) headers[name] = value;
+    }
+    return headers;
+  };
+return send<patchTaskResponse>(getPatchTaskUrl(id),
+  {
+    ...options,
+    method: 'PATCH',
+    headers: { 'Content-Type': 'application/json', ...getHeaders(options?.headers) },
+    body: JSON.stringify(patchTaskBody)
+  }
+);}
+
+
+
 export type deleteTaskResponse200 = {
   data: Deleted
   status: 200
+}
+
+export type deleteTaskResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
 }
 
 export type deleteTaskResponse401 = {
@@ -597,6 +1435,11 @@ export type deleteTaskResponse404 = {
 export type deleteTaskResponse408 = {
   data: RequestTimeoutResponse
   status: 408
+}
+
+export type deleteTaskResponse412 = {
+  data: VersionConflictResponse
+  status: 412
 }
 
 export type deleteTaskResponse413 = {
@@ -622,27 +1465,37 @@ export type deleteTaskResponse503 = {
 export type deleteTaskResponseSuccess = (deleteTaskResponse200) & {
   headers: Headers;
 };
-export type deleteTaskResponseError = (deleteTaskResponse401 | deleteTaskResponse404 | deleteTaskResponse408 | deleteTaskResponse413 | deleteTaskResponse429 | deleteTaskResponse500 | deleteTaskResponse503) & {
+export type deleteTaskResponseError = (deleteTaskResponse400 | deleteTaskResponse401 | deleteTaskResponse404 | deleteTaskResponse408 | deleteTaskResponse412 | deleteTaskResponse413 | deleteTaskResponse429 | deleteTaskResponse500 | deleteTaskResponse503) & {
   headers: Headers;
 };
 
 export type deleteTaskResponse = (deleteTaskResponseSuccess | deleteTaskResponseError)
 
-export const getDeleteTaskUrl = (id: number,) => {
+export const getDeleteTaskUrl = (id: number,
+    params?: DeleteTaskParams,) => {
+  const normalizedParams = new URLSearchParams();
 
+  Object.entries(params || {}).forEach(([key, value]) => {
 
+    if (value !== undefined) {
+      normalizedParams.append(key, value === null ? 'null' : String(value))
+    }
+  });
 
+  const stringifiedParams = normalizedParams.toString();
 
-  return `/api/tasks/${id}`
+  return stringifiedParams.length > 0 ? `/api/tasks/${id}?${stringifiedParams}` : `/api/tasks/${id}`
 }
 
 /**
- * The deletion is permanent. A second deletion gets the status 404.
+ * Without `trash=true` the deletion is permanent, also of a task in the trash. A second
+ * deletion gets the status 404.
  * @summary Delete a task
  */
-export const deleteTask = async (id: number, options?: Parameters<typeof send>[1]): Promise<deleteTaskResponse> => {
+export const deleteTask = async (id: number,
+    params?: DeleteTaskParams, options?: Parameters<typeof send>[1]): Promise<deleteTaskResponse> => {
 
-  return send<deleteTaskResponse>(getDeleteTaskUrl(id),
+  return send<deleteTaskResponse>(getDeleteTaskUrl(id,params),
   {
     ...options,
     method: 'DELETE'
@@ -678,6 +1531,11 @@ export type completeTaskResponse408 = {
   status: 408
 }
 
+export type completeTaskResponse412 = {
+  data: VersionConflictResponse
+  status: 412
+}
+
 export type completeTaskResponse413 = {
   data: ContentTooLargeResponse
   status: 413
@@ -706,7 +1564,7 @@ export type completeTaskResponse503 = {
 export type completeTaskResponseSuccess = (completeTaskResponse200) & {
   headers: Headers;
 };
-export type completeTaskResponseError = (completeTaskResponse400 | completeTaskResponse401 | completeTaskResponse404 | completeTaskResponse408 | completeTaskResponse413 | completeTaskResponse415 | completeTaskResponse429 | completeTaskResponse500 | completeTaskResponse503) & {
+export type completeTaskResponseError = (completeTaskResponse400 | completeTaskResponse401 | completeTaskResponse404 | completeTaskResponse408 | completeTaskResponse412 | completeTaskResponse413 | completeTaskResponse415 | completeTaskResponse429 | completeTaskResponse500 | completeTaskResponse503) & {
   headers: Headers;
 };
 
@@ -748,5 +1606,319 @@ return send<completeTaskResponse>(getCompleteTaskUrl(id),
     method: 'PATCH',
     headers: { 'Content-Type': 'application/json', ...getHeaders(options?.headers) },
     body: JSON.stringify(completeTaskBody)
+  }
+);}
+
+
+
+export type restoreTaskResponse200 = {
+  data: Task
+  status: 200
+}
+
+export type restoreTaskResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type restoreTaskResponse403 = {
+  data: QuotaExceededResponse
+  status: 403
+}
+
+export type restoreTaskResponse404 = {
+  data: NotFoundResponse
+  status: 404
+}
+
+export type restoreTaskResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type restoreTaskResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type restoreTaskResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type restoreTaskResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type restoreTaskResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type restoreTaskResponseSuccess = (restoreTaskResponse200) & {
+  headers: Headers;
+};
+export type restoreTaskResponseError = (restoreTaskResponse401 | restoreTaskResponse403 | restoreTaskResponse404 | restoreTaskResponse408 | restoreTaskResponse413 | restoreTaskResponse429 | restoreTaskResponse500 | restoreTaskResponse503) & {
+  headers: Headers;
+};
+
+export type restoreTaskResponse = (restoreTaskResponseSuccess | restoreTaskResponseError)
+
+export const getRestoreTaskUrl = (id: number,) => {
+
+
+
+
+  return `/api/tasks/${id}/restore`
+}
+
+/**
+ * Takes a task out of the trash, with its id and its key. A task that is not deleted
+ * stays as it is.
+ * @summary Restore a task
+ */
+export const restoreTask = async (id: number, options?: Parameters<typeof send>[1]): Promise<restoreTaskResponse> => {
+
+  return send<restoreTaskResponse>(getRestoreTaskUrl(id),
+  {
+    ...options,
+    method: 'POST'
+
+
+  }
+);}
+
+
+
+export type listTrashResponse200 = {
+  data: TrashedTask[]
+  status: 200
+}
+
+export type listTrashResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type listTrashResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type listTrashResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type listTrashResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type listTrashResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type listTrashResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type listTrashResponseSuccess = (listTrashResponse200) & {
+  headers: Headers;
+};
+export type listTrashResponseError = (listTrashResponse401 | listTrashResponse408 | listTrashResponse413 | listTrashResponse429 | listTrashResponse500 | listTrashResponse503) & {
+  headers: Headers;
+};
+
+export type listTrashResponse = (listTrashResponseSuccess | listTrashResponseError)
+
+export const getListTrashUrl = () => {
+
+
+
+
+  return `/api/trash`
+}
+
+/**
+ * The tasks that were deleted with `trash=true` or by `clearTasks`, the last deleted one
+ * first. They are kept for 30 days unless the operator configures another time, and at
+ * most as many as the quota. They do not count against the quota.
+ * @summary List the trash
+ */
+export const listTrash = async ( options?: Parameters<typeof send>[1]): Promise<listTrashResponse> => {
+
+  return send<listTrashResponse>(getListTrashUrl(),
+  {
+    ...options,
+    method: 'GET'
+
+
+  }
+);}
+
+
+
+export type listChangesResponse200 = {
+  data: Changes
+  status: 200
+}
+
+export type listChangesResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
+}
+
+export type listChangesResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type listChangesResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type listChangesResponse410 = {
+  data: CursorExpiredResponse
+  status: 410
+}
+
+export type listChangesResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type listChangesResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type listChangesResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type listChangesResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type listChangesResponseSuccess = (listChangesResponse200) & {
+  headers: Headers;
+};
+export type listChangesResponseError = (listChangesResponse400 | listChangesResponse401 | listChangesResponse408 | listChangesResponse410 | listChangesResponse413 | listChangesResponse429 | listChangesResponse500 | listChangesResponse503) & {
+  headers: Headers;
+};
+
+export type listChangesResponse = (listChangesResponseSuccess | listChangesResponseError)
+
+export const getListChangesUrl = (params?: ListChangesParams,) => {
+  const normalizedParams = new URLSearchParams();
+
+  Object.entries(params || {}).forEach(([key, value]) => {
+
+    if (value !== undefined) {
+      normalizedParams.append(key, value === null ? 'null' : String(value))
+    }
+  });
+
+  const stringifiedParams = normalizedParams.toString();
+
+  return stringifiedParams.length > 0 ? `/api/changes?${stringifiedParams}` : `/api/changes`
+}
+
+/**
+ * What was written since a cursor: the state of each task, not a log, so two writes to
+ * one task are one entry. Without `since`: all tasks, in pages, and then what changed
+ * meanwhile. Apply the entries by id, ignore an entry with a lower version than the one
+ * you have, keep `cursor`, and ask again with it, at once if `more` is true. Entries may
+ * come more than once, and those of the client's own writes come back.
+ *
+ * If the cursor is from before an erase or a restored backup, or older than deletions
+ * are remembered, the status is 410: start without it.
+ * @summary List changes
+ */
+export const listChanges = async (params?: ListChangesParams, options?: Parameters<typeof send>[1]): Promise<listChangesResponse> => {
+
+  return send<listChangesResponse>(getListChangesUrl(params),
+  {
+    ...options,
+    method: 'GET'
+
+
+  }
+);}
+
+
+
+export type eraseDataResponse200 = {
+  data: Count
+  status: 200
+}
+
+export type eraseDataResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type eraseDataResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type eraseDataResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type eraseDataResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type eraseDataResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type eraseDataResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type eraseDataResponseSuccess = (eraseDataResponse200) & {
+  headers: Headers;
+};
+export type eraseDataResponseError = (eraseDataResponse401 | eraseDataResponse408 | eraseDataResponse413 | eraseDataResponse429 | eraseDataResponse500 | eraseDataResponse503) & {
+  headers: Headers;
+};
+
+export type eraseDataResponse = (eraseDataResponseSuccess | eraseDataResponseError)
+
+export const getEraseDataUrl = () => {
+
+
+
+
+  return `/api/data`
+}
+
+/**
+ * Removes every task of the user for good, those in the trash and all that is remembered
+ * of deleted ones included. There is no way back.
+ * @summary Erase all data
+ */
+export const eraseData = async ( options?: Parameters<typeof send>[1]): Promise<eraseDataResponse> => {
+
+  return send<eraseDataResponse>(getEraseDataUrl(),
+  {
+    ...options,
+    method: 'DELETE'
+
+
   }
 );}

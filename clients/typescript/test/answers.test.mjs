@@ -75,6 +75,42 @@ for (const [what, status, type] of [
   });
 }
 
+test("a state that the caller has is an answer without a body", async () => {
+  answer = (request, response) => {
+    assert.equal(request.headers["if-none-match"], '"58"');
+    response.writeHead(304, { ETag: '"58"' }).end();
+  };
+  const { status, data, headers } = await client.getTask(1, { ifNoneMatch: '"58"' });
+  assert.equal(status, 304);
+  assert.equal(data, undefined);
+  assert.equal(headers.get("etag"), '"58"');
+  // Of an operation that has no such status it is a proxy's.
+  answers(304, "text/html", "");
+  await assert.rejects(client.restoreTask(1), UnexpectedResponseError);
+});
+
+test("each option is its header, and goes out with the second attempt, too", async () => {
+  const seen = [];
+  answer = (request, response) => {
+    request.resume();
+    seen.push(request);
+    response.writeHead(seen.length % 2 ? 401 : 404, { "Content-Type": "application/problem+json" });
+    response.end(json({ ...problem, status: seen.length % 2 ? 401 : 404 }));
+  };
+  await client.createTask({ title: "t" }, { idempotencyKey: "key" });
+  await client.patchTask(1, {}, { ifMatch: "*" });
+  await client.deleteTask(1, { trash: true, ifMatch: '"1"' });
+  await client.deleteTask(1, { trash: false, ifMatch: undefined });
+  const sent = seen.map(({ url, headers }) => [url, headers["idempotency-key"], headers["if-match"]]);
+  const twice = (...row) => [row, row];
+  assert.deepEqual(sent, [
+    ...twice("/api/tasks", "key", undefined),
+    ...twice("/api/tasks/1", undefined, "*"),
+    ...twice("/api/tasks/1?trash=true", undefined, '"1"'),
+    ...twice("/api/tasks/1", undefined, undefined),
+  ]);
+});
+
 test("a documented problem does not throw", async () => {
   answers(503, "application/problem+json", json({ ...problem, status: 503 }));
   const { status, data } = await client.getTask(1);

@@ -58,6 +58,61 @@ test("a task's whole story", async () => {
   assert.deepEqual(expect(await ana.listTasks(), 200), [bread]);
 });
 
+test("a write for another state is refused, a known state is not sent", async () => {
+  const ana = await clientOf("conditional");
+  const { id, version } = expect(await ana.createTask({ title: "a", tags: ["x"], priority: "high" }), 201);
+  const read = await ana.getTask(id);
+  const ifMatch = read.headers.get("etag");
+  assert.equal(ifMatch, `"${version}"`);
+  assert.equal((await ana.getTask(id, { ifNoneMatch: ifMatch })).status, 304);
+  const list = await ana.listTasks({ tag: ["x"], sort: "priority" });
+  assert.equal(expect(list, 200).length, 1);
+  assert.equal((await ana.listTasks({}, { ifNoneMatch: list.headers.get("etag") })).status, 304);
+
+  const patched = expect(await ana.patchTask(id, { title: "b" }, { ifMatch }), 200);
+  const conflict = expect(await ana.completeTask(id, { completed: true }, { ifMatch }), 412);
+  assert.equal(conflict.type, "/problems/version-conflict");
+  assert.deepEqual(conflict.current, patched);
+  expect(await ana.updateTask(id, { title: "c" }, { ifMatch }), 412);
+  expect(await ana.deleteTask(id, { ifMatch, trash: true }), 412);
+});
+
+test("a creation with a key may be sent again", async () => {
+  const ana = await clientOf("key");
+  const once = { idempotencyKey: "0c5d8e0a" };
+  const task = expect(await ana.createTask({ title: "a" }, once), 201);
+  const again = await ana.createTask({ title: "a" }, once);
+  assert.equal(expect(again, 201).id, task.id);
+  assert.equal(again.headers.get("idempotency-replayed"), "true");
+  assert.equal(expect(await ana.createTask({ title: "b" }, once), 422).type, "/problems/key-reused");
+  expect(await ana.deleteTask(task.id), 200);
+  assert.equal(expect(await ana.createTask({ title: "a" }, once), 410).type, "/problems/already-deleted");
+});
+
+test("tasks go to the trash and come back", async () => {
+  const ana = await clientOf("trash");
+  const [a, b] = [expect(await ana.createTask({ title: "a" }), 201), expect(await ana.createTask({ title: "b" }), 201)];
+  const start = expect(await ana.listChanges(), 200);
+  assert.deepEqual(start.tasks.map(({ id }) => id).sort(), [a.id, b.id]);
+  expect(await ana.deleteTask(a.id, { trash: true }), 200);
+  assert.deepEqual(expect(await ana.completeTasks({ completed: true }), 200), { count: 1 });
+  assert.deepEqual(expect(await ana.clearTasks({ status: "completed" }), 200), { count: 1 });
+  assert.deepEqual(
+    expect(await ana.listTrash(), 200).map(({ title }) => title),
+    ["b", "a"],
+  );
+  const restored = expect(await ana.restoreTask(b.id), 200);
+  const { tasks, deleted, more } = expect(await ana.listChanges({ since: start.cursor }), 200);
+  assert.deepEqual(tasks, [restored]);
+  assert.deepEqual(
+    deleted.map(({ id }) => id),
+    [a.id],
+  );
+  assert.equal(more, false);
+  assert.deepEqual(expect(await ana.eraseData(), 200), { count: 2 });
+  assert.deepEqual(expect(await ana.listTasks(), 200), []);
+});
+
 test("an absent description is kept, a null one removed", async () => {
   const ana = await clientOf("null");
   const { id } = expect(await ana.createTask({ title: "t", description: "d" }), 201);
