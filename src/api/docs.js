@@ -1,6 +1,6 @@
 // Swagger UI at /docs.
 function setServer(response) {
-  if (response.ok && response.url === openapi) response.text = JSON.stringify(withServer(JSON.parse(response.text)));
+  if (response.ok && response.url === openapi) response.text = JSON.stringify(forPage(JSON.parse(response.text)));
   return response;
 }
 

@@ -126,6 +126,7 @@ fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     document["externalDocs"] = json!({"description": "The types of problem", "url": PROBLEMS});
     tidy(&mut document);
+    order_groups(&mut document);
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {
@@ -142,10 +143,6 @@ fn normalise(mut document: Value) -> Value {
                 Some([only]) => only.clone(),
                 _ => value_examples()[name].take(),
             };
-        }
-        // The framework adds the group of an operation to that of all operations.
-        if let Some(tags) = operation["tags"].as_array_mut() {
-            tags.drain(..tags.len().saturating_sub(1));
         }
         if let Some(responses) = operation["responses"].as_object_mut() {
             responses.remove("default");
@@ -177,6 +174,22 @@ fn normalise(mut document: Value) -> Value {
     components["headers"] = common_headers();
     components["responses"] = problem_responses();
     document
+}
+
+/// Puts the groups into the order of their first operations, and leaves each operation one:
+/// its own, which the framework adds to that of all operations.
+fn order_groups(document: &mut Value) {
+    let mut order = Vec::new();
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (_, operation) in paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten()) {
+        if let Some(own) = operation["tags"].as_array_mut().and_then(Vec::pop) {
+            operation["tags"] = json!([own]);
+            order.push(own);
+        }
+    }
+    if let Some(groups) = document["tags"].as_array_mut() {
+        groups.sort_by_key(|group| order.iter().position(|own| *own == group["name"]));
+    }
 }
 
 /// The headers that any response of an operation has.
@@ -211,9 +224,8 @@ fn common_headers() -> Value {
 }
 
 fn add_common_headers(response: &mut Value) {
-    for name in common_headers().as_object().into_iter().flat_map(Map::keys) {
-        let header = json!({"$ref": format!("#/components/headers/{name}")});
-        response["headers"][name] = header;
+    for (name, _) in common_headers().as_object().into_iter().flatten() {
+        response["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
     }
 }
 

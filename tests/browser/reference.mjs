@@ -30,6 +30,9 @@ await check("reference", async ({ page, base, origin, open, seen, nothingToCompl
 
   // Opens the dialog that sends a request, and sends the example of createTask.
   const create = async (name) => {
+    const link = page.getByRole("link", { name: "Create a task" }).filter({ visible: true });
+    // A phone has no list of operations beside the page.
+    if (await link.count()) await link.first().click();
     await visible('.show-api-client-button[method="post"]').first().click();
     const send = visible("button.bg-b-btn").filter({ hasText: "Send" });
     await seen(send, "the button that sends");
@@ -40,6 +43,7 @@ await check("reference", async ({ page, base, origin, open, seen, nothingToCompl
     const response = await answered;
     assert.equal(response.url(), `${base}/api/tasks`, "the service that has the page is asked");
     assert.equal(response.status(), 201, await response.text());
+    assert.equal(await response.request().headerValue("idempotency-key"), null, "an optional header is not sent");
     await seen(visible("*").getByText("201 Created").first(), "the status of the response");
     await screenshot(name);
     nothingToComplainOf(name);

@@ -6,13 +6,14 @@ globalThis.__zod_globalConfig = { jitless: true };
 async function showReference() {
   const [response, { token }] = await Promise.all([fetch(openapi), getHelp()]);
   Scalar.createApiReference("#reference", {
-    content: withServer(await response.json()),
+    content: forPage(await response.json()),
     authentication: {
       preferredSecurityScheme: "bearerAuth",
       // In development, so that a request can be sent at once.
       ...(token && { securitySchemes: { bearerAuth: { token } } }),
     },
     persistAuth: true,
+    defaultOpenAllTags: true,
     // Everything that belongs to the vendor, or asks another host.
     agent: { disabled: true },
     hideClientButton: true,

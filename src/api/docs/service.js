@@ -6,9 +6,14 @@ const openapi = new URL("../openapi.json", document.currentScript.src).href;
 const server = new URL(".", openapi).href.replace(/\/$/, "");
 const tokenHelp = new URL("token.json", document.currentScript.src);
 
-function withServer(specification) {
+function forPage(specification) {
   specification.servers[0].url = server;
   specification.externalDocs.url = `${server}/problems`;
+  // Both pages would send the examples: a key that was used, a cursor of nobody.
+  const operations = Object.values(specification.paths).flatMap(Object.values);
+  for (const parameter of operations.flatMap(({ parameters = [] }) => parameters)) {
+    if (!parameter.required) delete parameter.example;
+  }
   return specification;
 }
 
