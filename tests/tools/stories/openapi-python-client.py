@@ -43,7 +43,9 @@ class Client:
         return result(create_task.sync_detailed(client=client, body=new))
 
     def get(self, id: int) -> Task:
-        return result(get_task.sync_detailed(id, client=client))
+        task = result(get_task.sync_detailed(id, client=client))
+        assert isinstance(task, Task)  # Any: the status 304 has no body
+        return task
 
     def update(self, id: int, title: str, description: str | None | Unset = UNSET) -> Task:
         changes = UpdateTask(title=title)

@@ -18,9 +18,9 @@ export default async function ({ folder, commands: [block], shell }) {
   const requests = [];
   const walk = (item) => (item.item ? item.item.forEach(walk) : requests.push(item));
   walk(collection);
-  assert.equal(requests.length, 6);
+  assert.equal(requests.length, 13);
   const examples = requests.filter(({ request }) => request.url.variable.length > 0);
-  assert.equal(examples.length, 4);
+  assert.equal(examples.length, 6);
   for (const { request } of examples) {
     assert.equal(request.url.variable[0].value, "7", "the example of the document");
     request.url.variable[0].value = "{{id}}";
@@ -32,7 +32,7 @@ export default async function ({ folder, commands: [block], shell }) {
   requests.sort((a, b) => rank(a) - rank(b));
   await writeFile(file, JSON.stringify({ ...collection, item: requests }));
   const output = await shell(`${run} --disable-unicode --color off`);
-  assert.match(output, /assertions\s*\|\s*6\s*\|\s*0\s/);
+  assert.match(output, /assertions\s*\|\s*13\s*\|\s*0\s/);
 }
 
 const rank = ({ request }) => ["POST", "GET", "PUT", "PATCH", "DELETE"].indexOf(request.method);

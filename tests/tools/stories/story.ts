@@ -19,7 +19,8 @@ export interface Problem {
 /** A response: its status, and its body with the type that the tool gives it. */
 export interface Result<T> {
   status: number;
-  data: T | Problem;
+  /** Nothing for a status without a body (304), which no call of the story gets. */
+  data: T | Problem | void;
 }
 
 type Update = { title: string; description?: string | null; completed?: boolean };
