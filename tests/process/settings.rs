@@ -1,7 +1,12 @@
 //! Configuration variables take effect.
 
 use reqwest::{Method, StatusCode};
-use tasks_api_test_support::process::{SECRET, Service, run, token};
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::json;
+use tasks_api_test_support::{
+    database::TestDatabase,
+    process::{SECRET, Service, run, token},
+};
 
 const ISSUER: (&str, &str) = (
     "JWT_ISSUER",
@@ -140,5 +145,46 @@ async fn a_secret_with_a_border_is_used_as_it_is_with_a_warning() {
         let warnings = log.matches("BETTER_AUTH_SECRET begins or ends").count();
         assert_eq!(warnings, usize::from(has_border), "{log}");
         assert!(!log.contains(SECRET), "{log}");
+    }
+}
+
+/// Dates and times of day have no zone: neither the service's nor the database's counts.
+#[tokio::test]
+async fn dates_are_the_same_in_every_time_zone() {
+    let ana = token("ana").await;
+    for zone in ["Pacific/Honolulu", "Pacific/Kiritimati", "Europe/Berlin"] {
+        let database = TestDatabase::create().await;
+        if database.is_postgres() {
+            let name = database.url().rsplit('/').next().unwrap();
+            let outside = Database::connect(database.url()).await.unwrap();
+            let set = format!("ALTER DATABASE {name} SET timezone = '{zone}'");
+            outside.execute_unprepared(&set).await.unwrap();
+        }
+        let variables = [SHARED, ("DATABASE_URL", database.url()), ("TZ", zone)];
+        let service = Service::start(&variables).await;
+        service.wait_until_ready().await;
+        let client = service.client(&ana);
+        for (date, time) in [
+            ("2026-01-01", "00:00"),
+            ("2026-03-29", "02:30"),
+            ("0001-01-01", "23:59"),
+        ] {
+            let new = json!({"title": "Milk", "due_date": date, "due_time": time});
+            let created = client.send(Method::POST, "", Some(&new)).await;
+            let created = created.expect(StatusCode::CREATED);
+            let read = client.get(&created["id"]).await.expect(StatusCode::OK);
+            assert_eq!(read, created);
+            assert_eq!(
+                (&read["due_date"], &read["due_time"]),
+                (&json!(date), &json!(time))
+            );
+            let by = client
+                .list(&format!("?due_by={date}&limit=1"))
+                .await
+                .tasks();
+            assert_eq!(by.len(), 1, "{zone} {date}");
+        }
+        let first = client.list("?sort=due").await.tasks();
+        assert_eq!(first[0]["due_date"], "0001-01-01");
     }
 }

@@ -73,6 +73,8 @@ async fn connect(
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .pragma("journal_size_limit", WAL_LIMIT)
+                // What is deleted is overwritten in the file, not only unlinked.
+                .pragma("secure_delete", "ON")
                 .busy_timeout(BUSY_TIMEOUT)
                 // New options log slow statements with their SQL.
                 .disable_statement_logging();

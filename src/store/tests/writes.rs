@@ -198,8 +198,8 @@ async fn of_writes_for_one_state_one_wins_on_any_instance() {
     let (ana, other) = (user("ana").await, rig.other().await);
     let mut current = rig.create(&ana, "Milk").await.unwrap();
 
-    for round in 0..30 {
-        let writes = (0..4).map(|n| {
+    for round in 0..100 {
+        let writes = (0..3).map(|n| {
             let store = if n % 2 == 0 { &rig.store } else { &other };
             let title = format!("{round} {n}");
             let expected = version(current.version);
@@ -270,4 +270,48 @@ async fn a_deleted_task_is_in_the_trash_whole_or_not_at_all() {
     assert_eq!(rig.number("SELECT tasks FROM user_sequences").await, 1);
     let versions = "SELECT count(DISTINCT version) FROM trash WHERE version > 4";
     assert_eq!(rig.number(versions).await, 4);
+}
+
+/// A deletion that is not into the trash leaves no content: in no table, and on `SQLite` not in
+/// the file either.
+#[tokio::test]
+async fn a_deletion_of_a_client_of_1_0_leaves_no_content() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let words = ["Tollkirsche", "Nachtschatten", "Alraune", "Bilsenkraut"];
+    let long = format!("{} {}", "x".repeat(9_000), words[1]);
+    let full = json!({
+        "title": words[0], "description": long, "tags": [words[2]],
+    });
+    let id = rig
+        .store
+        .create(&ana, body(full), None)
+        .await
+        .unwrap()
+        .task
+        .id;
+    rig.update(&ana, id, words[3]).await.unwrap();
+    rig.create(&ana, "another").await.unwrap();
+
+    rig.delete(&ana, id).await.unwrap();
+
+    if rig.database.is_postgres() {
+        for word in words {
+            let rows = format!(
+                "SELECT (SELECT count(*) FROM tasks AS t WHERE t::text LIKE '%{word}%') \
+                 + (SELECT count(*) FROM trash AS t WHERE t::text LIKE '%{word}%') \
+                 + (SELECT count(*) FROM user_sequences AS t WHERE t::text LIKE '%{word}%')"
+            );
+            assert_eq!(rig.number(&rows).await, 0, "{word}");
+        }
+        return;
+    }
+    rig.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let path = rig.database.url().trim_start_matches("sqlite://");
+    let file = std::fs::read(path).unwrap();
+    let has = |word: &str| file.windows(word.len()).any(|part| part == word.as_bytes());
+    assert!(has("another"), "it is the file");
+    for word in words {
+        assert!(!has(word), "{word}");
+    }
 }
