@@ -81,8 +81,27 @@ function init(args)
       .. new[k % #new + 1] .. "\r\n\r\n"
   end
 
+  local change = '{"title":"Buy oat milk on the way back","priority":"high","tags":["errands"]}'
+  local changed = json .. #change .. "\r\n\r\n" .. change
+  local function patch()
+    local id, token = owned()
+    return "PATCH /api/tasks/" .. id .. tail .. token .. changed
+  end
+  -- A key is used once.
+  local key, keys = "\r\nIdempotency-Key: " .. seed .. "-" .. os.time() .. "-" .. turn .. "-", 0
+  local function keyed()
+    keys = keys + 1
+    return "POST /api/tasks" .. tail .. new[random(#new)] .. key .. keys .. created
+  end
+  -- Where the changes of some users end: nothing has changed since.
+  local cursors = workload == "changes" and read_lines(folder .. "/cursors") or {}
+  local function changes()
+    local user = random(#cursors)
+    return "GET /api/changes?since=" .. cursors[user] .. tail .. twenty[user] .. "\r\n\r\n"
+  end
+
   local of = { get = get, list = list, create = create, complete = complete, delete = delete,
-    mixed = mixed }
+    mixed = mixed, patch = patch, keyed = keyed, changes = changes }
   request = of[workload]
 end
 

@@ -1,5 +1,6 @@
 """Runs a workload against one candidate, and the same SQL against the database."""
 
+import http.client
 import json
 import re
 import subprocess
@@ -15,7 +16,12 @@ from .postgres import Cluster
 from .processes import Failure
 
 WORKLOADS = ["get", "list", "create", "complete", "delete", "mixed"]
-WRITES = {"create", "complete", "delete", "mixed"}
+# Of version 1.1 of the contract, which only builds of the service have: creations with a key,
+# and changes where nothing has changed.
+OF_1_1 = ["changes", "patch", "keyed"]
+WRITES = {"create", "complete", "delete", "mixed", "patch", "keyed"}
+# How many users are asked for their changes.
+FOLLOWED = 500
 MIX = {"get": 50, "list": 30, "create": 10, "complete": 10}
 
 _COLUMNS = "id, user_id, title, description, completed, created_at, updated_at"
@@ -65,6 +71,19 @@ class Sample:
 
     def as_dict(self) -> dict:
         return asdict(self)
+
+
+def write_cursors(candidate: Candidate, tokens: Path) -> None:
+    """Writes where the changes of some users end, for load.lua."""
+    users = (tokens / "twenty").read_text().split()[:FOLLOWED]
+    connection = http.client.HTTPConnection("127.0.0.1", candidate.port)
+    cursors = []
+    for token in users:
+        connection.request("GET", "/api/tasks", headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        response.read()
+        cursors.append(response.headers["ETag"].strip('"'))
+    (tokens / "cursors").write_text("\n".join(cursors) + "\n")
 
 
 def most_deleted(seconds: int) -> int:
