@@ -14,6 +14,7 @@ use tasks_api_test_support::{
     database::TestDatabase,
     process::{SECRET, Service, client, token},
 };
+use tokio::time::timeout;
 
 const WRITERS: usize = 8;
 
@@ -50,7 +51,15 @@ async fn every_acknowledged_task_survives_kill_9() {
             })
         });
         let writers: Vec<_> = writers.collect();
-        tokio::time::sleep(Duration::from_millis(50 + 10 * (round % 20))).await;
+        // On a busy machine the first write takes longer than all of the others.
+        let before = acknowledged.lock().unwrap().len();
+        let first = async {
+            while acknowledged.lock().unwrap().len() == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), first).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10 * (round % 20))).await;
         service.child.kill().await.unwrap();
         for writer in join_all(writers).await {
             writer.unwrap();
