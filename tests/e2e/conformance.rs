@@ -39,6 +39,27 @@ async fn run(document: &str, arguments: &[&str]) -> String {
     text
 }
 
+/// Valid requests may be refused for the state of the resource (410, 412, 422). Which texts are
+/// cursors, and that a time needs a date, the document cannot say: there 400 is possible.
+const CONFIGURATION: &str = r#"
+seed = 20261123
+workers = 1
+
+[generation]
+max-examples = 150
+
+[auth.wfc]
+path = "users.json"
+peers = ["ana", "bob"]
+
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 410, 412, 422, 429, "5xx"]
+
+[[operations]]
+include-operation-id = ["listTasks", "createTask", "updateTask", "patchTask", "completeTask", "deleteTask", "listChanges"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 410, 412, 422, 429, "5xx"]
+"#;
+
 async fn write_configuration(folder: &Path) {
     let mut users = Vec::new();
     for user in ["ana", "bob"] {
@@ -48,22 +69,19 @@ async fn write_configuration(folder: &Path) {
     }
     let users = json!({"auth": users}).to_string();
     std::fs::write(folder.join("users.json"), users).unwrap();
-    let configuration = "\
-        seed = 20261123\nworkers = 1\n\
-        [generation]\nmax-examples = 100\n\
-        [auth.wfc]\npath = \"users.json\"\npeers = [\"ana\", \"bob\"]\n";
-    std::fs::write(folder.join("schemathesis.toml"), configuration).unwrap();
+    std::fs::write(folder.join("schemathesis.toml"), CONFIGURATION).unwrap();
 }
 
 #[tokio::test]
-async fn a_thousand_random_requests_conform_to_the_document() {
+async fn thousands_of_random_requests_conform_to_the_document() {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/tasks.yaml");
 
-    let text = run(document, &[]).await;
+    // A deleted task may be there again: another request of the sequence restores it.
+    let text = run(document, &["--exclude-checks", "use_after_free"]).await;
 
     let generated = text
         .lines()
-        .find_map(|line| line.trim().split_once(" generated"));
+        .find_map(|line| line.trim().split_once(" generated,"));
     let cases: u32 = generated.expect("a count of cases").0.parse().unwrap();
     println!("{cases} cases, no failure");
     assert!(cases >= 2000, "{text}");
