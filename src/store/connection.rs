@@ -163,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// In how many shards of the database the rows of users are.
+    /// The number of shards that hold the rows of users.
     pub fn shards(&self) -> u32 {
         self.engine.shards()
     }

@@ -154,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// In how many shards the rows of users are. A batch of writes should be of one.
+    /// The number of shards that hold the rows of users. A batch of writes should use one shard.
     pub fn shards(&self) -> u32 {
         match self {
             Self::Postgres(server) => server.shards(),

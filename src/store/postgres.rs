@@ -97,7 +97,8 @@ impl Postgres {
         Ok(transaction)
     }
 
-    /// In how many shards the users are, as far as that is known; one where they are not.
+    /// The number of shards that hold the rows of users; 1 if the tables are not distributed,
+    /// or if that is not known yet.
     pub fn shards(&self) -> u32 {
         match *self.layout.lock() {
             Some(Layout::Distributed { shards, .. }) => u32::try_from(shards).unwrap_or(1),
@@ -105,8 +106,9 @@ impl Postgres {
         }
     }
 
-    /// A connection for batches, and whether the tables are distributed. Fails where a pooler tracked statements and no longer
-    /// does: it may have restarted with other settings, or be another one.
+    /// A connection for batches, and whether the tables are distributed. Fails where a pooler
+    /// tracked statements and no longer does: it may have restarted with other settings, or be
+    /// another one.
     pub async fn connect(&self) -> Result<(PoolConnection<sqlx::Postgres>, bool), sqlx::Error> {
         let not_safe = |error: StoreError| sqlx::Error::Io(io::Error::other(error));
         let safety = self.statement_safety().await.map_err(not_safe)?;

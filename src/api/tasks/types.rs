@@ -110,63 +110,56 @@ pub struct CreateTask {
     pub position: Option<Position>,
 }
 
-/// The changes to a task. Unknown fields are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
-pub struct UpdateTask {
-    /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
-    /// after white space at both ends is trimmed (Unicode `White_Space` and
-    /// U+FEFF); no U+0000. At least one is visible: not white space, a format
-    /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
-    /// `pattern` expresses this for characters up to U+FFFF.
-    pub title: Title,
-    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
-    /// Absent: unchanged. Null: removed.
-    #[oai(nullable)]
-    pub description: MaybeUndefined<Description>,
-    /// Whether the task is completed. Absent: unchanged.
-    pub completed: Option<bool>,
-    /// The calendar day on which the task is due. Absent: unchanged. Null: removed, and the
-    /// time with it.
-    #[oai(nullable)]
-    pub due_date: MaybeUndefined<DueDate>,
-    /// The local time of that day. Absent: unchanged. Null: removed. For a task without a
-    /// date it is an error.
-    #[oai(nullable)]
-    pub due_time: MaybeUndefined<DueTime>,
-    /// How important the task is. Absent: unchanged.
-    pub priority: Option<Priority>,
-    /// All labels, as of a new task. Absent: unchanged.
-    pub tags: Option<Tags>,
-    /// The place in the manual order. Absent: unchanged.
-    pub position: Option<Position>,
+/// Declares a change of a task: its title, and the fields that every change may have.
+macro_rules! changes {
+    ($($(#[$attribute:meta])* $name:ident { $(#[$title_attribute:meta])* $title:ty })*) => {$(
+        $(#[$attribute])*
+        pub struct $name {
+            $(#[$title_attribute])*
+            pub title: $title,
+            /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
+            /// Absent: unchanged. Null: removed.
+            #[oai(nullable)]
+            pub description: MaybeUndefined<Description>,
+            /// Whether the task is completed. Absent: unchanged.
+            pub completed: Option<bool>,
+            /// The calendar day on which the task is due. Absent: unchanged. Null: removed, and the
+            /// time with it.
+            #[oai(nullable)]
+            pub due_date: MaybeUndefined<DueDate>,
+            /// The local time of that day. Absent: unchanged. Null: removed. For a task without a
+            /// date it is an error.
+            #[oai(nullable)]
+            pub due_time: MaybeUndefined<DueTime>,
+            /// How important the task is. Absent: unchanged.
+            pub priority: Option<Priority>,
+            /// All labels, as of a new task. Absent: unchanged.
+            pub tags: Option<Tags>,
+            /// The place in the manual order. Absent: unchanged.
+            pub position: Option<Position>,
+        }
+    )*};
 }
 
-/// Any of the fields of a task that a client sets. Absent fields keep their values, null
-/// removes what may be null. Unknown fields are ignored.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Object)]
-pub struct PatchTask {
-    /// What is to be done, as of a new task. Absent: unchanged.
-    pub title: Option<Title>,
-    /// Details: at most 10,000 characters (Unicode scalar values); no U+0000.
-    /// Absent: unchanged. Null: removed.
-    #[oai(nullable)]
-    pub description: MaybeUndefined<Description>,
-    /// Whether the task is completed. Absent: unchanged.
-    pub completed: Option<bool>,
-    /// The calendar day on which the task is due. Absent: unchanged. Null: removed, and the
-    /// time with it.
-    #[oai(nullable)]
-    pub due_date: MaybeUndefined<DueDate>,
-    /// The local time of that day. Absent: unchanged. Null: removed. For a task without a
-    /// date it is an error.
-    #[oai(nullable)]
-    pub due_time: MaybeUndefined<DueTime>,
-    /// How important the task is. Absent: unchanged.
-    pub priority: Option<Priority>,
-    /// All labels, as of a new task. Absent: unchanged.
-    pub tags: Option<Tags>,
-    /// The place in the manual order. Absent: unchanged.
-    pub position: Option<Position>,
+changes! {
+    /// The changes to a task. Unknown fields are ignored.
+    #[derive(Debug, Clone, PartialEq, Eq, Object)]
+    UpdateTask {
+        /// What is to be done: 1 to 200 characters (Unicode scalar values), counted
+        /// after white space at both ends is trimmed (Unicode `White_Space` and
+        /// U+FEFF); no U+0000. At least one is visible: not white space, a format
+        /// character (Cf), a `Default_Ignorable_Code_Point` or a blank such as U+2800.
+        /// `pattern` expresses this for characters up to U+FFFF.
+        Title
+    }
+
+    /// Any of the fields of a task that a client sets. Absent fields keep their values, null
+    /// removes what may be null. Unknown fields are ignored.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Object)]
+    PatchTask {
+        /// What is to be done, as of a new task. Absent: unchanged.
+        Option<Title>
+    }
 }
 
 impl From<UpdateTask> for PatchTask {

@@ -180,40 +180,31 @@ impl Driver {
 
     /// Commits everything since [`Driver::begin`].
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        let commit = "COMMIT";
-        match self {
-            Self::Postgres(connection) | Self::Citus(connection) => {
-                sqlx::query(commit).execute(&mut **connection).await?;
-            }
-            Self::Sqlite(connection) => {
-                sqlx::query(commit).execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
+        self.end("COMMIT").await
     }
 
     /// Ends the transaction of a batch that wrote nothing.
     pub async fn discard(&mut self) -> Result<(), sqlx::Error> {
-        let rollback = "ROLLBACK";
-        match self {
-            Self::Postgres(connection) | Self::Citus(connection) => {
-                sqlx::query(rollback).execute(&mut **connection).await?;
-            }
-            Self::Sqlite(connection) => {
-                sqlx::query(rollback).execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
+        self.end("ROLLBACK").await
     }
 
     /// Undoes everything since [`Driver::begin`], where the connection is kept; the file
     /// of `SQLite` is closed after an error.
     pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
         match self {
+            Self::Postgres(_) | Self::Citus(_) => self.end("ROLLBACK").await,
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
+    async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        match self {
             Self::Postgres(connection) | Self::Citus(connection) => {
-                sqlx::query("ROLLBACK").execute(&mut **connection).await?;
+                sqlx::query(statement).execute(&mut **connection).await?;
             }
-            Self::Sqlite(_) => {}
+            Self::Sqlite(connection) => {
+                sqlx::query(statement).execute(&mut **connection).await?;
+            }
         }
         Ok(())
     }

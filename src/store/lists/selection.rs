@@ -80,7 +80,7 @@ impl Selection {
         }
     }
 
-    /// The first ones of all tasks after this id.
+    /// At most `limit` of all tasks: those with the lowest ids above `after`.
     pub fn of_all(after: i64, limit: usize) -> Self {
         let list = ListTasks {
             sort: Sort::Oldest,

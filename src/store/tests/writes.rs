@@ -7,6 +7,14 @@ async fn patch(rig: &Rig, user: &User, id: i64, change: Value) -> Result<Task, T
     rig.store.patch(user, id, change, Expected::Any).await
 }
 
+/// A new task with a value in every field.
+fn every_field() -> Value {
+    json!({
+        "title": "Milk", "description": "Two", "due_date": "2026-02-28", "due_time": "07:05",
+        "priority": "high", "tags": ["b", "a"], "position": "Zz9",
+    })
+}
+
 fn refused_for(result: &Result<Task, TaskError>) -> i64 {
     match result {
         Err(TaskError::Conflict { current }) => current.version,
@@ -18,10 +26,7 @@ fn refused_for(result: &Result<Task, TaskError>) -> i64 {
 async fn a_new_task_has_the_fields_that_were_given_or_their_defaults() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
-    let full = json!({
-        "title": "Milk", "description": "Two", "due_date": "2026-02-28", "due_time": "07:05",
-        "priority": "high", "tags": ["b", "a"], "position": "Zz9",
-    });
+    let full = every_field();
 
     let create = |new: Value| rig.store.create(&ana, body(new), None);
     let plain = create(json!({"title": "Eggs"})).await.unwrap().task;
@@ -52,10 +57,7 @@ async fn a_new_task_has_the_fields_that_were_given_or_their_defaults() {
 async fn a_patch_sets_what_it_names_and_keeps_the_rest() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
-    let full = json!({
-        "title": "Milk", "description": "Two", "due_date": "2026-02-28", "due_time": "07:05",
-        "priority": "high", "tags": ["b", "a"], "position": "Zz9",
-    });
+    let full = every_field();
     let id = rig
         .store
         .create(&ana, body(full), None)
@@ -221,10 +223,7 @@ async fn of_writes_for_one_state_one_wins_on_any_instance() {
 async fn a_deleted_task_is_in_the_trash_whole_or_not_at_all() {
     let rig = Rig::start().await;
     let ana = user("ana").await;
-    let full = json!({
-        "title": "Milk", "description": "Two", "due_date": "2026-02-28", "due_time": "07:05",
-        "priority": "high", "tags": ["b", "a"], "position": "Zz9",
-    });
+    let full = every_field();
     for _ in 0..4 {
         rig.store
             .create(&ana, body(full.clone()), None)

@@ -82,8 +82,8 @@ pub fn sequences(owners: &[Owner<'_>]) -> Statement {
     sqlx::query(sequences).bind(array(owners, |owner| owner.as_str()))
 }
 
-/// The collation "C" has no letters but those of ASCII, and compares bytes: the database's
-/// own may be of any language. A text is returned only of a task that matches.
+/// The collation "C" knows ASCII letters only and compares bytes; the default collation of the
+/// database depends on its language. Only matching tasks return their title and description.
 macro_rules! select {
     ($range:literal) => {
         concat!(
