@@ -2,14 +2,21 @@
 //! against which it checks every response. One request in ten is cancelled; its effect may
 //! or may not happen.
 //!
-//! `MODEL_SECONDS` sets the duration (3 by default; a minute in `just model`).
+//! `MODEL_SECONDS` sets the duration (3 by default; a minute in `just model`), which is longer
+//! where a loaded machine needs longer for enough responses.
 //!
 //! On `PostgreSQL` also while sessions of the service are terminated at random moments: then
 //! more writes have an unknown outcome, and each response must still be true.
 
 mod player;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -25,16 +32,20 @@ use crate::dice::Dice;
 const USERS: usize = 8;
 const CLIENTS: usize = 64;
 
-/// Ends some of the service's sessions, again and again; returns how many.
+/// The least number of games: a request each, or a few.
+const ENOUGH: usize = 1500;
+
+/// Ends some of the service's sessions, again and again until all is `played`; returns how
+/// many.
 #[expect(clippy::disallowed_methods, reason = "an administrator's statement")]
-async fn terminate_sessions(database: &str, end: Instant) -> i64 {
+async fn terminate_sessions(database: &str, playing: impl Fn() -> bool) -> i64 {
     let admin = Database::connect(database).await.unwrap();
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                      WHERE datname = current_database() AND application_name = 'tasks-api' \
                      AND random() < 0.5";
     let mut dice = Dice(0);
     let mut terminated = 0;
-    while Instant::now() < end {
+    while playing() {
         let pause = 20 + dice.below(180) as u64;
         tokio::time::sleep(Duration::from_millis(pause)).await;
         let terminate = Statement::from_string(DbBackend::Postgres, terminate);
@@ -91,18 +102,22 @@ async fn play(database: TestDatabase, terminates: bool) -> (usize, usize) {
     }
 
     let end = Instant::now() + Duration::from_secs(seconds);
+    let games = Arc::new(AtomicUsize::new(0));
+    let goes_on = move |games: &AtomicUsize| Instant::now() < end || games.load(Relaxed) < ENOUGH;
     let playing = players.into_iter().map(|mut player| {
+        let games = games.clone();
         tokio::spawn(async move {
-            while Instant::now() < end {
+            while goes_on(&games) {
                 player.play().await;
+                games.fetch_add(1, Relaxed);
             }
             player
         })
     });
     let playing: Vec<_> = playing.collect();
     let url = database.url().to_owned();
-    let terminating =
-        terminates.then(|| tokio::spawn(async move { terminate_sessions(&url, end).await }));
+    let terminating = terminates
+        .then(|| tokio::spawn(async move { terminate_sessions(&url, || goes_on(&games)).await }));
     #[cfg(target_os = "linux")]
     crate::watch::watch(service.child.id().unwrap(), seconds).await;
     let players = join_all(playing).await;

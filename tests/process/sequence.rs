@@ -1,6 +1,6 @@
 //! The transactions of one user commit in the order of their versions: a reader of
 //! "everything above version v" misses nothing, whatever writes, pauses, dies or has a
-//! wrong clock. `SEQUENCE_SECONDS` sets the duration of the load (5 by default).
+//! wrong clock. `SEQUENCE_SECONDS` sets the least duration of the load (5 by default).
 
 mod reader;
 
@@ -126,7 +126,9 @@ async fn follow(database: &TestDatabase, variables: [&[(&str, &str)]; 2], token:
     let mut reader = Reader::new(database, "ana").await;
     let begin = Instant::now();
     let mut killed = false;
-    while begin.elapsed() < duration {
+    let written = || load.writes.load(Relaxed);
+    // A loaded machine needs longer for enough writes.
+    while begin.elapsed() < duration || !killed || written() <= 100 || reader.reads <= 20 {
         reader.read().await;
         if reader.reads % 20 == 0 {
             reader.check().await;
@@ -165,12 +167,8 @@ async fn follow(database: &TestDatabase, variables: [&[(&str, &str)]; 2], token:
     versions.sort_unstable();
     assert!(versions.is_sorted_by(|a, b| a < b), "a version twice");
     assert!(versions.last() <= Some(&sequence));
-    let (written, reads) = (load.writes.load(Relaxed), reader.reads);
+    let (written, reads) = (written(), reader.reads);
     println!("{written} writes, {reads} reads, sequence {sequence}");
-    assert!(
-        written > 100 && reads > 20,
-        "{written} writes, {reads} reads"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
