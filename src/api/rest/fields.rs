@@ -5,12 +5,10 @@
 #[cfg(test)]
 mod tests;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::{
     registry::MetaSchema,
     types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON},
 };
-use serde::Serializer;
 use serde_json::{Map, Value};
 
 use crate::api::rest::{
@@ -167,11 +165,6 @@ macro_rules! request_bodies {
     )*};
 }
 pub(in crate::api) use request_bodies;
-
-/// Writes a point in time: RFC 3339, UTC, always with microseconds and `Z`.
-pub fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
-}
 
 /// Implements `Type` for a type that is its own raw value: its name, and its
 /// schema for the document.

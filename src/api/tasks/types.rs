@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, types::MaybeUndefined};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::values::{DueDate, DueTime, Position, Priority, Tags};
 use crate::api::rest::{
-    fields::{Text, request_bodies, rfc3339},
+    fields::{Text, request_bodies},
     json::Described,
+    time::{optional_rfc3339, rfc3339},
 };
 
 /// The title of a task.
@@ -292,17 +293,6 @@ fn check_time(
 ) -> Result<(), (&'static str, &'static str)> {
     let has_date = !(date.is_null() && time.value().is_some());
     has_date.then_some(()).ok_or(NO_DATE)
-}
-
-#[expect(clippy::ref_option, reason = "as serde calls it")]
-fn optional_rfc3339<S: Serializer>(
-    time: &Option<DateTime<Utc>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => rfc3339(time, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl Described for Task {
