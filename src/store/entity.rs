@@ -1,11 +1,12 @@
 //! The tables as sea-orm sees them, and the way from a row to the contract's
 //! [`Task`]. Private to this room.
 
+mod row;
 pub mod rows;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use sea_orm::{DbErr, FromQueryResult, QueryResult, TryGetable};
+use chrono::{NaiveDate, NaiveTime};
 
+use self::row::Row;
 use crate::api::tasks::{Position, Priority, Task, TaskTags};
 
 /// A task.
@@ -59,9 +60,13 @@ pub mod sequence {
 
 /// The columns of a task in the order in which [`task`] reads them, each behind `$table`. A
 /// statement with a star would fail on every open connection once a column is added (0A000,
-/// "cached plan must not change result type").
+/// "cached plan must not change result type"). `$tags` is the text of the tags, or null for
+/// none.
 macro_rules! columns {
     ($table:literal) => {
+        columns!($table, concat!("CAST(", $table, "tags AS text)"))
+    };
+    ($table:literal, $tags:expr) => {
         concat!(
             $table,
             "id, ",
@@ -82,9 +87,9 @@ macro_rules! columns {
             $table,
             "due_time, ",
             $table,
-            "priority, CAST(",
-            $table,
-            "tags AS text) AS tags, ",
+            "priority, ",
+            $tags,
+            " AS tags, ",
             $table,
             "position, ",
             $table,
@@ -194,61 +199,45 @@ pub const COLUMNS: usize = 15;
 
 /// The task of a row that begins with these [`columns`]. They are read by their index, which
 /// takes half as long as by their names.
-pub fn task(row: impl Into<QueryResult>) -> Result<Task, sqlx::Error> {
-    read_row(row, read_task)
-}
-
-fn read_row<T>(
-    row: impl Into<QueryResult>,
-    read: impl Fn(&QueryResult) -> Result<T, DbErr>,
-) -> Result<T, sqlx::Error> {
-    read(&row.into()).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-/// [`task`] of a row that has more.
-pub fn read_task(row: &QueryResult) -> Result<Task, DbErr> {
-    let invalid = |what: &str| DbErr::Type(format!("a task has an invalid {what}"));
-    let priority = Priority::of_number(column(row, 9)?).ok_or_else(|| invalid("priority"))?;
-    let tags: String = column(row, 10)?;
-    let tags = match tags.as_str() {
+pub fn task(row: &impl Row) -> Result<Task, sqlx::Error> {
+    let invalid = |what: &str| sqlx::Error::Decode(format!("a task has an invalid {what}").into());
+    let priority = Priority::of_number(row.at(9)?).ok_or_else(|| invalid("priority"))?;
+    let tags = match row.at::<Option<String>>(10)?.as_deref() {
         // Most tasks have none.
-        "[]" => TaskTags::default(),
-        tags => {
+        None | Some("[]") => TaskTags::default(),
+        Some(tags) => {
             let tags = serde_json::from_str(tags).map_err(|_| invalid("array of tags"))?;
             TaskTags::stored(tags)
         }
     };
     Ok(Task {
-        id: column(row, 0)?,
-        version: column(row, 1)?,
-        user_id: column(row, 2)?,
-        title: column(row, 3)?,
-        description: column(row, 4)?,
-        completed: column(row, 5)?,
-        completed_at: column::<Option<DateTime<Utc>>>(row, 6)?,
-        due_date: column::<Option<NaiveDate>>(row, 7)?.map(Into::into),
-        due_time: column::<Option<NaiveTime>>(row, 8)?.map(Into::into),
+        id: row.at(0)?,
+        version: row.at(1)?,
+        user_id: row.at(2)?,
+        title: row.at(3)?,
+        description: row.at(4)?,
+        completed: row.at(5)?,
+        completed_at: row.at(6)?,
+        due_date: row.at::<Option<NaiveDate>>(7)?.map(Into::into),
+        due_time: row.at::<Option<NaiveTime>>(8)?.map(Into::into),
         priority,
         tags,
-        position: Position::stored(column(row, 11)?),
-        idempotency_key: column(row, 12)?,
-        created_at: column(row, 13)?,
-        updated_at: column(row, 14)?,
+        position: Position::stored(row.at(11)?),
+        idempotency_key: row.at(12)?,
+        created_at: row.at(13)?,
+        updated_at: row.at(14)?,
     })
 }
 
-fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, DbErr> {
-    row.try_get_by_index(index)
-}
-
 /// The tasks of rows that begin with these [`columns`].
-pub fn tasks<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Task>, sqlx::Error> {
-    read_rows(rows, read_task)
+pub fn tasks<R: Row>(rows: &[R]) -> Result<Vec<Task>, sqlx::Error> {
+    rows.iter().map(task).collect()
 }
 
 /// The owners and ids of rows that begin with them.
-pub fn owned_ids<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    read_rows(rows, |row| Ok((column(row, 0)?, column(row, 1)?)))
+pub fn owned_ids<R: Row>(rows: &[R]) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let owned_id = |row: &R| Ok((row.at(0)?, row.at(1)?));
+    rows.iter().map(owned_id).collect()
 }
 
 /// What was created with a key.
@@ -264,34 +253,36 @@ pub type Created = ((String, String), Earlier);
 
 /// What was created with a key, by the owner and the key: rows with [`columns`] and the
 /// fingerprint.
-pub fn by_key<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Created>, sqlx::Error> {
-    read_rows(rows, |row| {
-        let (task, fingerprint) = (read_task(row)?, column(row, COLUMNS)?);
+pub fn by_key<R: Row>(rows: &[R]) -> Result<Vec<Created>, sqlx::Error> {
+    let created = |row: &R| {
+        let (task, fingerprint) = (task(row)?, row.at(COLUMNS)?);
         let key = task.idempotency_key.clone().unwrap_or_default();
         let place = (task.user_id.clone(), key);
         let task = Ok(task);
         Ok((place, Earlier { fingerprint, task }))
-    })
+    };
+    rows.iter().map(created).collect()
 }
 
 /// What was created with a key and deleted since: rows with the owner, the key, the id and the
 /// fingerprint.
-pub fn deleted_by_key<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<Created>, sqlx::Error> {
-    read_rows(rows, |row| {
-        let (task, fingerprint) = (Err(column(row, 2)?), column(row, 3)?);
-        let place = (column(row, 0)?, column(row, 1)?);
+pub fn deleted_by_key<R: Row>(rows: &[R]) -> Result<Vec<Created>, sqlx::Error> {
+    let created = |row: &R| {
+        let (task, fingerprint) = (Err(row.at(2)?), row.at(3)?);
+        let place = (row.at(0)?, row.at(1)?);
         Ok((place, Earlier { fingerprint, task }))
-    })
-}
-
-fn read_rows<R: Into<QueryResult>, T>(
-    rows: Vec<R>,
-    read: impl Fn(&QueryResult) -> Result<T, DbErr>,
-) -> Result<Vec<T>, sqlx::Error> {
-    rows.into_iter().map(|row| read_row(row, &read)).collect()
+    };
+    rows.iter().map(created).collect()
 }
 
 /// The sequences of rows with the columns of [`sequence`].
-pub fn sequences<R: Into<QueryResult>>(rows: Vec<R>) -> Result<Vec<sequence::Model>, sqlx::Error> {
-    read_rows(rows, |row| sequence::Model::from_query_result(row, ""))
+pub fn sequences<R: Row>(rows: &[R]) -> Result<Vec<sequence::Model>, sqlx::Error> {
+    let sequence = |row: &R| {
+        Ok(sequence::Model {
+            user_id: row.at(0)?,
+            tasks: row.at(1)?,
+            sequence: row.at(2)?,
+        })
+    };
+    rows.iter().map(sequence).collect()
 }

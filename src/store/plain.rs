@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    QuerySelect, QueryTrait,
+    QuerySelect, QueryTrait, RuntimeErr,
     sea_query::{
         Condition, Expr, InsertStatement, IntoCondition, IntoIden, Order, Query, SelectStatement,
         TableRef, WindowStatement,
@@ -24,7 +24,7 @@ use super::{
     batch::REQUEST_TIMEOUT,
     clock,
     engine::Engine,
-    entity::{CONTENT, columns, read_task, sequence, task},
+    entity::{self, CONTENT, columns, sequence, task},
     error::{Access, Fate, Progress},
     owned::{Owned, owned_by},
 };
@@ -113,7 +113,8 @@ impl OwnerTasks {
             .cond_where(self.owns())
             .and_where(task::Column::Id.eq(id));
         let row = self.transaction.query_one(&select).await?;
-        row.map(|row| read_task(&row)).transpose()
+        let task = row.map(|row| entity::task(&row)).transpose();
+        task.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
     }
 
     /// Whether the task of this id is in the trash: a tombstone is not.

@@ -31,16 +31,16 @@ macro_rules! rows {
         match $self {
             Self::Postgres(connection) => {
                 let statement = postgres::statements::$statement($($argument),*);
-                $read(statement.fetch_all(&mut **connection).await?)
+                $read(&statement.fetch_all(&mut **connection).await?)
             }
             Self::Citus(connection) => {
                 let statement = postgres::statements::$statement($($argument),*);
                 let statement = postgres::citus::pruned(statement)?;
-                $read(statement.fetch_all(&mut **connection).await?)
+                $read(&statement.fetch_all(&mut **connection).await?)
             }
             Self::Sqlite(connection) => {
                 let statement = sqlite::statements::$statement($($argument),*);
-                $read(statement.fetch_all(&mut **connection).await?)
+                $read(&statement.fetch_all(&mut **connection).await?)
             }
         }
     };

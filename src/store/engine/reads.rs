@@ -33,7 +33,7 @@ macro_rules! reads {
                     let statement = postgres::statements::$statement($($argument),*);
                     let mut rows = statement.fetch(&mut **connection);
                     while let Some(row) = rows.try_next().await? {
-                        take(rows::$read(row)?);
+                        take(rows::$read(&row)?);
                     }
                 }
                 Self::Citus(connection) => {
@@ -41,14 +41,14 @@ macro_rules! reads {
                     let statement = postgres::citus::pruned(statement)?;
                     let mut rows = statement.fetch(&mut **connection);
                     while let Some(row) = rows.try_next().await? {
-                        take(rows::$read(row)?);
+                        take(rows::$read(&row)?);
                     }
                 }
                 Self::Sqlite(connection) => {
                     let statement = sqlite::statements::$statement($($argument),*);
                     let mut rows = statement.fetch(&mut **connection);
                     while let Some(row) = rows.try_next().await? {
-                        take(rows::$read(row)?);
+                        take(rows::$read(&row)?);
                     }
                 }
             }

@@ -1,10 +1,9 @@
 //! From the rows of the statements that read to what they mean.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use sea_orm::{DbErr, QueryResult};
 
 pub use super::task;
-use super::{COLUMNS, column, read_row, read_task};
+use super::{COLUMNS, row::Row};
 use crate::{
     api::tasks::{DeletedTask, Task, TrashedTask},
     store::cursor::Sequence,
@@ -29,40 +28,36 @@ pub enum Listed {
 }
 
 /// A row of a list: the columns of a task, or those of [`sequence_columns`].
-pub fn listed(row: impl Into<QueryResult>) -> Result<Listed, sqlx::Error> {
-    read_row(row, |row| match column(row, COLUMNS)? {
-        None => read_task(row).map(Listed::Task),
+pub fn listed(row: &impl Row) -> Result<Listed, sqlx::Error> {
+    match row.at(COLUMNS)? {
+        None => task(row).map(Listed::Task),
         Some(born) => {
             let sequence = Sequence {
                 born,
-                last: column(row, 1)?,
-                forgotten: column(row, 0)?,
+                last: row.at(1)?,
+                forgotten: row.at(0)?,
             };
-            Ok(Listed::Sequence(column(row, 2)?, sequence))
+            Ok(Listed::Sequence(row.at(2)?, sequence))
         }
-    })
+    }
 }
 
 /// A task in the trash: the columns of a task, and `deleted_at`.
-pub fn trashed(row: impl Into<QueryResult>) -> Result<TrashedTask, sqlx::Error> {
-    read_row(row, |row| {
-        Ok(TrashedTask {
-            task: read_task(row)?,
-            deleted_at: column(row, COLUMNS)?,
-        })
+pub fn trashed(row: &impl Row) -> Result<TrashedTask, sqlx::Error> {
+    Ok(TrashedTask {
+        task: task(row)?,
+        deleted_at: row.at(COLUMNS)?,
     })
 }
 
 /// `user_id`, `born`, `sequence` and `forgotten`.
-pub fn sequence(row: impl Into<QueryResult>) -> Result<(String, Sequence), sqlx::Error> {
-    read_row(row, |row| {
-        let sequence = Sequence {
-            born: column(row, 1)?,
-            last: column(row, 2)?,
-            forgotten: column(row, 3)?,
-        };
-        Ok((column(row, 0)?, sequence))
-    })
+pub fn sequence(row: &impl Row) -> Result<(String, Sequence), sqlx::Error> {
+    let sequence = Sequence {
+        born: row.at(1)?,
+        last: row.at(2)?,
+        forgotten: row.at(3)?,
+    };
+    Ok((row.at(0)?, sequence))
 }
 
 /// A task that a selection looked at.
@@ -86,37 +81,31 @@ pub struct SortValues {
 }
 
 /// `id`, whether it matches, and of one that does its values.
-pub fn candidate(row: impl Into<QueryResult>) -> Result<Candidate, sqlx::Error> {
-    read_row(row, |row| {
-        let values = |row: &QueryResult| {
-            Ok::<_, DbErr>(SortValues {
-                priority: column(row, 2)?,
-                due_date: column(row, 3)?,
-                due_time: column(row, 4)?,
-                updated_at: column(row, 5)?,
-                position: column(row, 6)?,
-                title: column(row, 7)?,
-                description: column(row, 8)?,
-            })
-        };
-        let matches = column::<bool>(row, 1)?;
-        Ok(Candidate {
-            id: column(row, 0)?,
-            values: matches.then(|| values(row)).transpose()?,
+pub fn candidate(row: &impl Row) -> Result<Candidate, sqlx::Error> {
+    let values = || {
+        Ok::<_, sqlx::Error>(SortValues {
+            priority: row.at(2)?,
+            due_date: row.at(3)?,
+            due_time: row.at(4)?,
+            updated_at: row.at(5)?,
+            position: row.at(6)?,
+            title: row.at(7)?,
+            description: row.at(8)?,
         })
+    };
+    let matches = row.at::<bool>(1)?;
+    Ok(Candidate {
+        id: row.at(0)?,
+        values: matches.then(values).transpose()?,
     })
 }
 
 /// `version`, `id` and `idempotency_key`.
-pub fn deleted(row: impl Into<QueryResult>) -> Result<DeletedTask, sqlx::Error> {
-    read_row(row, read_deleted)
-}
-
-fn read_deleted(row: &QueryResult) -> Result<DeletedTask, DbErr> {
+pub fn deleted(row: &impl Row) -> Result<DeletedTask, sqlx::Error> {
     Ok(DeletedTask {
-        version: column(row, 0)?,
-        id: column(row, 1)?,
-        idempotency_key: column(row, 2)?,
+        version: row.at(0)?,
+        id: row.at(1)?,
+        idempotency_key: row.at(2)?,
     })
 }
 
@@ -132,14 +121,14 @@ pub enum Changed {
 
 /// `version`, `id`, `idempotency_key`, whether it is deleted, and null. Of the sequence:
 /// itself, `forgotten`, null, null and `born`.
-pub fn changed(row: impl Into<QueryResult>) -> Result<Changed, sqlx::Error> {
-    read_row(row, |row| match column(row, 3)? {
-        Some(true) => read_deleted(row).map(Changed::Deleted),
-        Some(false) => Ok(Changed::Task(column(row, 0)?, column(row, 1)?)),
+pub fn changed(row: &impl Row) -> Result<Changed, sqlx::Error> {
+    match row.at(3)? {
+        Some(true) => deleted(row).map(Changed::Deleted),
+        Some(false) => Ok(Changed::Task(row.at(0)?, row.at(1)?)),
         None => Ok(Changed::Sequence(Sequence {
-            born: column(row, 4)?,
-            last: column(row, 0)?,
-            forgotten: column(row, 1)?,
+            born: row.at(4)?,
+            last: row.at(0)?,
+            forgotten: row.at(1)?,
         })),
-    })
+    }
 }

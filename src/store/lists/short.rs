@@ -177,12 +177,9 @@ pub fn size(task: &Task) -> usize {
 
 /// The bytes of a text as JSON, where a control character may take six.
 fn escaped(text: &str) -> usize {
-    let size = |byte| match byte {
-        0..=0x1f => 6,
-        b'"' | b'\\' => 2,
-        _ => 1,
-    };
-    text.bytes().map(size).sum()
+    // Without branches, which the compiler turns into vector instructions.
+    let more = |byte| 5 * u32::from(byte < 0x20) + u32::from(byte == b'"' || byte == b'\\');
+    text.len() + text.bytes().map(more).sum::<u32>() as usize
 }
 
 #[cfg(test)]

@@ -18,12 +18,9 @@ use sqlx::{AssertSqlSafe, Execute, PgConnection, raw_sql};
 
 use super::{
     open::LOCK_TIMEOUT,
-    statements::{LIST, Statement},
+    statements::{LIST, Statement, columns, made_columns},
 };
-use crate::store::{
-    entity::{columns, rows::sequence_columns},
-    error::StoreError,
-};
+use crate::store::{entity::rows::sequence_columns, error::StoreError};
 
 /// The tables with the rows of users; the first one decides where a user's shard is.
 const TABLES: [&str; 3] = ["user_sequences", "tasks", "trash"];
@@ -191,7 +188,7 @@ async fn number(connection: &impl ConnectionTrait, sql: &str) -> Result<i64, DbE
 /// The newest tasks of each owner: Citus refuses `LATERAL` with a limit.
 const LIST_BY_PLACE: &str = concat!(
     "SELECT ",
-    columns!(""),
+    made_columns!(""),
     ", NULL FROM (SELECT ",
     columns!("t."),
     ", row_number() OVER (PARTITION BY t.user_id ORDER BY t.id DESC) AS place \

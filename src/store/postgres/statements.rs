@@ -16,6 +16,7 @@ mod parts;
 mod read;
 mod write;
 
+pub(super) use self::parts::{columns, made_columns};
 pub use self::{
     arguments::Statement,
     change::{complete, patch},

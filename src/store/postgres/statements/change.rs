@@ -4,7 +4,10 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::{
     arguments::{Statement, array},
-    parts::{completed_at, expected, in_lock_order, later, numbered, numbering, settling},
+    parts::{
+        columns, completed_at, expected, in_lock_order, later, made_columns, numbered, numbering,
+        settling,
+    },
 };
 use crate::{
     api::{
@@ -12,7 +15,7 @@ use crate::{
         tasks::{PatchTask, Position, Priority},
     },
     store::{
-        entity::{columns, tags_text},
+        entity::tags_text,
         requests::{Complete, Patch, Unit},
     },
 };
@@ -45,7 +48,7 @@ pub fn complete(completes: &[Complete<'_>], unit: Unit, now: DateTime<Utc>) -> S
             "written AS (",
             complete!("a"),
             ")",
-            settling!("", "version", columns!(""))
+            settling!("", "version", made_columns!(""))
         ),
         Unit::Transaction => complete!(
             "unnest($1::text[], $2::bigint[], $3::bigint[], $5::text[], $6::boolean[]) \
@@ -110,7 +113,7 @@ pub fn patch(patches: &[Patch<'_>], unit: Unit, now: DateTime<Utc>) -> Statement
             "written AS (",
             patch!("a"),
             ")",
-            settling!("", "version", columns!(""))
+            settling!("", "version", made_columns!(""))
         ),
         Unit::Transaction => patch!(
             "unnest($1::text[], $2::bigint[], $3::bigint[], $5::text[], $6::smallint[], \

@@ -4,14 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{
     arguments::{Statement, array},
-    parts::{expected, in_lock_order, numbered, numbering, settling},
+    parts::{columns, expected, in_lock_order, made_columns, numbered, numbering, settling},
 };
 use crate::{
     api::tasks::Removal,
-    store::{
-        entity::columns,
-        requests::{Delete, Unit},
-    },
+    store::requests::{Delete, Unit},
 };
 
 macro_rules! delete {
@@ -31,7 +28,7 @@ macro_rules! delete {
              CASE WHEN trash THEN title END, CASE WHEN trash THEN description END, \
              CASE WHEN trash THEN completed END, CASE WHEN trash THEN completed_at END, \
              CASE WHEN trash THEN due_date END, CASE WHEN trash THEN due_time END, \
-             CASE WHEN trash THEN priority END, CASE WHEN trash THEN CAST(tags AS jsonb) END, \
+             CASE WHEN trash THEN priority END, CASE WHEN trash THEN CAST(COALESCE(tags, '[]') AS jsonb) END, \
              CASE WHEN trash THEN position END, CASE WHEN trash THEN created_at END, \
              CASE WHEN trash THEN updated_at END FROM written)"
         )
@@ -48,7 +45,7 @@ pub fn delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
                  AS a(owner, number, id, expected, trash)"
             ),
             delete!("a"),
-            settling!("tasks = s.tasks - w.tasks, ", "number", columns!(""))
+            settling!("tasks = s.tasks - w.tasks, ", "number", made_columns!(""))
         ),
         Unit::Transaction => concat!(
             "WITH ",
@@ -57,7 +54,7 @@ pub fn delete(deletes: &[Delete<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
                  AS a(owner, version, id, expected, trash)"
             ),
             " SELECT ",
-            columns!(""),
+            made_columns!(""),
             " FROM written"
         ),
     };

@@ -8,6 +8,32 @@ use crate::{
     store::requests::{Change, Numbered},
 };
 
+/// The columns of a task behind `$table`. Most tasks have no tags, and their text is the
+/// dearest of all columns to make.
+macro_rules! columns {
+    ($table:literal) => {
+        $crate::store::entity::columns!(
+            $table,
+            concat!(
+                "CASE WHEN jsonb_array_length(",
+                $table,
+                "tags) > 0 THEN CAST(",
+                $table,
+                "tags AS text) END"
+            )
+        )
+    };
+}
+pub(in crate::store::postgres) use columns;
+
+/// The columns of rows that [`columns`] made, behind `$table`.
+macro_rules! made_columns {
+    ($table:literal) => {
+        $crate::store::entity::columns!($table, concat!($table, "tags"))
+    };
+}
+pub(in crate::store::postgres) use made_columns;
+
 /// The order in which all statements and transactions lock rows of `user_sequences`,
 /// whatever the collation of the database.
 macro_rules! in_lock_order {

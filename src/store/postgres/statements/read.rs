@@ -1,8 +1,11 @@
 //! The statements that read.
 
-use super::arguments::{Statement, array};
+use super::{
+    arguments::{Statement, array},
+    parts::{columns, made_columns},
+};
 use crate::store::{
-    entity::{columns, rows::sequence_columns},
+    entity::rows::sequence_columns,
     owned::Owner,
     requests::{ById, IdRange, List, ListPart, Select},
 };
@@ -23,7 +26,7 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
 /// owners: hence the order inside.
 pub const LIST: &str = concat!(
     "SELECT ",
-    columns!("t."),
+    made_columns!("t."),
     ", NULL FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
      (SELECT ",
     columns!(""),

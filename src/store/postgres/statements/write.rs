@@ -8,13 +8,13 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::{
     arguments::{Statement, array},
-    parts::in_lock_order,
+    parts::{columns, in_lock_order},
 };
 use crate::{
     api::{rest::fields::Text, tasks::Position},
     store::{
         clock::born,
-        entity::{columns, tags_text},
+        entity::tags_text,
         requests::{ByKey, Claim, Create, Settlement, Unit},
     },
 };
@@ -45,7 +45,7 @@ macro_rules! create {
              (id, version, user_id, title, description, due_date, due_time, priority, tags, \
              position, idempotency_key, idempotency_fingerprint, completed, created_at, updated_at) \
              SELECT n.id, n.id, n.owner, n.title, n.description, n.due_date, n.due_time, \
-             n.priority, n.tags::jsonb, COALESCE(n.position, ",
+             n.priority, COALESCE(n.tags::jsonb, '[]'), COALESCE(n.position, ",
             position!("n.id"),
             "), n.key, n.fingerprint, FALSE, $3, $3 FROM (SELECT ",
             $id,
@@ -121,7 +121,7 @@ pub fn create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
             creates,
             |Create {
                  write: (new, _), ..
-             }| { new.tags.as_ref().map_or_else(|| "[]".into(), tags_text) },
+             }| { new.tags.as_ref().map(tags_text) },
         ))
         .bind(array(
             creates,
