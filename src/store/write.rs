@@ -22,7 +22,7 @@ use super::{
     owned::{Owned, Owner},
     requests::{Claim, Create, Done, Outcome, Settlement, Unit, Write},
 };
-use crate::api::tasks::{Removal, TaskError};
+use crate::api::tasks::{Removal, Task, TaskError};
 
 /// Runs a batch of writes as one unit, for owners who may hold `quota` tasks each: an
 /// outcome for each member, in their order. That of a deletion is the task as it was.
@@ -151,10 +151,11 @@ impl<'a> Kinds<'a> {
         self.empty_trash(unit, driver, &mut written).await?;
         let unmet = self.unmet(&written);
         if !unmet.is_empty() {
-            for task in driver.get(&unmet).await? {
-                let id = task.id;
-                of(&mut written, &task.user_id)?.current.insert(id, task);
-            }
+            add_current(&mut written, driver.get(&unmet).await?)?;
+        }
+        let unmet = self.unmet_in_trash(&written);
+        if !unmet.is_empty() {
+            add_current(&mut written, driver.trashed(&unmet).await?)?;
         }
         Ok(written)
     }
@@ -243,4 +244,12 @@ impl<'a> Kinds<'a> {
         }
         Ok(outcomes)
     }
+}
+
+/// Adds tasks that are not in the expected state.
+fn add_current(written: &mut Written<'_>, tasks: Vec<Task>) -> Result<(), sqlx::Error> {
+    for task in tasks {
+        of(written, &task.user_id)?.current.insert(task.id, task);
+    }
+    Ok(())
 }

@@ -70,6 +70,8 @@ impl Driver {
     statements! {
         /// The tasks of these ids, each where it is its owner's.
         get(gets: &[ById<'_>]);
+        /// The tasks of these ids in the trash, each where it is its owner's.
+        trashed(gets: &[ById<'_>]);
         /// Stores tasks, whose ids are their numbers. A statement by itself stores those
         /// of every owner whose quota has room for all of theirs, and none of another's.
         create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>);

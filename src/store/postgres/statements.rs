@@ -22,6 +22,6 @@ pub use self::{
     change::{complete, patch},
     delete::{delete, delete_trashed},
     parts::LATER,
-    read::{LIST, changes, deleted, get, list, page, select, sequences, trash},
+    read::{LIST, changes, deleted, get, list, page, select, sequences, trash, trashed},
     write::{by_key, claim, create, deleted_by_key, settle},
 };

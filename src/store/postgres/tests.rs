@@ -100,6 +100,7 @@ fn all(user: &Owned<()>) -> Vec<statements::Statement> {
         statements::list(&[], 10),
         statements::page(((user.owner(), None), 10), 10),
         statements::trash(user.owner(), 10, 10),
+        statements::trashed(&[]),
         statements::deleted(&[]),
         statements::sequences(&[]),
         statements::select(user.owner(), &select(IdRange::Above(1))),

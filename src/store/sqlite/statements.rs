@@ -15,6 +15,6 @@ pub use self::arguments::Statement;
 pub use self::{
     arguments::text,
     change::{LATER, bury, complete, delete, delete_trashed, patch},
-    read::{changes, deleted, get, list, page, select, sequences, trash},
+    read::{changes, deleted, get, list, page, select, sequences, trash, trashed},
     write::{by_key, claim, create, deleted_by_key, settle},
 };

@@ -1,4 +1,4 @@
-//! The trash, listed.
+//! The trash: its list, and deletions out of it.
 
 use super::{
     changes::{fill, trash},
@@ -52,4 +52,52 @@ async fn the_trash_is_listed_with_the_last_deletion_first_and_without_tombstones
     let listed = list(&bob).await;
     assert_eq!(listed.len(), 1500);
     assert!(listed.is_sorted_by_key(|task| -task["version"].as_i64().unwrap()));
+}
+
+#[tokio::test]
+async fn a_deletion_out_of_the_trash_may_depend_on_the_version() {
+    let rig = Rig::start().await;
+    let (ana, ben) = (user("ana").await, user("ben").await);
+    let tasks = fill(&rig, &ana, 2).await;
+    let [id, gone] = [tasks[0].id, tasks[1].id];
+    trash(&rig, &ana, id).await;
+    rig.delete(&ana, gone).await.unwrap();
+    let delete = async |user: &User, id: i64, removal: Removal, expected: i64| {
+        let expected = Expected::Versions(vec![expected]);
+        rig.store.delete(user, id, removal, expected).await
+    };
+
+    // Versions 1 and 2 are the creations, 3 is the one move to the trash.
+    for batch_of_several_kinds in [false, true] {
+        let refused = delete(&ana, id, Removal::Forever, 1);
+        let refused = if batch_of_several_kinds {
+            tokio::join!(refused, rig.create(&ana, "Eggs")).0
+        } else {
+            refused.await
+        };
+        let Err(TaskError::Conflict { current }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((current.id, current.version), (id, 3));
+        assert_eq!(current.title, tasks[0].title);
+    }
+    for (user, id, removal, expected) in [
+        // To any other operation than the deletion for good it is not there.
+        (&ana, id, Removal::Trash, 1),
+        (&ben, id, Removal::Forever, 1),
+        (&ana, gone, Removal::Forever, 1),
+    ] {
+        let refused = delete(user, id, removal, expected).await;
+        assert!(
+            matches!(refused, Err(TaskError::NotFound { .. })),
+            "{refused:?}"
+        );
+    }
+
+    delete(&ana, id, Removal::Forever, 3).await.unwrap();
+    let again = delete(&ana, id, Removal::Forever, 3).await;
+    assert!(
+        matches!(again, Err(TaskError::NotFound { .. })),
+        "{again:?}"
+    );
 }

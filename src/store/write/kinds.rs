@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use super::written::Written;
-use crate::store::{
-    owned::{Owned, Owner},
-    requests::{ById, ByKey, Complete, Create, Delete, Numbered, Patch, Write},
+use crate::{
+    api::tasks::Removal,
+    store::{
+        owned::{Owned, Owner},
+        requests::{ById, ByKey, Complete, Create, Delete, Numbered, Patch, Write},
+    },
 };
 
 /// The members of a batch by kind, each numbered from 1 among those of its owner.
@@ -97,6 +100,19 @@ impl<'a> Kinds<'a> {
         let members = completes.chain(patches).chain(deletes);
         let unmet = members.filter(|(owner, id, is_any)| !is_any && !written[owner].has(*id));
         unmet.map(|(owner, id, _)| (id, owner)).collect()
+    }
+
+    /// The tasks that were not deleted for good and may be in the trash: the deletion was for
+    /// another state of theirs.
+    pub(super) fn unmet_in_trash(&self, written: &Written<'a>) -> Vec<ById<'a>> {
+        let unmet = self.deletes.iter().filter(|member| {
+            let (change, written) = (member.write, &written[&member.owner]);
+            let is_found = written.has(change.id) || written.current.contains_key(&change.id);
+            change.to == Removal::Forever && !change.expected.is_any() && !is_found
+        });
+        unmet
+            .map(|member| (member.write.id, member.owner))
+            .collect()
     }
 }
 

@@ -69,6 +69,17 @@ pub fn trash(owner: Owner<'_>, below: i64, rows: u32) -> Statement {
     .bind(i64::from(rows))
 }
 
+pub fn trashed(gets: &[ById<'_>]) -> Statement {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!("t."),
+        " FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
+         JOIN trash AS t ON t.user_id = a.owner AND t.id = a.id WHERE t.title IS NOT NULL"
+    ))
+    .bind(array(gets, |(_, owner)| owner.as_str()))
+    .bind(array(gets, |(id, _)| *id))
+}
+
 pub fn deleted(gets: &[ById<'_>]) -> Statement {
     let deleted = "SELECT t.version, t.id, t.idempotency_key \
                    FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \

@@ -71,6 +71,18 @@ pub fn trash(owner: Owner<'_>, below: i64, rows: u32) -> Statement {
     .bind(rows)
 }
 
+pub fn trashed(gets: &[ById<'_>]) -> Statement {
+    statement(
+        concat!(
+            "SELECT ",
+            columns!("t."),
+            " FROM json_each($1) AS a CROSS JOIN trash AS t \
+             ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0 WHERE t.title IS NOT NULL"
+        ),
+        gets.iter().map(|(id, owner)| (id, owner.as_str())),
+    )
+}
+
 pub fn deleted(gets: &[ById<'_>]) -> Statement {
     statement(
         "SELECT t.version, t.id, t.idempotency_key FROM json_each($1) AS a \
