@@ -251,25 +251,25 @@ pub struct Earlier {
 /// What was created with a key, with its owner and the key.
 pub type Created = ((String, String), Earlier);
 
+/// The columns of what was deleted since, for [`by_key`].
+macro_rules! deleted_columns {
+    () => {
+        "t.id, t.version, t.user_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+         t.idempotency_key, NULL, NULL, t.idempotency_fingerprint"
+    };
+}
+pub(super) use deleted_columns;
+
 /// What was created with a key, by the owner and the key: rows with [`columns`] and the
-/// fingerprint.
+/// fingerprint. What was deleted has no title.
 pub fn by_key<R: Row>(rows: &[R]) -> Result<Vec<Created>, sqlx::Error> {
     let created = |row: &R| {
-        let (task, fingerprint) = (task(row)?, row.at(COLUMNS)?);
-        let key = task.idempotency_key.clone().unwrap_or_default();
-        let place = (task.user_id.clone(), key);
-        let task = Ok(task);
-        Ok((place, Earlier { fingerprint, task }))
-    };
-    rows.iter().map(created).collect()
-}
-
-/// What was created with a key and deleted since: rows with the owner, the key, the id and the
-/// fingerprint.
-pub fn deleted_by_key<R: Row>(rows: &[R]) -> Result<Vec<Created>, sqlx::Error> {
-    let created = |row: &R| {
-        let (task, fingerprint) = (Err(row.at(2)?), row.at(3)?);
-        let place = (row.at(0)?, row.at(1)?);
+        let place = (row.at(2)?, row.at(12)?);
+        let task = match row.at::<Option<String>>(3)? {
+            Some(_) => Ok(task(row)?),
+            None => Err(row.at(0)?),
+        };
+        let fingerprint = row.at(COLUMNS)?;
         Ok((place, Earlier { fingerprint, task }))
     };
     rows.iter().map(created).collect()

@@ -152,9 +152,7 @@ impl Driver {
         &mut self,
         keys: &[ByKey<'_>],
     ) -> Result<Vec<Created>, sqlx::Error> {
-        let mut earlier = rows!(self, by_key(keys), entity::by_key)?;
-        earlier.extend(rows!(self, deleted_by_key(keys), entity::deleted_by_key)?);
-        Ok(earlier)
+        rows!(self, by_key(keys), entity::by_key)
     }
 
     /// Changes the rows of owners that the transaction has claimed.

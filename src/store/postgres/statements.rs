@@ -23,5 +23,5 @@ pub use self::{
     delete::{delete, delete_trashed},
     parts::LATER,
     read::{LIST, changes, deleted, get, list, page, select, sequences, trash, trashed},
-    write::{by_key, claim, create, deleted_by_key, settle},
+    write::{by_key, claim, create, settle},
 };

@@ -106,6 +106,7 @@ fn all(user: &Owned<()>) -> Vec<statements::Statement> {
         statements::select(user.owner(), &select(IdRange::Above(1))),
         statements::select(user.owner(), &select(IdRange::Below(9))),
         statements::changes(user.owner(), 1, 10),
+        statements::by_key(&[]),
         statements::claim(&[]),
         statements::settle(&[]),
     ];

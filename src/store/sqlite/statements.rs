@@ -16,5 +16,5 @@ pub use self::{
     arguments::text,
     change::{LATER, bury, complete, delete, delete_trashed, patch},
     read::{changes, deleted, get, list, page, select, sequences, trash, trashed},
-    write::{by_key, claim, create, deleted_by_key, settle},
+    write::{by_key, claim, create, settle},
 };

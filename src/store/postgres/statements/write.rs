@@ -14,7 +14,7 @@ use crate::{
     api::{rest::fields::Text, tasks::Position},
     store::{
         clock::born,
-        entity::tags_text,
+        entity::{deleted_columns, tags_text},
         requests::{ByKey, Claim, Create, Settlement, Unit},
     },
 };
@@ -147,33 +147,21 @@ pub fn create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
     }
 }
 
-/// The tasks that were created with these keys, with their fingerprints.
+/// The tasks that were created with these keys, also those that were deleted since, with their
+/// fingerprints.
 pub fn by_key(keys: &[ByKey<'_>]) -> Statement {
-    find_keys(
-        concat!(
-            "SELECT ",
-            columns!("t."),
-            ", t.idempotency_fingerprint FROM unnest($1::text[], $2::text[]) AS a(owner, key) \
-             JOIN tasks AS t ON t.user_id = a.owner AND t.idempotency_key = a.key"
-        ),
-        keys,
-    )
-}
-
-/// The tasks that were created with these keys and deleted since.
-pub fn deleted_by_key(keys: &[ByKey<'_>]) -> Statement {
-    find_keys(
-        "SELECT t.user_id, t.idempotency_key, t.id, t.idempotency_fingerprint \
-         FROM unnest($1::text[], $2::text[]) AS a(owner, key) \
-         JOIN trash AS t ON t.user_id = a.owner AND t.idempotency_key = a.key",
-        keys,
-    )
-}
-
-fn find_keys(sql: &'static str, keys: &[ByKey<'_>]) -> Statement {
-    sqlx::query(sql)
-        .bind(array(keys, |(owner, _)| owner.as_str()))
-        .bind(array(keys, |(_, retry)| retry.key.as_str()))
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!("t."),
+        ", t.idempotency_fingerprint FROM unnest($1::text[], $2::text[]) AS a(owner, key) \
+         JOIN tasks AS t ON t.user_id = a.owner AND t.idempotency_key = a.key \
+         UNION ALL SELECT ",
+        deleted_columns!(),
+        " FROM unnest($1::text[], $2::text[]) AS a(owner, key) \
+         JOIN trash AS t ON t.user_id = a.owner AND t.idempotency_key = a.key"
+    ))
+    .bind(array(keys, |(owner, _)| owner.as_str()))
+    .bind(array(keys, |(_, retry)| retry.key.as_str()))
 }
 
 /// Locks the rows of the owners until the transaction ends, and advances their sequences. A

@@ -10,7 +10,7 @@ use crate::{
     api::rest::fields::Text,
     store::{
         clock::born,
-        entity::{columns, tags_text},
+        entity::{columns, deleted_columns, tags_text},
         requests::{ByKey, Claim, Create, Settlement, Unit},
     },
 };
@@ -68,34 +68,22 @@ pub fn create(creates: &[Create<'_>], _unit: Unit, now: DateTime<Utc>) -> Statem
     .bind(text(now))
 }
 
-/// The tasks that were created with these keys, with their fingerprints.
+/// The tasks that were created with these keys, also those that were deleted since, with their
+/// fingerprints.
 pub fn by_key(keys: &[ByKey<'_>]) -> Statement {
-    find_keys(
+    statement(
         concat!(
             "SELECT ",
             columns!("t."),
             ", t.idempotency_fingerprint FROM json_each($1) AS a CROSS JOIN tasks AS t \
+             ON t.user_id = a.value ->> 0 AND t.idempotency_key = a.value ->> 1 \
+             UNION ALL SELECT ",
+            deleted_columns!(),
+            " FROM json_each($1) AS a CROSS JOIN trash AS t \
              ON t.user_id = a.value ->> 0 AND t.idempotency_key = a.value ->> 1"
         ),
-        keys,
-    )
-}
-
-/// The tasks that were created with these keys and deleted since.
-pub fn deleted_by_key(keys: &[ByKey<'_>]) -> Statement {
-    find_keys(
-        "SELECT t.user_id, t.idempotency_key, t.id, t.idempotency_fingerprint \
-         FROM json_each($1) AS a CROSS JOIN trash AS t \
-         ON t.user_id = a.value ->> 0 AND t.idempotency_key = a.value ->> 1",
-        keys,
-    )
-}
-
-fn find_keys(sql: &'static str, keys: &[ByKey<'_>]) -> Statement {
-    let members = keys.iter();
-    statement(
-        sql,
-        members.map(|(owner, retry)| (owner.as_str(), retry.key.as_str())),
+        keys.iter()
+            .map(|(owner, retry)| (owner.as_str(), retry.key.as_str())),
     )
 }
 
