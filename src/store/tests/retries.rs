@@ -157,19 +157,18 @@ async fn a_retry_that_waits_sees_what_was_committed_meanwhile() {
 
     let retry = create(&rig.store, &ana, "Milk", "k");
     let delete = async {
-        while rig
-            .number(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                     AND wait_event_type = 'Lock'",
-            )
-            .await
-            == 0
-        {
+        let waits = if has_workers() {
+            "SELECT count(*) FROM citus_lock_waits"
+        } else {
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock'"
+        };
+        while rig.number(waits).await == 0 {
             tokio::task::yield_now().await;
         }
         run(
             "INSERT INTO trash (id, user_id, version, deleted_at, idempotency_key, \
-             idempotency_fingerprint) SELECT id, user_id, 2, now(), idempotency_key, \
+             idempotency_fingerprint) SELECT id, user_id, 2, updated_at, idempotency_key, \
              idempotency_fingerprint FROM tasks; DELETE FROM tasks; \
              UPDATE user_sequences SET sequence = 2, tasks = 0; COMMIT",
         )
