@@ -1,4 +1,5 @@
 export type * from "./generated.js";
+export { changes, type ChangesEvent, type ChangesOptions } from "./changes.js";
 export { createTasksClient, type TasksClient } from "./client.js";
 export {
   isProblem,
@@ -9,6 +10,7 @@ export {
   type SuccessData,
 } from "./problem.js";
 export { nextCursor } from "./link.js";
+export type { ChangesStatus } from "./stream.js";
 export {
   createTokenSource,
   TokenError,
