@@ -138,15 +138,29 @@ bench *args:
 bench-pack *args:
     bench/pack {{ args }}
 
-# Generate the TypeScript client from openapi/tasks.yaml, build it and test it.
+# Generate the TypeScript client from openapi/tasks.yaml, build it, and test it on two versions of Node, in Chromium and as a package.
 client:
+    #!/usr/bin/env bash
+    set -euo pipefail
     cargo build
-    npm ci --prefix clients/typescript --no-audit --no-fund
-    npm --prefix clients/typescript run generate
-    npm --prefix clients/typescript run build
-    npm --prefix clients/typescript run typecheck
-    npm --prefix clients/typescript test
-    npm --prefix clients/typescript run size
+    export TASKS_API_BIN={{ justfile_directory() }}/target/debug/tasks-api
+    for folder in clients/typescript clients/typescript/test/package/jest tests/better-auth; do
+        npm ci --prefix $folder --no-audit --no-fund
+    done
+    cd clients/typescript
+    npm run generate
+    npm run build
+    npm run typecheck
+    # The npm registry has Node as a package.
+    for version in 20 22; do
+        node={{ justfile_directory() }}/target/node-$version
+        npm install --silent --no-save --prefix $node node@$version
+        PATH=$node/node_modules/.bin:$PATH npm test
+    done
+    npm run test:browser
+    npm run test:package
+    npm run lint:package
+    npm run size
 
 # Lint the document: valid, with a description and an example everywhere.
 spec-lint:
