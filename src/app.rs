@@ -122,6 +122,7 @@ impl Application {
         let limits = connections::api(&config);
         let mut workers = self.workers;
         let mut signals = self.signals;
+        let streams = store.clone();
         #[expect(
             clippy::async_yields_async,
             reason = "what ends the wait is known then"
@@ -136,6 +137,8 @@ impl Application {
                 // A second signal ends the delay.
                 () = signals.next() => {}
             }
+            // No earlier: clients connect again at once, and proxies know by now where not.
+            streams.end_streams();
             // The next one ends the wait for requests in flight.
             async move { signals.next().await }
         };

@@ -10,7 +10,7 @@
 //! | `jws` | the parts of a token and the rules for its header |
 //! | `claims` | the rules for claims |
 //! | `sign` | HS256 tokens for the command line and for development |
-//! | `user` | the verified user |
+//! | `user` | the verified user, and the session |
 //! | `error` | the reasons for rejecting a token |
 //!
 //! This room imports no web framework and no database. [`TokenSources`] is its input,
@@ -31,5 +31,5 @@ pub use claims::ClaimPolicy;
 pub use error::{AuthError, Reason, SetupError, SignError};
 pub use key_set::{KeySetStatus, KeySetTimes, KeySetsUnavailable};
 pub use sign::sign_hs256;
-pub use user::User;
+pub use user::{Session, User};
 pub use verifier::{TokenSources, Verifier};

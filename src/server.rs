@@ -49,7 +49,7 @@ use self::{
     timeouts::Expired,
 };
 pub use self::{
-    admission::{ConnectionLimits, client_network},
+    admission::{ConnectionLimits, InReserve, client_network},
     listen::Listeners,
     malformed::MalformedHead,
     open_files::raise_limit as raise_open_files,
@@ -166,7 +166,7 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let stream = TcpStream::from_std(stream)?;
-    stream.set_nodelay(true)?;
+    socket::configure(&stream)?;
     let local = LocalAddr(Addr::from(stream.local_addr()?));
     let remote = RemoteAddr(Addr::from(stream.peer_addr()?));
     // Requests clone the connection's own `Arc`: all threads would write to the count of the
@@ -179,9 +179,13 @@ where
         let endpoint = Arc::clone(&for_malformed);
         async move { malformed::respond::<E>(&endpoint, status, date).await }.boxed()
     };
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let in_reserve = place.in_reserve;
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let is_http2 = request.version() == Version::HTTP_2;
         let ends_with_head = is_http2 && request.method() == Method::HEAD;
+        if let Some(in_reserve) = in_reserve {
+            request.extensions_mut().insert(in_reserve);
+        }
         let in_progress = request_timer.begin_request(is_http2);
         let endpoint = Arc::clone(&endpoint);
         let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();

@@ -23,6 +23,7 @@ mod lists;
 pub mod migrate;
 mod owned;
 pub mod plain;
+mod poll;
 mod pool;
 mod postgres;
 mod purge;
@@ -35,6 +36,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod url;
+mod watchers;
 mod write;
 
 use std::{
@@ -56,6 +58,7 @@ use self::{
     owned::Owned,
     pool::{DEFAULT_CONNECTIONS, Shares},
     requests::{Done, Get, Got, Write},
+    watchers::Watchers,
 };
 pub use self::{
     error::{Access, StoreError},
@@ -78,6 +81,7 @@ struct Inner {
     tasks_per_user: u32,
     connections: u32,
     writers: Writers,
+    watchers: Watchers,
     queues: Queues,
     /// A set of queues for each worker thread, once they are shared out.
     sets: OnceLock<Vec<Queues>>,
@@ -124,7 +128,8 @@ impl Store {
     fn start(engine: Engine, tasks_per_user: u32, connections: u32) -> Self {
         let (closing, closed) = watch::channel(false);
         let shares = Shares::of(connections, 1, engine.writers());
-        let writers = Writers::default();
+        let watchers = Watchers::default();
+        let writers = Writers::new(watchers.clone());
         let (queues, workers) = Queues::open(
             &engine,
             tasks_per_user,
@@ -139,6 +144,7 @@ impl Store {
             tasks_per_user,
             connections,
             writers,
+            watchers,
             queues,
             sets: OnceLock::new(),
             workers: Mutex::new(workers),

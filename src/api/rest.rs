@@ -6,6 +6,7 @@ pub mod body;
 pub mod characters;
 pub mod conditional;
 pub mod entity_tag;
+pub mod event_stream;
 pub mod fields;
 pub mod header;
 pub mod json;

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     api::rest::problem::{Problem, ProblemType},
-    auth::{AuthError, User, Verifier},
+    auth::{AuthError, Session, User, Verifier},
+    server::InReserve,
 };
 
 const SCHEME: &str = "bearerAuth";
@@ -23,6 +24,11 @@ const SCHEME: &str = "bearerAuth";
 /// before anything else of the request is read.
 #[derive(Debug)]
 pub struct SignedIn(pub User);
+
+/// [`SignedIn`] for a response that goes on until the token expires. Refused where the
+/// connection is to be closed soon.
+#[derive(Debug)]
+pub struct InSession(pub Session);
 
 /// What happens after the verification of a token: the rate limits count it. An error
 /// becomes the response.
@@ -78,7 +84,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim_matches(' '))
 }
 
-async fn verify(request: &Request) -> Result<User, Problem> {
+async fn verify(request: &Request) -> Result<Session, Problem> {
     let unauthorized = Problem::new(ProblemType::Unauthorized);
     let Some(token) = bearer_token(request.headers()) else {
         return Err(unauthorized.with_detail("Send a token: Authorization: Bearer <JWT>."));
@@ -90,12 +96,12 @@ async fn verify(request: &Request) -> Result<User, Problem> {
         .extensions()
         .get::<Arc<RequestContext>>()
         .ok_or_else(|| Problem::internal("the routes have no middleware"))?;
-    match verifier.verify(token).await {
-        Ok(user) => {
-            context.hooks.accepted(&user)?;
+    match verifier.session(token).await {
+        Ok(session) => {
+            context.hooks.accepted(&session.user)?;
             // It is empty: a request is verified once.
-            let _ = context.user.set(user.clone());
-            Ok(user)
+            let _ = context.user.set(session.user.clone());
+            Ok(session)
         }
         // The verifier has logged why.
         Err(AuthError::Invalid(_)) => {
@@ -109,7 +115,7 @@ async fn verify(request: &Request) -> Result<User, Problem> {
     }
 }
 
-impl<'a> ApiExtractor<'a> for SignedIn {
+impl<'a> ApiExtractor<'a> for InSession {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();
@@ -146,6 +152,35 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        Ok(Self(verify(request).await?))
+        let session = verify(request).await?;
+        if request.extensions().get::<InReserve>().is_some() {
+            let full = "Too many connections are open; try again in a moment.";
+            return Err(Problem::new(ProblemType::Unavailable)
+                .with_detail(full)
+                .into());
+        }
+        Ok(Self(session))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SignedIn {
+    const TYPES: &'static [ApiExtractorType] = InSession::TYPES;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        InSession::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        InSession::security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(verify(request).await?.user))
     }
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the framework emits for [`TasksApi`], normalised.
+//! The OpenAPI document: what the framework emits for [`operations`], normalised.
 //! The same document is printed, committed and served.
 
 use std::{str::FromStr, sync::LazyLock};
@@ -13,7 +13,9 @@ use crate::api::{
         problem::{Documented, PROBLEM_JSON, ProblemType, Row},
         service::DocumentOnly,
     },
-    tasks::{OWN_PROBLEMS, OwnProblem, TasksApi, example_problem, examples, value_examples},
+    tasks::{
+        OWN_PROBLEMS, Operations, OwnProblem, example_problem, examples, operations, value_examples,
+    },
 };
 
 /// The version of the API (Semantic Versioning 2.0.0), not of the program.
@@ -86,7 +88,7 @@ fn quote_time(line: &str) -> String {
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let service = OpenApiService::new(TasksApi(DocumentOnly), "Tasks API", API_VERSION)
+    let service = OpenApiService::new(operations(DocumentOnly), "Tasks API", API_VERSION)
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The Tasks API developers"))
         .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
@@ -108,9 +110,8 @@ pub struct Route {
 
 /// The routes of the contract.
 pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let paths = TasksApi::<DocumentOnly>::meta()
-        .into_iter()
-        .flat_map(|api| api.paths);
+    let apis = Operations::<DocumentOnly>::meta().into_iter();
+    let paths = apis.flat_map(|api| api.paths);
     let routes = paths.flat_map(|path| {
         path.operations.into_iter().map(move |operation| Route {
             path: path.path.clone(),

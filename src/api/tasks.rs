@@ -4,20 +4,24 @@
 //! written for the developer of a client.
 
 mod changes;
+mod events;
 mod examples;
+mod groups;
 mod list;
 mod problems;
 mod service;
+mod sync;
 mod types;
 mod values;
 
-use poem_openapi::{OpenApi, Tags, param::Path};
+use std::sync::Arc;
 
-use self::problems::{invalid_cursor, no_such_task};
+use poem_openapi::{OpenApi, param::Path};
+
 pub use self::{
     changes::ChangesPage,
     list::{Completed, ListTasks, PageOf, Sort, StatusFilter, Words},
-    service::{CreatedTask, Expected, Removal, TaskError, TaskList, TaskService},
+    service::{CreatedTask, Expected, Removal, TaskError, TaskList, TaskService, Watch},
     types::{
         Changes, CompleteTask, CompleteTasks, Count, CreateTask, Deleted, DeletedTask, Description,
         NO_DATE, PatchTask, Task, Title, TrashedTask, UpdateTask,
@@ -28,6 +32,7 @@ pub(super) use self::{
     examples::{example_problem, examples, value_examples},
     problems::{OWN_PROBLEMS, OwnProblem},
 };
+use self::{groups::Group, list::DEFAULT_LIMIT, problems::no_such_task, sync::SyncApi};
 use crate::api::{
     rest::{
         conditional::{Conditional, Paged, Tagged},
@@ -50,25 +55,20 @@ fn task_id(id: &PathId) -> Result<i64, Problem> {
 const SAFE_TO_REPEAT: &str = "The task may or may not have been created. Send the request again \
 with the same Idempotency-Key: no second task is created.";
 
-/// The groups of operations in the document.
-#[derive(Tags)]
-enum Tag {
-    /// The tasks of the signed-in user. Users cannot see each other's tasks.
-    Tasks,
-    /// Deleted tasks that can be restored.
-    Trash,
-    /// What changed, for clients that keep a copy.
-    Sync,
+/// The operations, over any [`TaskService`]; [`SyncApi`] has the others.
+#[derive(Debug)]
+pub struct TasksApi<S>(pub Arc<S>);
+
+/// All operations.
+pub type Operations<S> = (TasksApi<S>, SyncApi<S>);
+
+/// The operations of `service`.
+pub fn operations<S: TaskService>(service: S) -> Operations<S> {
+    let service = Arc::new(service);
+    (TasksApi(Arc::clone(&service)), SyncApi(service))
 }
 
-/// The operations, over any [`TaskService`].
-#[derive(Debug)]
-pub struct TasksApi<S>(pub S);
-
-/// The number of tasks in a page that names no limit.
-const DEFAULT_LIMIT: u32 = 100;
-
-#[OpenApi(prefix_path = "/api", tag = "Tag::Tasks")]
+#[OpenApi(prefix_path = "/api", tag = "Group::Tasks")]
 impl<S: TaskService> TasksApi<S> {
     /// List tasks
     ///
@@ -327,7 +327,7 @@ impl<S: TaskService> TasksApi<S> {
         path = "/tasks/:id/restore",
         method = "post",
         operation_id = "restoreTask",
-        tag = "Tag::Trash"
+        tag = "Group::Trash"
     )]
     async fn restore(
         &self,
@@ -347,44 +347,10 @@ impl<S: TaskService> TasksApi<S> {
         path = "/trash",
         method = "get",
         operation_id = "listTrash",
-        tag = "Tag::Trash"
+        tag = "Group::Trash"
     )]
     async fn trash(&self, SignedIn(user): SignedIn) -> Result<JsonArray<TrashedTask>, Problem> {
         Ok(self.0.trash(&user).await?)
-    }
-
-    /// List changes
-    ///
-    /// What was written since a cursor: the state of each task, not a log, so two writes to
-    /// one task are one entry. Without `since`: all tasks, in pages, and then what changed
-    /// meanwhile. Apply the entries by id, ignore an entry with a lower version than the one
-    /// you have, keep `cursor`, and ask again with it, at once if `more` is true. Entries may
-    /// come more than once, and those of the client's own writes come back.
-    ///
-    /// If the cursor is from before an erase or a restored backup, or older than deletions
-    /// are remembered, the status is 410: start without it.
-    #[oai(
-        path = "/changes",
-        method = "get",
-        operation_id = "listChanges",
-        tag = "Tag::Sync"
-    )]
-    async fn changes(
-        &self,
-        SignedIn(user): SignedIn,
-        /// The `cursor` of the last page, or the `ETag` of a list without its quotes. Absent:
-        /// from the beginning.
-        since: Query<Option<Opaque>>,
-        /// The most entries of a page; 100 if absent. A page has fewer only if `more` is false.
-        limit: Query<Option<Limit<1000>>>,
-    ) -> Result<ChangesPage, Problem> {
-        let since = since.0.map(|since| since.0);
-        let limit = limit.0.map_or(DEFAULT_LIMIT, |limit| limit.0);
-        let changes = self.0.changes(&user, since, limit).await;
-        changes.map_err(|error| match error {
-            TaskError::InvalidCursor => invalid_cursor("since"),
-            error => error.into(),
-        })
     }
 
     /// Erase all data

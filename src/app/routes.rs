@@ -7,7 +7,7 @@ use super::tokens;
 use crate::{
     api::{
         spec::API_VERSION,
-        tasks::{TaskService, TasksApi},
+        tasks::{TaskService, operations},
     },
     auth::Verifier,
     config::Config,
@@ -21,7 +21,7 @@ pub fn routes<S: TaskService>(
     readiness: Readiness,
     config: &Config,
 ) -> impl Endpoint<Output = Response> + use<S> {
-    let contract = OpenApiService::new(TasksApi(service), "Tasks API", API_VERSION);
+    let contract = OpenApiService::new(operations(service), "Tasks API", API_VERSION);
     let routes = beside_contract()
         .nest_no_strip("/api", contract)
         .with(AddData::new(verifier))

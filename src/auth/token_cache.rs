@@ -6,12 +6,19 @@
 //! are the current ones: any newer fetch of the key set invalidates it. Rejections
 //! are not cached, so invalid tokens evict no valid ones.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::{jwk::Keys, key_set::KeySet, user::User};
+use super::{
+    jwk::Keys,
+    key_set::KeySet,
+    user::{Session, User},
+};
 
 /// The most tokens in the cache, some 200 bytes each. With more active tokens, the
 /// least used ones are evicted and verified again.
@@ -39,6 +46,15 @@ pub(super) struct VerifiedToken {
     pub(super) expires_at: Duration,
 }
 
+impl VerifiedToken {
+    pub(super) fn session(&self) -> Session {
+        Session {
+            user: self.user.clone(),
+            expires: UNIX_EPOCH + self.expires_at,
+        }
+    }
+}
+
 /// Recently verified tokens.
 pub(super) struct TokenCache(Cache<Fingerprint, Arc<VerifiedToken>>);
 
@@ -51,8 +67,8 @@ impl TokenCache {
         Sha256::digest(token.as_bytes()).into()
     }
 
-    /// The user of a cached token that is still valid at `now`.
-    pub(super) async fn get(&self, fingerprint: &Fingerprint, now: Duration) -> Option<User> {
+    /// The session of a cached token that is still valid at `now`.
+    pub(super) async fn get(&self, fingerprint: &Fingerprint, now: Duration) -> Option<Session> {
         let token = self.0.get(fingerprint)?;
         let is_valid = (token.verified_at..token.expires_at).contains(&now)
             && match &token.verified_by {
@@ -64,7 +80,7 @@ impl TokenCache {
             self.0.remove(fingerprint);
             return None;
         }
-        Some(token.user.clone())
+        Some(token.session())
     }
 
     pub(super) fn insert(&self, fingerprint: Fingerprint, token: VerifiedToken) {

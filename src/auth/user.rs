@@ -1,6 +1,6 @@
 //! The verified user. Imports nothing of this crate.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 /// The signed-in user: proof that a token was verified.
 ///
@@ -18,4 +18,13 @@ impl User {
     pub fn subject(&self) -> &str {
         &self.subject
     }
+}
+
+/// A user until the token expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The user.
+    pub user: User,
+    /// From when on the token is rejected: its `exp` and the leeway.
+    pub expires: SystemTime,
 }

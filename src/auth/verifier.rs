@@ -22,7 +22,7 @@ use super::{
     jws::Jws,
     key_set::{KeySet, KeySetStatus, KeySetTimes, KeySetsUnavailable},
     token_cache::{TokenCache, VerifiedBy, VerifiedToken},
-    user::User,
+    user::{Session, User},
 };
 
 /// What a verifier is built from: plain data, derived from the configuration.
@@ -106,6 +106,11 @@ impl Verifier {
     /// May wait for key sets, at most `KeySetTimes::timeout` for each fetch: the first
     /// one, and the one that an unknown key triggers. Cancel safe.
     pub async fn verify(&self, token: &str) -> Result<User, AuthError> {
+        Ok(self.session(token).await?.user)
+    }
+
+    /// Like [`Verifier::verify`]; also returns when the token expires.
+    pub async fn session(&self, token: &str) -> Result<Session, AuthError> {
         let result = self.0.verify(token).await;
         result.inspect_err(|error| match error {
             AuthError::Invalid(reason) => tracing::info!(%reason, "token rejected"),
@@ -135,11 +140,11 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
-    async fn verify(&self, token: &str) -> Result<User, AuthError> {
+    async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         let now = claims::now();
         let fingerprint = TokenCache::fingerprint(token);
-        if let Some(user) = self.cache.get(&fingerprint, now).await {
-            return Ok(user);
+        if let Some(session) = self.cache.get(&fingerprint, now).await {
+            return Ok(session);
         }
         let token = Jws::parse(token)?;
         let (verified_by, policy) = if token.algorithm == Algorithm::HS256 {
@@ -155,13 +160,14 @@ impl Inner {
             subject: valid.subject.into(),
         };
         let verified = VerifiedToken {
-            user: user.clone(),
+            user,
             verified_by,
             verified_at: now,
             expires_at: valid.expires_at,
         };
+        let session = verified.session();
         self.cache.insert(fingerprint, verified);
-        Ok(user)
+        Ok(session)
     }
 
     /// Tries every key set, then refetches those whose issuer may have rotated its keys.

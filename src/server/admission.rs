@@ -92,6 +92,10 @@ struct Open {
     next_id: u64,
 }
 
+/// In the extensions of a request on a connection of the reserve, which must not go on for long.
+#[derive(Debug, Clone, Copy)]
+pub struct InReserve;
+
 /// The place of an open connection, until it is dropped.
 pub struct Place {
     admission: Arc<Admission>,
@@ -99,6 +103,8 @@ pub struct Place {
     id: u64,
     /// Timeout state of the connection.
     pub timer: ConnectionTimer,
+    /// It is one of the [`RESERVE`].
+    pub in_reserve: Option<InReserve>,
     _counted: Option<metrics::ClientConnection>,
 }
 
@@ -149,6 +155,7 @@ impl Admission {
             client,
             id,
             timer,
+            in_reserve: reserve.then_some(InReserve),
             _counted: (self.limits.counted).then(metrics::ClientConnection::open),
         })
     }

@@ -26,6 +26,20 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum number of connections that wait so.
 static LINGERING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(256));
 
+/// How long a client may acknowledge nothing of what was sent. The kernel's own limit is some 15
+/// minutes, in which a phone that changes networks leaves many streams of events behind.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
+
+/// Sets what every connection needs: each write is sent at once, and a client that is gone is
+/// noticed.
+pub fn configure(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(())
+}
+
 /// A socket with a [`ConnectionTimer`].
 pub struct TimedStream {
     /// `None` only while it is dropped.
@@ -191,6 +205,19 @@ mod tests {
 
         assert!(known.is_pending());
         assert!(!timer.is_expired_idle());
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn a_client_that_acknowledges_nothing_for_a_minute_is_given_up() {
+        let (_client, stream, _timer) = expired().await;
+        let stream = stream.stream.as_ref().unwrap();
+
+        configure(stream).unwrap();
+
+        let limit = SockRef::from(stream).tcp_user_timeout().unwrap();
+        assert_eq!(limit, Some(Duration::from_mins(1)));
+        assert!(stream.nodelay().unwrap());
     }
 
     #[tokio::test]

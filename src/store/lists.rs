@@ -12,7 +12,7 @@ mod parts;
 mod selection;
 mod short;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use quick_cache::sync::Cache;
 use tokio::{sync::watch, task::JoinHandle};
@@ -20,7 +20,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use self::{
     admission::Admission,
     long::{Reader, begin},
-    parts::rows_per_page,
+    parts::{PartRead, rows_per_page},
     short::Short,
 };
 use super::{
@@ -29,7 +29,7 @@ use super::{
     engine::Engine,
     owned::{Owned, owned_by},
     pool::Shares,
-    requests::{PageStart, Part, ShortList},
+    requests::{Aside, PageStart, ShortList},
 };
 use crate::{
     api::{
@@ -52,7 +52,7 @@ pub struct Lists {
 
 /// What the threads share: the budget of long lists is one of the process.
 struct LongLists {
-    parts: Arc<BatchQueue<Owned<Part>>>,
+    parts: Arc<BatchQueue<Aside>>,
     admission: Admission,
     /// Users whose last list was long, and the rows of a page of theirs. Their next list
     /// delays no batch.
@@ -133,6 +133,18 @@ impl Lists {
         let (reader, from) = (self.reader(user)?, PageStart::Trash(i64::MAX));
         let (trash, _) = begin(reader, from, FIRST_ROWS, Arc::default()).await?;
         Ok(trash)
+    }
+
+    /// The sequences of these users, by their subjects. Takes one statement, beside those of
+    /// batches.
+    pub async fn sequences(
+        &self,
+        users: Vec<Owned<()>>,
+    ) -> Result<HashMap<String, Sequence>, TaskError> {
+        match self.long.parts.submit(Aside::Sequences(users)).await? {
+            PartRead::Sequences(sequences) => Ok(sequences),
+            _ => Err(TaskError::Internal("a part is of another kind".to_owned())),
+        }
     }
 
     /// What reads parts for a request of `user`, if there is room for one.

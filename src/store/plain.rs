@@ -85,6 +85,10 @@ impl Store {
             }
             let done = work(&tasks).await.map_err(not_committed)?;
             let committed = tasks.transaction.commit().await;
+            // Also after an error: the outcome is unknown then.
+            if access == Access::Write {
+                store.0.watchers.wake([tasks.owned.user()]);
+            }
             committed.map_err(|error| {
                 let fate = Fate::of_orm(&error, Progress::Committing);
                 access.error(fate, &error)

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{cursor::Sequence, owned::Owner, search::Words};
+use super::{
+    cursor::Sequence,
+    owned::{Owned, Owner},
+    search::Words,
+};
 use crate::api::{
     rest::header::IdempotencyKey,
     tasks::{CreateTask, Expected, PatchTask, Removal, Sort, StatusFilter, Task, TaskError},
@@ -39,6 +43,15 @@ pub struct Part {
     /// The user's turn, until the part is read, whether or not the client waits for it.
     #[expect(dead_code, reason = "held, not read")]
     pub turn: Option<OwnedSemaphorePermit>,
+}
+
+/// A read on the connections beside those of batches.
+#[derive(Debug)]
+pub enum Aside {
+    /// Of a part.
+    Part(Owned<Part>),
+    /// Of the sequences of these users.
+    Sequences(Vec<Owned<()>>),
 }
 
 /// What a part is of.

@@ -19,7 +19,7 @@ use crate::{
         rest::{header::IdempotencyKey, json_array::JsonArray},
         tasks::{
             ChangesPage, CreateTask, CreatedTask, Expected, ListTasks, PatchTask, Removal, Task,
-            TaskError, TaskList, TaskService, TrashedTask,
+            TaskError, TaskList, TaskService, TrashedTask, Watch,
         },
     },
     auth::User,
@@ -151,6 +151,10 @@ impl TaskService for Store {
         let since = since.map(|since| Since::decode(&since)).transpose()?;
         let sequence = self.sequence(user).await?;
         self.lists()?.changes(user, since, limit, sequence).await
+    }
+
+    async fn watch(&self, user: &User) -> Result<Watch, TaskError> {
+        self.watch_user(user)
     }
 
     async fn erase(&self, user: &User) -> Result<u64, TaskError> {

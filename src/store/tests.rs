@@ -42,6 +42,7 @@ mod retries;
 mod selection;
 mod sequence;
 mod trash;
+mod watchers;
 mod writes;
 
 pub struct Rig {

@@ -33,6 +33,8 @@ struct Metrics {
     limits_hit: Family<Labels<1>, Counter>,
     creations_replayed: Counter,
     trash_purged: Family<Labels<1>, Counter>,
+    event_streams: Gauge,
+    events_sent: Counter,
     client_connections: Gauge,
     max_client_connections: Gauge,
     /// When each key set was last fetched, by its URL.
@@ -57,6 +59,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         limits_hit: add(r, "limits_hit", limits),
         creations_replayed: add(r, "creations_replayed", replayed),
         trash_purged: add(r, "trash_purged", "Deleted tasks that were purged"),
+        event_streams: add(r, "event_streams", "Open streams of changes"),
+        events_sent: add(r, "events_sent", "Events that streams of changes have sent"),
         client_connections: add(r, "connections", "Open client connections"),
         max_client_connections: add(r, "connections_max", "Limit of client connections"),
         key_sets: Mutex::default(),
@@ -202,6 +206,29 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.add(-1);
     }
+}
+
+/// Counts a stream of changes until it is dropped.
+pub struct EventStream(());
+
+impl EventStream {
+    /// An open stream.
+    #[must_use]
+    pub fn open() -> Self {
+        METRICS.event_streams.inc();
+        Self(())
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        METRICS.event_streams.dec();
+    }
+}
+
+/// Counts an event that a stream of changes has sent.
+pub fn event_sent() {
+    METRICS.events_sent.inc();
 }
 
 /// Counts a client connection until it is dropped.

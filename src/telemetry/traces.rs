@@ -223,9 +223,13 @@ pub fn finish_request(span: &Span, status: u16, user: impl FnOnce() -> Option<St
 }
 
 /// The span of one request's query, from its place in the queue to its result.
-/// `operation` is the name of the queue.
+/// `operation` is the name of the queue. What no request waits for has none: it would be a trace
+/// of its own, such as each poll for streams of changes.
 #[must_use]
 pub fn query(system: &'static str, operation: &'static str) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
     tracing::trace_span!(
         target: TARGET,
         "query",

@@ -54,6 +54,7 @@ fn each_operation_has_its_statuses_and_no_others() {
         ("restoreTask", "post /api/tasks/{id}/restore", "200 403 404"),
         ("listTrash", "get /api/trash", "200"),
         ("listChanges", "get /api/changes", "200 400 410"),
+        ("streamChanges", "get /api/events", "200 400 410"),
         ("eraseData", "delete /api/data", "200"),
     ];
     let any = "401 408 413 429 500 503";

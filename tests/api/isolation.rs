@@ -51,7 +51,7 @@ fn every_operation_with_an_id_is_in_the_table() {
     }
     assert_eq!(
         operations().len(),
-        13,
+        14,
         "a new operation: does it isolate users?"
     );
 }

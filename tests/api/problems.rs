@@ -11,7 +11,7 @@ use tasks_api::{
         rest::{header::IdempotencyKey, json_array::JsonArray},
         tasks::{
             ChangesPage, CreateTask, CreatedTask, Expected, ListTasks, PatchTask, Removal, Task,
-            TaskError, TaskList, TaskService, TrashedTask,
+            TaskError, TaskList, TaskService, TrashedTask, Watch,
         },
     },
     auth::User,
@@ -59,6 +59,7 @@ async fn an_unsupported_method_lists_the_allowed_ones() {
         (Method::GET, "/api/tasks/1/restore", "POST, OPTIONS"),
         (Method::DELETE, "/api/trash", "GET, HEAD, OPTIONS"),
         (Method::POST, "/api/changes", "GET, HEAD, OPTIONS"),
+        (Method::POST, "/api/events", "GET, HEAD, OPTIONS"),
         (Method::GET, "/api/data", "DELETE, OPTIONS"),
         (Method::POST, "/docs", "GET, HEAD, OPTIONS"),
         (Method::DELETE, "/health/live/", "GET, HEAD, OPTIONS"),
@@ -332,6 +333,10 @@ impl TaskService for Failing {
     }
 
     async fn changes(&self, _: &User, _: Option<String>, _: u32) -> Result<ChangesPage, TaskError> {
+        Err(self.0())
+    }
+
+    async fn watch(&self, _: &User) -> Result<Watch, TaskError> {
         Err(self.0())
     }
 

@@ -4,6 +4,7 @@ mod bulk;
 mod changes;
 mod conditional;
 mod create;
+mod events;
 mod fields;
 mod id;
 mod keys;

@@ -19,6 +19,8 @@ METRICS = {
     "tasks_api_key_set_age_seconds": set(),
     "tasks_api_key_set_fetches_total": {"outcome"},
     "tasks_api_limits_hit_total": {"limit"},
+    "tasks_api_event_streams": set(),
+    "tasks_api_events_sent_total": set(),
     "tasks_api_build_info": {"version"},
 }
 HISTOGRAMS = {"tasks_api_request_duration_seconds", "tasks_api_batch_size"}

@@ -58,6 +58,12 @@ expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 410, 412, 422, 429, "5xx"
 [[operations]]
 include-operation-id = ["listTasks", "createTask", "updateTask", "patchTask", "completeTask", "deleteTask", "listChanges"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 410, 412, 422, 429, "5xx"]
+
+# It reads a response to its end, which a stream does not have: tests/api checks the head and each
+# event against the document.
+[[operations]]
+include-operation-id = "streamChanges"
+enabled = false
 "#;
 
 async fn write_configuration(folder: &Path) {

@@ -15,6 +15,7 @@ mod development;
 mod dice;
 mod docs;
 mod durability;
+mod events;
 mod failures;
 mod flood;
 mod hosts;

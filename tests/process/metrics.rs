@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tasks_api_test_support::{
     database::TestDatabase,
+    events::{Events, request},
     process::{SECRET, Service, client, free_port, run, token},
 };
 use tokio::time::{sleep, timeout};
@@ -212,6 +213,45 @@ async fn an_unreachable_database_and_key_set_are_counted() {
         text.contains(&format!("{} 1\n", requests("health", 503))),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn streams_are_counted_apart_from_requests_in_flight() {
+    let measured = Measured::start(&[]).await;
+    let (url, ana) = (&measured.service.url, token("ana").await);
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = Events::open(url, &ana, None).await;
+        stream.event().await.unwrap();
+        streams.push(stream);
+    }
+    let refused = request(url, &ana, None).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(measured.call("POST", "/api/tasks", &ana).await, 201);
+    for stream in &mut streams {
+        stream.event().await.unwrap();
+    }
+
+    for (name, value) in [
+        ("tasks_api_event_streams", 8.0),
+        ("tasks_api_events_sent_total", 16.0),
+        ("tasks_api_requests_in_flight", 0.0),
+        ("tasks_api_limits_hit_total{limit=\"streams\"}", 1.0),
+        (&requests("streamChanges", 200), 8.0),
+        (&requests("streamChanges", 429), 1.0),
+    ] {
+        assert_eq!(measured.value(name).await, Some(value), "{name}");
+    }
+    // The time to the head of the response.
+    let seconds = "tasks_api_request_duration_seconds_count{operation=\"streamChanges\"}";
+    assert_eq!(measured.value(seconds).await, Some(9.0));
+    drop(streams);
+    let none = async {
+        while measured.value("tasks_api_event_streams").await != Some(0.0) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), none).await.unwrap();
 }
 
 #[tokio::test]

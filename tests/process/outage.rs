@@ -12,6 +12,7 @@ use std::{
 use reqwest::{Method, StatusCode};
 use tasks_api_test_support::{
     database::TestDatabase,
+    events::{Events, Item},
     process::{SECRET, Service, token},
 };
 use tokio::{
@@ -161,6 +162,42 @@ async fn requests_succeed_again_once_the_database_is_back() {
     }
     proxy.set(OPEN);
     wait_until_back(&service, &ana).await;
+}
+
+/// What another instance writes meanwhile comes once the database is back, in one stream.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn a_stream_goes_on_after_an_outage_and_has_missed_nothing() {
+    let database = TestDatabase::postgres().await;
+    let proxy = Proxy::before(&database).await;
+    let (instance, other) = (service(&proxy.url).await, service(database.url()).await);
+    let ana = token("ana").await;
+    wait_until_back(&instance, &ana).await;
+    wait_until_back(&other, &ana).await;
+    let writer = other.client(&ana);
+    let mut stream = Events::open(&instance.url, &ana, None).await;
+    stream.event().await.unwrap();
+
+    for away in [CLOSED, FROZEN] {
+        proxy.set(away);
+        while statuses(&instance, &ana).await != AWAY {
+            sleep(Duration::from_millis(100)).await;
+        }
+        let created = writer.create("meanwhile").await;
+        let task = created.expect(StatusCode::CREATED);
+        // Longer than some polls, and than the comment of a silent stream.
+        let next = stream.next().await.expect("the stream is whole");
+        assert_eq!(next, Some(Item::Comment));
+        proxy.set(OPEN);
+        assert_eq!(stream.event().await.unwrap()["tasks"][0], task);
+    }
+    instance.signal("-TERM");
+    let (_, log) = instance.end().await;
+    let waits = log
+        .matches("streams of changes wait for the database")
+        .count();
+    // The stream may go on before the poll does, which then sees one outage.
+    assert!((1..=2).contains(&waits), "not with each poll: {log}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Traces, sent over OTLP to a collector that decodes the standard's messages. They are
 //! flushed when the service stops, so each test stops it first.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -20,11 +20,16 @@ use reqwest::Method;
 use serde_json::json;
 use tasks_api_test_support::{
     database::TestDatabase,
+    events::Events,
     key_server::{KeyServer, Reply},
     process::{SECRET, Service, free_port, token},
     signer::{Kind, Signer},
 };
-use tokio::{net::TcpListener, sync::Mutex, time::Instant};
+use tokio::{
+    net::TcpListener,
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -150,6 +155,31 @@ async fn a_request_joins_the_trace_of_its_traceparent() {
     assert_eq!(text(&query.attributes, "db.system.name"), kind);
     assert_eq!(query.events[0].name, "sent");
     assert!(query.events[0].time_unix_nano >= query.start_time_unix_nano);
+}
+
+#[tokio::test]
+async fn a_stream_is_a_span_until_its_head_and_polls_are_none() {
+    let traced = Traced::start(&[]).await;
+    let (url, ana) = (&traced.service.url, token("ana").await);
+    let mut stream = Events::open(url, &ana, None).await;
+    stream.event().await.unwrap();
+    for _ in 0..3 {
+        traced.call(Method::POST, "/api/tasks", &[]).await;
+        stream.event().await.unwrap();
+    }
+    // Some polls long.
+    sleep(Duration::from_secs(3)).await;
+    drop(stream);
+
+    let spans = traced.spans().await;
+    let stream = named(&spans, "GET /api/events");
+    let mut posts = spans.iter().filter(|span| span.name == "POST /api/tasks");
+    assert!(posts.all(|post| post.start_time_unix_nano >= stream.end_time_unix_nano));
+    let roots = spans.iter().filter(|span| span.parent_span_id.is_empty());
+    let mut roots: Vec<_> = roots.map(|root| root.name.as_str()).collect();
+    roots.sort_unstable();
+    let posts = ["POST /api/tasks"; 3];
+    assert_eq!(roots, [&["GET /api/events"][..], &posts].concat());
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
-/** One in so many pieces of data is lost with its connection. */
+/** One in so many pieces of data is lost with its connection, as a rule. */
 const CUT = 40;
 
-export async function cuttingProxy(target) {
-  const { hostname, port } = new URL(target);
+/** In front of these targets, which take turns. One in `cut` pieces of data is lost. */
+export async function cuttingProxy(targets, cut = CUT) {
   let cuts = 0;
+  let connections = 0;
   const server = createServer((client) => {
+    const { hostname, port } = new URL(targets[connections++ % targets.length]);
     const service = connect(Number(port), hostname);
     const end = () => {
       client.destroy();
@@ -18,7 +20,7 @@ export async function cuttingProxy(target) {
     for (const [from, to] of [[client, service], [service, client]]) {
       from.on("error", end).on("close", end);
       from.on("data", (data) => {
-        if (Math.random() * CUT < 1) {
+        if (Math.random() * cut < 1) {
           cuts += 1;
           end();
         } else {

@@ -32,7 +32,10 @@ try {
   for (let n = 0; n < 2; n++) {
     instances.push(await startService({ DATABASE_URL: database.url, RATE_LIMIT_PER_USER: "0" }));
   }
-  const proxies = await Promise.all(instances.map(({ baseUrl }) => cuttingProxy(baseUrl)));
+  const proxies = await Promise.all(instances.map(({ baseUrl }) => cuttingProxy([baseUrl])));
+  // Every connection is to the other instance than the one before, and soon cut.
+  const balancer = await cuttingProxy(instances.map(({ baseUrl }) => baseUrl), 4);
+  proxies.push(balancer);
   for (const name of chosen.length > 0 ? chosen : names) {
     await cp(join(here, "stories", `${name}.mjs`), join(work, `${name}.story.mjs`));
     const { default: story } = await import(join(work, `${name}.story.mjs`));
@@ -41,7 +44,8 @@ try {
     try {
       await story({
         urls: instances.map(({ baseUrl }) => baseUrl),
-        cutUrls: proxies.map(({ url }) => url),
+        cutUrls: proxies.slice(0, 2).map(({ url }) => url),
+        balancedUrl: balancer.url,
         token: await instances[0].token(user),
         otherToken: await instances[0].token(`${user}-other`),
       });

@@ -10,7 +10,11 @@ use poem_openapi::{
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
 };
 
-use crate::api::rest::{entity_tag::EntityTags, problem::Problem};
+use crate::api::rest::{
+    entity_tag::EntityTags,
+    problem::Problem,
+    query::{Opaque, QueryValue},
+};
 
 /// An optional header of a request.
 #[derive(Debug)]
@@ -136,6 +140,22 @@ impl FromHeader for Option<IdempotencyKey> {
                 "must be 1 to {} of the characters 0-9, A-Z, a-z, '.', '_', ':' and '-'",
                 IdempotencyKey::MAX_LENGTH
             )),
+        }
+    }
+}
+
+/// Text that the service gave to the client, such as the id of an event.
+impl FromHeader for Option<Opaque> {
+    fn schema() -> MetaSchema {
+        Opaque::schema()
+    }
+
+    fn from_lines(lines: &[&[u8]]) -> Result<Self, String> {
+        match lines {
+            [] => Ok(None),
+            // Other bytes than text are text that the service did not give.
+            [line] => Ok(Some(Opaque(String::from_utf8_lossy(line).into_owned()))),
+            _ => Err("must be given once".to_owned()),
         }
     }
 }

@@ -177,6 +177,23 @@ impl<T> JsonArray<T> {
     }
 }
 
+impl<T: Serialize + Send + Sync + 'static> JsonArray<T> {
+    /// The text in chunks.
+    #[must_use]
+    pub fn into_chunks(self) -> BoxStream<'static, io::Result<Vec<u8>>> {
+        match self.0 {
+            Elements::InMemory(encoded) => {
+                let json = encoded.json().map(|json| json.to_vec());
+                stream::once(async { json.map_err(io::Error::other) }).boxed()
+            }
+            Elements::Chunks { chunks, .. } => {
+                let chunks = chunks.map(|chunk| chunk.map(|chunk| chunk.json));
+                chunks.boxed()
+            }
+        }
+    }
+}
+
 impl<T: Serialize> Encoded<T> {
     fn json(&self) -> Result<Bytes, String> {
         let json = self.json.get_or_init(|| {

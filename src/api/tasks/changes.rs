@@ -27,8 +27,20 @@ pub struct ChangesPage {
     pub more: bool,
 }
 
-impl IntoResponse for ChangesPage {
-    fn into_response(self) -> Response {
+impl ChangesPage {
+    /// A page without changes.
+    #[must_use]
+    pub fn empty(cursor: String) -> Self {
+        Self {
+            tasks: JsonArray::in_memory(Arc::new(Vec::new().into())),
+            deleted: Arc::default(),
+            cursor,
+            more: false,
+        }
+    }
+
+    /// The page as JSON: an object, around the array of its tasks.
+    pub(super) fn json(self) -> JsonArray<Task> {
         let rest = move || {
             let mut rest = json!({
                 "deleted": *self.deleted.lock(),
@@ -40,7 +52,13 @@ impl IntoResponse for ChangesPage {
             rest.replace_range(..1, ",");
             rest
         };
-        self.tasks.within("{\"tasks\":", rest).into_response()
+        self.tasks.within("{\"tasks\":", rest)
+    }
+}
+
+impl IntoResponse for ChangesPage {
+    fn into_response(self) -> Response {
+        self.json().into_response()
     }
 }
 

@@ -43,6 +43,20 @@ fn deleted() -> Value {
 /// A cursor.
 const CURSOR: &str = "WzE2OTQwNDI0MzM5MDYzMjIyMDEsNThd";
 
+fn changes() -> Value {
+    json!({
+        "tasks": [task()],
+        "deleted": [deleted()],
+        "cursor": CURSOR,
+        "more": false,
+    })
+}
+
+/// An event of the stream of changes.
+pub fn example_event() -> String {
+    format!("event: changes\nid: {CURSOR}\ndata: {}\n\n", changes())
+}
+
 /// The examples of the types, for the document.
 pub fn examples() -> Value {
     json!({
@@ -82,12 +96,7 @@ pub fn examples() -> Value {
         "Deleted": { "message": "Task deleted successfully" },
         "Count": { "count": 3 },
         "DeletedTask": deleted(),
-        "Changes": {
-            "tasks": [task()],
-            "deleted": [deleted()],
-            "cursor": CURSOR,
-            "more": false,
-        },
+        "Changes": changes(),
     })
 }
 
@@ -103,6 +112,7 @@ pub fn value_examples() -> Value {
         "limit": 100,
         "cursor": "WyJuIiwxMjM0NTY3ODksN10",
         "since": CURSOR,
+        "Last-Event-ID": CURSOR,
         "trash": true,
         "If-Match": "\"58\"",
         "If-None-Match": "\"58\"",

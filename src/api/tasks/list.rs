@@ -9,6 +9,9 @@ use crate::api::rest::{
     query::{QueryEnum, QueryValue},
 };
 
+/// The number of tasks, or changes, in a page that names no limit.
+pub const DEFAULT_LIMIT: u32 = 100;
+
 /// Which tasks a list contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum StatusFilter {

@@ -62,4 +62,5 @@ pub const OWN_PROBLEMS: &[OwnProblem] = &[
     ),
     own("restoreTask", ProblemType::QuotaExceeded, &[]),
     own("listChanges", ProblemType::CursorExpired, &[]),
+    own("streamChanges", ProblemType::CursorExpired, &[]),
 ];

@@ -1,5 +1,9 @@
 //! What carries out the operations, and why it may fail.
 
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+
 use super::{
     changes::ChangesPage,
     list::ListTasks,
@@ -101,11 +105,22 @@ service! {
             limit: u32,
         ) -> Result<ChangesPage, TaskError>;
 
+        /// Watches what is written for the user. Fails with [`TaskError::TooManyStreams`].
+        async fn watch(&self, user: &User) -> Result<Watch, TaskError>;
+
         /// Removes everything of the user. Returns how many tasks that were, those in the
         /// trash included.
         async fn erase(&self, user: &User) -> Result<u64, TaskError>;
     }
 }
+
+/// When a stream beyond the limit may be tried again: by then a client that is gone is noticed,
+/// as a rule.
+const STREAM_RETRY: Duration = Duration::from_secs(5);
+
+/// Has an item once something of a user may have been written, on whichever instance, since
+/// the item before. It ends when the service stops.
+pub type Watch = BoxStream<'static, ()>;
 
 /// A list of tasks.
 #[derive(Debug)]
@@ -213,6 +228,12 @@ pub enum TaskError {
     /// What the cursor tells of is no longer remembered, or never was.
     #[error("the cursor has expired")]
     CursorExpired,
+    /// The user has `limit` streams of changes open.
+    #[error("{limit} streams are open")]
+    TooManyStreams {
+        /// The most streams of a user.
+        limit: usize,
+    },
     /// The database is unreachable, and nothing was written. The text is for the
     /// log.
     #[error("the database is unreachable: {0}")]
@@ -238,7 +259,8 @@ impl TaskError {
             | Self::KeyReused
             | Self::AlreadyDeleted { .. }
             | Self::InvalidCursor
-            | Self::CursorExpired => false,
+            | Self::CursorExpired
+            | Self::TooManyStreams { .. } => false,
             Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => true,
         }
     }
@@ -265,6 +287,11 @@ impl From<TaskError> for Problem {
             ),
             TaskError::InvalidCursor => invalid_cursor("cursor"),
             TaskError::CursorExpired => Self::new(ProblemType::CursorExpired),
+            TaskError::TooManyStreams { limit } => Self::new(ProblemType::RateLimited)
+                .with_detail(format!(
+                    "You have {limit} streams open, the most that you may have. Close one first."
+                ))
+                .with_retry_after(STREAM_RETRY),
             TaskError::Unavailable(cause) => {
                 tracing::warn!(%cause, "the database is unreachable");
                 Self::new(ProblemType::Unavailable)

@@ -4,30 +4,42 @@ use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::auth::User;
+use crate::{auth::User, store::watchers::Watchers};
 
 /// The users whose tasks are being written. Queues that write share it, so that none of
 /// them sends a batch that would only wait for another one's lock on a user's sequence.
 #[derive(Clone, Default)]
-pub struct Writers(Arc<Mutex<HashSet<User>>>);
+pub struct Writers {
+    busy: Arc<Mutex<HashSet<User>>>,
+    watchers: Watchers,
+}
 
 impl Writers {
+    /// Nobody writes yet. What is written wakes the streams of `watchers`.
+    pub fn new(watchers: Watchers) -> Self {
+        Self {
+            busy: Arc::default(),
+            watchers,
+        }
+    }
+
     /// Chooses the members of a batch: `choose` is given those who are busy, and returns the
     /// users of the batch, who are busy until they are [removed](Self::remove).
     pub fn add<T>(
         &self,
         choose: impl FnOnce(&HashSet<User>) -> (T, HashSet<User>),
     ) -> (T, HashSet<User>) {
-        let mut busy = self.0.lock();
+        let mut busy = self.busy.lock();
         let (chosen, users) = choose(&busy);
         busy.extend(users.iter().cloned());
         (chosen, users)
     }
 
-    /// The batch of these users has ended.
+    /// The batch of these users has ended: it is committed, unless it failed.
     pub fn remove(&self, users: &HashSet<User>) {
         if !users.is_empty() {
-            self.0.lock().retain(|user| !users.contains(user));
+            self.busy.lock().retain(|user| !users.contains(user));
+            self.watchers.wake(users);
         }
     }
 }

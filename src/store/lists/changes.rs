@@ -12,10 +12,7 @@ use super::{
     selection::Selection,
 };
 use crate::{
-    api::{
-        rest::json_array::JsonArray,
-        tasks::{ChangesPage, DeletedTask, TaskError},
-    },
+    api::tasks::{ChangesPage, DeletedTask, TaskError},
     auth::User,
     store::{
         cursor::{Sequence, Since},
@@ -51,12 +48,7 @@ impl Lists {
         sequence.check(since, owned.owner())?;
         if since.after.is_none() && since.version == sequence.last {
             // As a rule nothing has changed, which is told without a look at any task.
-            return Ok(ChangesPage {
-                tasks: JsonArray::in_memory(Arc::new(Vec::new().into())),
-                deleted: Arc::default(),
-                cursor: sequence.cursor(),
-                more: false,
-            });
+            return Ok(ChangesPage::empty(sequence.cursor()));
         }
         let reader = self.reader(user)?;
         let limit = limit as usize;

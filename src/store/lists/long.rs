@@ -23,8 +23,8 @@ use crate::{
     auth::User,
     store::{
         batch::BatchQueue,
-        owned::{Owned, owned_by},
-        requests::{Page, PageStart, Part, PartOf},
+        owned::owned_by,
+        requests::{Aside, Page, PageStart, Part, PartOf},
     },
 };
 
@@ -34,7 +34,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads parts for one admitted request.
 pub struct Reader {
-    queue: Arc<BatchQueue<Owned<Part>>>,
+    queue: Arc<BatchQueue<Aside>>,
     admitted: Admitted,
     /// Parts are read when the request is no longer in progress.
     span: Span,
@@ -42,7 +42,7 @@ pub struct Reader {
 
 impl Reader {
     /// Of the admitted user.
-    pub fn new(queue: Arc<BatchQueue<Owned<Part>>>, admitted: Admitted) -> Self {
+    pub fn new(queue: Arc<BatchQueue<Aside>>, admitted: Admitted) -> Self {
         Self {
             queue,
             admitted,
@@ -75,7 +75,7 @@ impl Reader {
         take: impl FnOnce(PartRead) -> Option<T>,
     ) -> Result<T, TaskError> {
         let part = owned_by(self.user(), Part { what, turn });
-        let read = take(self.queue.submit(part).await?);
+        let read = take(self.queue.submit(Aside::Part(part)).await?);
         read.ok_or_else(|| TaskError::Internal("a part is of another kind".to_owned()))
     }
 }

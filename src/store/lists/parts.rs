@@ -18,7 +18,7 @@ use crate::{
         entity::rows::{Candidate, Changed, SortValues},
         error::{Access, Failure},
         owned::{Owned, Owner},
-        requests::{ById, Outcome, Page, PageStart, Part, PartOf, Select, completed},
+        requests::{Aside, ById, Outcome, Page, PageStart, PartOf, Select, completed},
         search::Words,
     },
 };
@@ -42,6 +42,8 @@ pub enum PartRead {
     Page(PageRead),
     Selection(Selected),
     Changes(ChangesRead),
+    /// By the subjects of their users.
+    Sequences(HashMap<String, Sequence>),
 }
 
 /// A page that was read.
@@ -80,7 +82,7 @@ pub struct ChangesRead {
     pub sequence: Option<Sequence>,
 }
 
-impl Batchable for Owned<Part> {
+impl Batchable for Aside {
     type Response = PartRead;
     const ACCESS: Access = Access::Read;
     /// Nothing is shared: a part is as much as one statement should read.
@@ -93,8 +95,16 @@ impl Batchable for Owned<Part> {
     ) -> Result<Vec<Outcome<PartRead>>, Failure> {
         let mut outcomes = Vec::new();
         for member in batch {
-            let owner = member.owner();
-            let read = match &member.request.what {
+            let part = match member {
+                Self::Part(part) => part,
+                Self::Sequences(users) => {
+                    let sequences = read_sequences(users, driver).await?;
+                    outcomes.push(Outcome::Done(PartRead::Sequences(sequences)));
+                    continue;
+                }
+            };
+            let owner = part.owner();
+            let read = match &part.request.what {
                 PartOf::Page(page) => match read_page(owner, page, driver).await? {
                     Ok(page) => Outcome::Done(PartRead::Page(page)),
                     Err(error) => Outcome::Refused(TaskError::Internal(error.to_string())),
@@ -112,6 +122,19 @@ impl Batchable for Owned<Part> {
         }
         Ok(outcomes)
     }
+}
+
+async fn read_sequences(
+    users: &[Owned<()>],
+    driver: &mut Driver,
+) -> Result<HashMap<String, Sequence>, sqlx::Error> {
+    let owners: Vec<_> = users.iter().map(Owned::owner).collect();
+    let mut sequences = HashMap::new();
+    let take = |(owner, sequence)| {
+        sequences.insert(owner, sequence);
+    };
+    driver.sequences(&owners, take).await?;
+    Ok(sequences)
 }
 
 async fn read_page(

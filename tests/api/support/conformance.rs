@@ -33,12 +33,16 @@ static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     schemas
 });
 
+/// The schema of the data of an event.
+static EVENT: LazyLock<Validator> =
+    LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Changes"]));
+
 /// The schema of problems outside the documented operations.
 static PROBLEM: LazyLock<Validator> =
     LazyLock::new(|| validator(&DOCUMENT["components"]["schemas"]["Problem"]));
 
 /// Headers that any response may have: of HTTP itself, CORS and browser security. An `OpenAPI` document does not list them.
-const COMMON_HEADERS: [&str; 11] = [
+const COMMON_HEADERS: [&str; 12] = [
     "allow",
     "cache-control",
     "connection",
@@ -48,6 +52,7 @@ const COMMON_HEADERS: [&str; 11] = [
     "referrer-policy",
     "strict-transport-security",
     "vary",
+    "x-accel-buffering",
     "x-content-type-options",
     "x-frame-options",
 ];
@@ -115,7 +120,17 @@ pub fn check(
     }
     let validator = SCHEMAS.get(&format!("{place} {media_type}"));
     let validator = validator.ok_or_else(|| format!("{media_type:?} is not documented"))?;
+    if media_type == "text/event-stream" {
+        // It is read event by event.
+        return Ok(());
+    }
     body(validator, response)
+}
+
+/// Validates the data of an event.
+pub fn event(data: &Value) -> Result<(), String> {
+    let valid = EVENT.validate(data);
+    valid.map_err(|error| format!("{}: {error}", error.instance_path()))
 }
 
 /// A status in the operation's `x-only-with` occurs only if the request has all of the

@@ -1,6 +1,7 @@
 //! The service in process, and a client for it.
 
 mod conformance;
+pub mod stream;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -12,6 +12,7 @@
 pub mod certificates;
 pub mod client;
 pub mod database;
+pub mod events;
 pub mod http2;
 pub mod json_schema;
 pub mod key_server;

@@ -1,0 +1,82 @@
+//! A client that reads nothing costs a cursor.
+
+use std::fs;
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use super::*;
+
+/// What the process has in memory, in KiB.
+fn resident(service: &Service) -> u64 {
+    let status = format!("/proc/{}/status", service.child.id().unwrap());
+    let status = fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+async fn create(client: &TasksClient, tasks: usize) {
+    let description = "x".repeat(2_000);
+    let create = async |number: usize| {
+        let task = json!({"title": number.to_string(), "description": description});
+        let created = client.send(Method::POST, "", Some(&task)).await;
+        created.expect(StatusCode::CREATED);
+    };
+    let creating = stream::iter((0..tasks).map(create)).buffer_unordered(32);
+    creating.collect::<Vec<_>>().await;
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_take_no_memory_while_thousands_of_tasks_are_written() {
+    let database = TestDatabase::create().await;
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("TASKS_PER_USER", "100000"),
+    ];
+    let service = Service::start(&variables).await;
+    service.wait_until_ready().await;
+    let ana = token("ana").await;
+    let client = service.client(&ana);
+    let address = service.url.strip_prefix("http://").unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..8 {
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        let get = format!(
+            "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ana}\r\n\r\n"
+        );
+        reader.write_all(get.as_bytes()).await.unwrap();
+        readers.push(reader);
+    }
+    let mut first = request(&service.url, &ana, None).send().await.unwrap();
+    assert_eq!(
+        first.status(),
+        StatusCode::TOO_MANY_REQUESTS,
+        "all are open"
+    );
+    drop(first.chunk().await);
+    create(&client, 2_000).await;
+    let before = resident(&service);
+
+    create(&client, 10_000).await;
+
+    let after = resident(&service);
+    println!("{before} KiB, after 10,000 tasks of 2 KB each {after} KiB");
+    // All of it is 24 MB for each of the eight.
+    assert!(after < before + 24 * 1024, "{before} KiB, then {after} KiB");
+    drop(readers);
+    let list = client.list("?limit=1").await;
+    let tag = list.headers["etag"]
+        .to_str()
+        .unwrap()
+        .trim_matches('"')
+        .to_owned();
+    let mut stream = Events::open(&service.url, &ana, Some(&tag)).await;
+    client.create("Milk").await.expect(StatusCode::CREATED);
+    assert_eq!(stream.event().await.unwrap()["tasks"][0]["title"], "Milk");
+}
