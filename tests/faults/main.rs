@@ -12,4 +12,5 @@ mod aborts;
 mod crowds;
 mod lists;
 mod slow;
+mod streams;
 mod timing;
