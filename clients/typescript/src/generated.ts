@@ -733,6 +733,15 @@ since?: string;
 limit?: number;
 };
 
+export type StreamChangesParams = {
+/**
+ * Where to begin: a `cursor` of `listChanges`, the `id` of an event, or the `ETag` of
+ * a list without its quotes. Absent: now, and the first event says at once where that
+ * is.
+ */
+since?: string;
+};
+
 export type listTasksResponse200 = {
   data: Task[]
   status: 200
@@ -1762,6 +1771,76 @@ export const listTrash = async ( options?: Parameters<typeof send>[1]): Promise<
 
 
 
+export type eraseDataResponse200 = {
+  data: Count
+  status: 200
+}
+
+export type eraseDataResponse401 = {
+  data: UnauthorizedResponse
+  status: 401
+}
+
+export type eraseDataResponse408 = {
+  data: RequestTimeoutResponse
+  status: 408
+}
+
+export type eraseDataResponse413 = {
+  data: ContentTooLargeResponse
+  status: 413
+}
+
+export type eraseDataResponse429 = {
+  data: TooManyRequestsResponse
+  status: 429
+}
+
+export type eraseDataResponse500 = {
+  data: InternalErrorResponse
+  status: 500
+}
+
+export type eraseDataResponse503 = {
+  data: ServiceUnavailableResponse
+  status: 503
+}
+
+export type eraseDataResponseSuccess = (eraseDataResponse200) & {
+  headers: Headers;
+};
+export type eraseDataResponseError = (eraseDataResponse401 | eraseDataResponse408 | eraseDataResponse413 | eraseDataResponse429 | eraseDataResponse500 | eraseDataResponse503) & {
+  headers: Headers;
+};
+
+export type eraseDataResponse = (eraseDataResponseSuccess | eraseDataResponseError)
+
+export const getEraseDataUrl = () => {
+
+
+
+
+  return `/api/data`
+}
+
+/**
+ * Removes every task of the user for good, those in the trash and all that is remembered
+ * of deleted ones included. There is no way back.
+ * @summary Erase all data
+ */
+export const eraseData = async ( options?: Parameters<typeof send>[1]): Promise<eraseDataResponse> => {
+
+  return send<eraseDataResponse>(getEraseDataUrl(),
+  {
+    ...options,
+    method: 'DELETE'
+
+
+  }
+);}
+
+
+
 export type listChangesResponse200 = {
   data: Changes
   status: 200
@@ -1836,7 +1915,8 @@ export const getListChangesUrl = (params?: ListChangesParams,) => {
  * one task are one entry. Without `since`: all tasks, in pages, and then what changed
  * meanwhile. Apply the entries by id, ignore an entry with a lower version than the one
  * you have, keep `cursor`, and ask again with it, at once if `more` is true. Entries may
- * come more than once, and those of the client's own writes come back.
+ * come more than once, and those of the client's own writes come back. `streamChanges`
+ * says when there is something to ask for.
  *
  * If the cursor is from before an erase or a restored backup, or older than deletions
  * are remembered, the status is 410: start without it.
@@ -1855,69 +1935,98 @@ export const listChanges = async (params?: ListChangesParams, options?: Paramete
 
 
 
-export type eraseDataResponse200 = {
-  data: Count
+export type streamChangesResponse200 = {
+  data: string
   status: 200
 }
 
-export type eraseDataResponse401 = {
+export type streamChangesResponse400 = {
+  data: InvalidRequestResponse
+  status: 400
+}
+
+export type streamChangesResponse401 = {
   data: UnauthorizedResponse
   status: 401
 }
 
-export type eraseDataResponse408 = {
+export type streamChangesResponse408 = {
   data: RequestTimeoutResponse
   status: 408
 }
 
-export type eraseDataResponse413 = {
+export type streamChangesResponse410 = {
+  data: CursorExpiredResponse
+  status: 410
+}
+
+export type streamChangesResponse413 = {
   data: ContentTooLargeResponse
   status: 413
 }
 
-export type eraseDataResponse429 = {
+export type streamChangesResponse429 = {
   data: TooManyRequestsResponse
   status: 429
 }
 
-export type eraseDataResponse500 = {
+export type streamChangesResponse500 = {
   data: InternalErrorResponse
   status: 500
 }
 
-export type eraseDataResponse503 = {
+export type streamChangesResponse503 = {
   data: ServiceUnavailableResponse
   status: 503
 }
 
-export type eraseDataResponseSuccess = (eraseDataResponse200) & {
+export type streamChangesResponseSuccess = (streamChangesResponse200) & {
   headers: Headers;
 };
-export type eraseDataResponseError = (eraseDataResponse401 | eraseDataResponse408 | eraseDataResponse413 | eraseDataResponse429 | eraseDataResponse500 | eraseDataResponse503) & {
+export type streamChangesResponseError = (streamChangesResponse400 | streamChangesResponse401 | streamChangesResponse408 | streamChangesResponse410 | streamChangesResponse413 | streamChangesResponse429 | streamChangesResponse500 | streamChangesResponse503) & {
   headers: Headers;
 };
 
-export type eraseDataResponse = (eraseDataResponseSuccess | eraseDataResponseError)
+export type streamChangesResponse = (streamChangesResponseSuccess | streamChangesResponseError)
 
-export const getEraseDataUrl = () => {
+export const getStreamChangesUrl = (params?: StreamChangesParams,) => {
+  const normalizedParams = new URLSearchParams();
 
+  Object.entries(params || {}).forEach(([key, value]) => {
 
+    if (value !== undefined) {
+      normalizedParams.append(key, value === null ? 'null' : String(value))
+    }
+  });
 
+  const stringifiedParams = normalizedParams.toString();
 
-  return `/api/data`
+  return stringifiedParams.length > 0 ? `/api/events?${stringifiedParams}` : `/api/events`
 }
 
 /**
- * Removes every task of the user for good, those in the trash and all that is remembered
- * of deleted ones included. There is no way back.
- * @summary Erase all data
+ * Server-sent events: a page of `listChanges` as soon as something was written, on
+ * whichever instance, within two seconds. Each event has the name `changes`, its `data`
+ * is a `Changes` object in one line, and its `id` is the `cursor` of that page. Treat the
+ * entries like those of `listChanges`. A comment is sent every 20 seconds without an
+ * event, and right at the start.
+ *
+ * The stream ends when the token expires, when the service stops and after an erase.
+ * Connect again, with a fresh token and with the `id` of the last event in
+ * `Last-Event-ID`: nothing is missed, for as long as deletions are remembered. If the
+ * status is then 410, start again with `listChanges` without a cursor.
+ *
+ * A user may have 8 streams on each instance; with one more the status is 429. The
+ * `EventSource` of browsers cannot send the token: use `fetch`, or a library that does.
+ * Try it with `curl -N`; Swagger UI shows nothing before the stream ends.
+ * @summary Stream changes
  */
-export const eraseData = async ( options?: Parameters<typeof send>[1]): Promise<eraseDataResponse> => {
+export const streamChanges = async (params?: StreamChangesParams, options?: Parameters<typeof send>[1]): Promise<streamChangesResponse> => {
 
-  return send<eraseDataResponse>(getEraseDataUrl(),
+  return send<streamChangesResponse>(getStreamChangesUrl(params),
   {
     ...options,
-    method: 'DELETE'
+    method: 'GET'
 
 
   }
