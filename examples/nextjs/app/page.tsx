@@ -1,20 +1,23 @@
 import { redirect } from "next/navigation";
 
 import { TasksPage } from "@/components/tasks-page";
-import { filterOf } from "@/lib/filter";
-import { firstTasks, tasksApiUrl } from "@/lib/first-tasks";
+import { ClockProvider } from "@/lib/clock";
+import { firstTasks, publicTasksApiUrl } from "@/lib/first-tasks";
 import { currentSession } from "@/lib/session";
+import { dayOf } from "@/lib/tasks/dates";
+import { TasksProvider } from "@/lib/tasks/use-tasks";
 
 // No loading.tsx beside this page: the first paint has the tasks in it, without scripts too.
-export default async function Page({ searchParams }: PageProps<"/">) {
+export default async function Page() {
   const session = await currentSession();
   if (!session) redirect("/sign-in");
-  const filter = filterOf((await searchParams).status);
+  const { id, name, email } = session.user;
+  const now = Date.now();
   return (
-    <TasksPage
-      user={{ id: session.user.id, name: session.user.name, email: session.user.email }}
-      serviceUrl={tasksApiUrl()}
-      first={await firstTasks(filter)}
-    />
+    <ClockProvider now={now} today={dayOf(now)}>
+      <TasksProvider userId={id} serviceUrl={publicTasksApiUrl()} initial={await firstTasks()}>
+        <TasksPage user={{ id, name, email }} />
+      </TasksProvider>
+    </ClockProvider>
   );
 }

@@ -1,7 +1,13 @@
 "use client";
 
-import { type FormEvent, useState } from "react";
+import { zodResolver } from "@hookform/resolvers/zod";
+import { useId } from "react";
+import { useForm } from "react-hook-form";
+import * as z from "zod";
 
+import { Button } from "@/components/ui/button";
+import { Field, FieldDescription, FieldError, FieldLabel } from "@/components/ui/field";
+import { Input } from "@/components/ui/input";
 import { authClient } from "@/lib/auth-client";
 import { useSessionChannel } from "@/lib/session-channel";
 
@@ -10,75 +16,96 @@ const texts = {
   "sign-up": { title: "Create an account", other: { href: "/sign-in", lead: "Been here before?", text: "Sign in" } },
 };
 
+const signIn = z.object({
+  name: z.string().optional(),
+  email: z.email("Enter an e-mail address"),
+  password: z.string().min(1, "Enter your password"),
+});
+const signUp = signIn.extend({
+  name: z.string().trim().min(1, "Enter your name"),
+  password: z.string().min(8, "Use at least 8 characters"),
+});
+
 export function SignForm({ mode }: { mode: keyof typeof texts }) {
   const { title, other } = texts[mode];
+  const id = useId();
   const announce = useSessionChannel(null);
-  const [error, setError] = useState<string>();
-  const [busy, setBusy] = useState(false);
+  const {
+    register,
+    handleSubmit,
+    setError,
+    clearErrors,
+    formState: { errors, isSubmitting, isSubmitSuccessful },
+  } = useForm<z.infer<typeof signIn>>({ resolver: zodResolver(mode === "sign-up" ? signUp : signIn) });
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const values = new FormData(event.currentTarget);
-    const text = (name: string) => String(values.get(name) ?? "");
-    setBusy(true);
-    setError(undefined);
-    const account = { email: text("email"), password: text("password") };
-    const { data, error } = await (
-      mode === "sign-up"
-        ? authClient.signUp.email({ ...account, name: text("name") })
-        : authClient.signIn.email(account)
-    ).catch(() => ({ data: null, error: { message: "This application is not reachable. Try again in a moment." } }));
-    if (!data) {
-      setError(error?.message || "That did not work. Try again.");
-      setBusy(false);
-    } else {
-      announce(data.user.id);
-      // A full load, so that nothing of another user stays in memory.
-      window.location.assign("/");
-    }
-  }
+  const submit = handleSubmit(async ({ name = "", email, password }) => {
+    const call = mode === "sign-up" ? authClient.signUp.email({ name, email, password }) : authClient.signIn.email({ email, password });
+    const { data, error } = await call.catch(() => ({
+      data: null,
+      error: { message: "This application is not reachable. Try again in a moment." },
+    }));
+    if (!data) return setError("root", { message: error?.message || "That did not work. Try again." });
+    announce(data.user.id);
+    // A full load, so that nothing of another user stays in memory.
+    window.location.assign("/");
+  });
+
+  const field = (name: "name" | "email" | "password") => ({
+    id: `${id}${name}`,
+    "aria-invalid": errors[name] ? true : undefined,
+    "aria-describedby": errors[name] ? `${id}${name}-error` : undefined,
+    ...register(name),
+  });
+  const error = (name: "name" | "email" | "password") => (
+    <FieldError id={`${id}${name}-error`}>{errors[name]?.message}</FieldError>
+  );
+  // The page goes on to the tasks: until it is there, the form is still busy.
+  const busy = isSubmitting || (isSubmitSuccessful && !errors.root);
 
   return (
-    <main className="narrow">
-      <h1>{title}</h1>
+    <main className="flex min-h-dvh flex-col items-center bg-sidebar px-4 pt-[12dvh] pb-8">
+      <img src="/icon.svg" alt="" className="size-11" />
+      <h1 className="mt-4 mb-6 text-2xl font-bold tracking-tight">{title}</h1>
       {/* post: should scripts be late, the password does not end up in the address. */}
-      <form className="card stack" method="post" onSubmit={submit} onInput={() => setError(undefined)}>
+      <form
+        method="post"
+        noValidate
+        onSubmit={submit}
+        onInput={() => clearErrors("root")}
+        className="flex w-full max-w-sm flex-col gap-4 rounded-xl border bg-card p-6 shadow-sm"
+      >
         {mode === "sign-up" && (
-          <label className="field">
-            Name
-            <input name="name" autoComplete="name" required />
-          </label>
+          <Field>
+            <FieldLabel htmlFor={`${id}name`}>Name</FieldLabel>
+            <Input {...field("name")} autoComplete="name" />
+            {error("name")}
+          </Field>
         )}
-        <label className="field">
-          E-mail
-          <input name="email" type="email" autoComplete="email" required />
-        </label>
-        <div className="field">
-          <label htmlFor="password">Password</label>
-          <input
-            id="password"
-            name="password"
+        <Field>
+          <FieldLabel htmlFor={`${id}email`}>E-mail</FieldLabel>
+          <Input {...field("email")} type="email" autoComplete="email" />
+          {error("email")}
+        </Field>
+        <Field>
+          <FieldLabel htmlFor={`${id}password`}>Password</FieldLabel>
+          <Input
+            {...field("password")}
             type="password"
             autoComplete={mode === "sign-up" ? "new-password" : "current-password"}
-            minLength={mode === "sign-up" ? 8 : undefined}
-            aria-describedby={mode === "sign-up" ? "password-hint" : undefined}
-            required
           />
-          {mode === "sign-up" && (
-            <p id="password-hint" className="hint">
-              At least 8 characters
-            </p>
-          )}
-        </div>
-        <p className="error" role="alert">
-          {error}
-        </p>
-        <button className="primary" disabled={busy}>
+          {error("password")}
+          {mode === "sign-up" && !errors.password && <FieldDescription>At least 8 characters</FieldDescription>}
+        </Field>
+        <FieldError>{errors.root?.message}</FieldError>
+        <Button type="submit" disabled={busy} className="lg:h-10">
           {busy ? "One moment…" : title}
-        </button>
+        </Button>
       </form>
-      <p>
-        {other.lead} <a href={other.href}>{other.text}</a>
+      <p className="mt-6 text-sm text-muted-foreground">
+        {other.lead}{" "}
+        <a href={other.href} className="font-medium text-primary underline-offset-4 hover:underline">
+          {other.text}
+        </a>
       </p>
     </main>
   );

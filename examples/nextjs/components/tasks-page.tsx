@@ -1,167 +1,117 @@
 "use client";
 
-import type { Task } from "@tasks-api/client";
+import { HashIcon, SearchIcon } from "lucide-react";
 import { useSearchParams } from "next/navigation";
-import { useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
-import { authClient } from "@/lib/auth-client";
-import { type Filter, filterOf, matches } from "@/lib/filter";
-import type { Failure, Outcome } from "@/lib/outcome";
-import { useSessionChannel } from "@/lib/session-channel";
-import { useTasks } from "@/lib/use-tasks";
+import { Empty, ListSkeleton } from "@/components/empty";
+import { Header } from "@/components/header";
+import { Sidebar, TabBar, VIEWS } from "@/components/nav";
+import { QuickAdd } from "@/components/quick-add";
+import { Status } from "@/components/status";
+import { TaskList } from "@/components/task-list";
+import { useToday } from "@/lib/clock";
+import { whenLoaded } from "@/lib/preload";
+import { addDays } from "@/lib/tasks/dates";
+import type { Item, Operation } from "@/lib/tasks/operations";
+import { useSearch } from "@/lib/tasks/use-search";
+import { useTasks } from "@/lib/tasks/use-tasks";
+import { countsOf, sectionsOf, selectionOf, tagsOf } from "@/lib/tasks/views";
+import { useShortcuts } from "@/lib/use-shortcuts";
 
-import { Filters } from "./filters";
-import { type Changes, TaskForm } from "./task-form";
-import { TaskItem } from "./task-item";
+const Toasts = lazy(() => import("@/components/toasts"));
+const Trash = lazy(() => import("@/components/trash"));
+const ConflictDialog = lazy(() => import("@/components/conflict-dialog"));
 
-const empty: Record<Filter, string> = {
-  all: "Nothing to do yet. Add your first task above.",
-  pending: "Nothing is pending.",
-  completed: "Nothing is completed yet.",
-};
-
-interface Props {
-  user: { id: string; name: string; email: string };
-  serviceUrl: string;
-  first: Outcome<Task[]>;
+export interface User {
+  id: string;
+  name: string;
+  email: string;
 }
 
-export function TasksPage({ user, serviceUrl, first }: Props) {
-  const filter = filterOf(useSearchParams().get("status"));
-  const announce = useSessionChannel(user.id);
-  const { tasks, failure, loading, notice, reload, add, edit, complete, remove } = useTasks(
-    user.id,
-    serviceUrl,
-    filter,
-    first,
-  );
-  // Tasks with an open form. They stay visible whatever list loads, so that no edit is lost.
-  const [edited, setEdited] = useState<Task[]>([]);
-  const visible = tasks
-    ?.filter((task) => matches(task, filter) && !isEdited(task))
-    .concat(edited)
-    .sort((a, b) => b.id - a.id);
-  const heading = useRef<HTMLHeadingElement>(null);
+export function TasksPage({ user }: { user: User }) {
+  const params = useSearchParams();
+  const selection = useMemo(() => selectionOf(new URLSearchParams(params)), [params]);
+  const { items, loaded } = useTasks();
+  const today = useToday();
+  const { found, searching, local } = useSearch(selection.q);
+  const [editing, setEditing] = useState<Item | null>(null);
+  const [reviewed, setReviewed] = useState<Operation | null>(null);
+  const newTask = useRef<HTMLInputElement>(null);
+  const search = useRef<HTMLInputElement>(null);
 
-  function isEdited(task: Task) {
-    return edited.some(({ id }) => id === task.id);
-  }
+  const [complete, setComplete] = useState(false);
+  useEffect(() => void whenLoaded().then(() => setComplete(true)), []);
+  useShortcuts({ n: newTask, "/": search });
 
-  function setEditing(task: Task, editing: boolean) {
-    if (!editing && !matches(task, filter)) leave(task);
-    setEdited((tasks) => (editing ? [...tasks, task] : tasks.filter(({ id }) => id !== task.id)));
-  }
-
-  async function addTask(changes: Changes) {
-    const outcome = await add({ title: "", ...changes });
-    // A new task is not in the list of completed ones: show it in the list of all.
-    const shown = filterOf(new URLSearchParams(window.location.search).get("status"));
-    if (outcome.ok && !matches(outcome.data, shown)) window.history.pushState(null, "", "/");
-    return outcome;
-  }
-
-  /** Moves the focus on from a task that leaves the list: it would fall to the page's top. */
-  function leave(task: Task) {
-    const at = visible?.findIndex(({ id }) => id === task.id) ?? -1;
-    const next = visible?.[at + 1] ?? visible?.[at - 1];
-    (next ? document.getElementById(`task-${next.id}`) : heading.current)?.focus();
-  }
+  const sections = useMemo(() => sectionsOf(items, selection, today, found), [items, selection, today, found]);
+  const counts = useMemo(() => countsOf(items, today), [items, today]);
+  const tags = useMemo(() => tagsOf(items), [items]);
+  const { Icon: ViewIcon, label } = VIEWS[selection.view];
+  const Icon = selection.q ? SearchIcon : selection.tag !== null ? HashIcon : ViewIcon;
+  const title = selection.q ? "Search" : selection.tag !== null ? `#${selection.tag}` : label;
+  useEffect(() => void (document.title = `${title} · Tasks`), [title]);
+  const listed = selection.view === "trash" && !selection.q ? [] : sections;
+  const shown = listed.flatMap((section) => section.items);
+  // In the other views a new task would not be seen.
+  const adds = !selection.q && selection.view !== "completed" && selection.view !== "trash";
 
   return (
-    <>
-      <header>
-        <p className="brand">Tasks</p>
-        <p className="user" title={user.email}>
-          {user.name}
-        </p>
-        <SignOut announce={() => announce(null)} />
-      </header>
-      <main>
-        <h1 className="sr-only">Your tasks</h1>
-        <section className="card" aria-labelledby="add">
-          <h2 id="add">Add a task</h2>
-          <TaskForm label="Add a task" save={addTask} button="Add" busyButton="Adding…" />
-        </section>
-
-        <section aria-labelledby="list" aria-busy={loading}>
-          <div className="bar">
-            <h2 id="list" ref={heading} tabIndex={-1}>
-              Your list
-            </h2>
-            <Filters current={filter} />
+    <div data-loaded={complete || undefined} className="min-h-dvh lg:pl-60">
+      <Sidebar selection={selection} counts={counts} tags={tags} />
+      <main className="mx-auto w-full max-w-3xl px-4 pt-4 pb-32 lg:px-12 lg:pt-10 lg:pb-20">
+        <Header
+          user={user}
+          title={title}
+          selection={selection}
+          left={shown.filter(({ completed }) => !completed).length}
+          pending={counts.all}
+          completed={items.length - counts.all}
+          search={search}
+        />
+        <Status onReview={setReviewed} />
+        {adds && (
+          <div className="mb-4">
+            <QuickAdd
+              ref={newTask}
+              today={today}
+              defaults={{ tag: selection.tag, due_date: selection.tag === null ? dueIn(selection.view, today) : null }}
+            />
           </div>
-          <Trouble failure={failure} loading={loading} retry={reload} />
-          <p className="hint notice" role="status">
-            {loading ? "Loading…" : notice}
-          </p>
-          {visible && visible.length === 0 && !loading && <p className="empty">{empty[filter]}</p>}
-          {visible && visible.length > 0 && (
-            <ul className="tasks" aria-labelledby="list">
-              {visible.map((task) => (
-                <TaskItem
-                  key={task.id}
-                  task={task}
-                  editing={isEdited(task)}
-                  setEditing={(editing) => setEditing(task, editing)}
-                  edit={(changes) => edit(task, changes)}
-                  complete={(completed) => {
-                    if (!matches({ ...task, completed }, filter)) leave(task);
-                    complete(task, completed);
-                  }}
-                  remove={() => remove(task, () => leave(task))}
-                />
-              ))}
-            </ul>
-          )}
-        </section>
+        )}
+        {local && <p className="py-2 text-sm text-muted-foreground">Searching the tasks on this device.</p>}
+        <TaskList
+          label={title}
+          sections={listed}
+          today={today}
+          sortable={selection.view === "all" && selection.sort === "manual" && !selection.q && selection.tag === null}
+          editing={editing}
+          onEdit={setEditing}
+          onReview={setReviewed}
+        />
+        {!loaded || (searching && shown.length === 0) ? (
+          <ListSkeleton />
+        ) : selection.view === "trash" && !selection.q ? (
+          <Suspense fallback={<ListSkeleton />}>
+            <Trash selection={selection} />
+          </Suspense>
+        ) : (
+          shown.length === 0 && !editing && <Empty selection={selection} icon={<Icon aria-hidden />} />
+        )}
       </main>
-    </>
-  );
-}
-
-function Trouble({ failure, loading, retry }: { failure: Failure | undefined; loading: boolean; retry: () => void }) {
-  return (
-    // Always there, so that screen readers notice what appears in it.
-    <div role="alert">
-      {failure?.kind === "unavailable" && (
-        <div className="trouble">
-          <p>
-            <strong>The task service is not available.</strong>{" "}
-            {failure.write && "Your last change may not have been saved. "}
-            This page keeps trying to load your list.
-          </p>
-          <button onClick={retry} aria-disabled={loading}>
-            {loading ? "Loading…" : "Reload the list"}
-          </button>
-        </div>
+      <TabBar selection={selection} />
+      <Suspense>{complete && <Toasts />}</Suspense>
+      {reviewed && (
+        <Suspense>
+          <ConflictDialog operation={reviewed} onClose={() => setReviewed(null)} />
+        </Suspense>
       )}
-      {failure?.kind === "gone" && <p className="trouble">That task is gone: it was deleted elsewhere.</p>}
-      {failure?.kind === "refused" && <p className="trouble">{failure.message}</p>}
     </div>
   );
 }
 
-function SignOut({ announce }: { announce: () => void }) {
-  const [text, setText] = useState("Sign out");
-  const [busy, setBusy] = useState(false);
-  return (
-    <button
-      aria-disabled={busy}
-      onClick={async () => {
-        if (busy) return;
-        setBusy(true);
-        const { error } = await authClient.signOut().catch((error: unknown) => ({ error }));
-        if (error) {
-          setText("Sign out failed: try again");
-          setBusy(false);
-        } else {
-          announce();
-          // A full load, so that nothing of this user stays in memory.
-          window.location.assign("/sign-in");
-        }
-      }}
-    >
-      {busy ? "Signing out…" : text}
-    </button>
-  );
+/** The day that a task must have to be seen in a view. */
+function dueIn(view: string, today: string): string | null {
+  if (view === "today") return today;
+  return view === "upcoming" ? addDays(today, 1) : null;
 }

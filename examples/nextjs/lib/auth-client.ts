@@ -1,5 +1,4 @@
-import { jwtClient } from "better-auth/client/plugins";
 import { createAuthClient } from "better-auth/react";
 
 /** Better Auth in the browser; it talks to this application's /api/auth. */
-export const authClient = createAuthClient({ plugins: [jwtClient()] });
+export const authClient = createAuthClient();
