@@ -109,17 +109,10 @@ example-install:
     npm ci --prefix examples/nextjs --no-audit --no-fund
 
 # The service and the Next.js example together: http://localhost:3000, `just example 3001` on another port.
-example port="3000": example-install
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cargo build
-    export BETTER_AUTH_URL=http://localhost:{{ port }} CORS_ORIGINS=http://localhost:{{ port }}
-    target/debug/tasks-api &
-    service=$!
-    trap 'kill $service 2>/dev/null || true' EXIT
-    npm run dev --prefix examples/nextjs -- --port {{ port }}
+example port="3000":
+    node examples/nextjs/scripts/demo.mjs {{ port }}
 
-# The example in a real browser; screenshots in examples/nextjs/test/output.
+# The example in a real browser; report and screenshots in examples/nextjs/test/output.
 example-test: example-install
     cargo build
     npm --prefix examples/nextjs run build
