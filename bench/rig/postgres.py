@@ -108,7 +108,7 @@ class Cluster:
         return done.stdout.strip()
 
     def wal_position(self) -> str:
-        return self.run("SELECT pg_current_wal_insert_lsn()", database="postgres")
+        return self.run("SELECT pg_current_wal_flush_lsn()", database="postgres")
 
     def wal_since(self, position: str) -> tuple[int, int]:
         """The bytes of WAL since a position, and what the full images of pages are of that: the
