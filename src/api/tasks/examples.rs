@@ -36,7 +36,7 @@ fn deleted() -> Value {
     json!({
         "id": 5,
         "idempotency_key": "0c5d8e0a-93f1-4f7b-8a67-1b7b1f0a2d44",
-        "version": 60,
+        "version": 57,
     })
 }
 
