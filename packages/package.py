@@ -4,11 +4,12 @@
 
 A target is one of `targets.json`. `target/packages` is made anew:
 
-    npm/*.tgz                    the launcher, and one package per target
+    npm/*.tgz                    the launcher, one package per target, the TypeScript client
     archives/*.tar.gz, *.zip     the program and the licences, and SHA256SUMS
     wheels/*.whl                 for pip, pipx and uvx
 
-The version, the description and the licence are those of Cargo.toml. `--release` fails unless
+The version, the description and the licence are those of Cargo.toml; the client has the version
+of the contract, and is built here, with npm. `--release` fails unless
 every target is there, and if one of them needs a newer C library than GLIBC.
 """
 
@@ -64,16 +65,35 @@ def licences():
     return [("LICENSE", own), ("THIRD-PARTY-LICENSES", notices().encode())]
 
 
+def repository(**folder):
+    """The field of a `package.json`, which npm compares with the provenance."""
+    url = CRATE.get("repository")
+    return {"repository": {"type": "git", "url": f"git+{url}.git", **folder}} if url else {}
+
+
+def client_package(folder):
+    """The TypeScript client, built, without what its development needs."""
+    source = ROOT / "clients/typescript"
+    for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "build"]):
+        subprocess.run(command, cwd=source, check=True, stdout=subprocess.DEVNULL)
+    package = json.loads((source / "package.json").read_text())
+    for name in package["files"]:
+        shutil.copytree(source / name, folder / name)
+    for name in ("README.md", "LICENSE"):
+        shutil.copy(source / name, folder)
+    del package["scripts"], package["devDependencies"]
+    package |= repository(directory="clients/typescript")
+    write(folder / "package.json", json.dumps(package, indent=2).encode())
+
+
 def npm_packages(binaries, legal, staging, destination):
-    """The launcher and the platform packages, as `npm pack` makes them."""
+    """The launcher, the platform packages and the client, as `npm pack` makes them."""
     common = {
         "version": CRATE["version"],
         "description": CRATE["description"],
         "license": CRATE["license"],
+        **repository(),
     }
-    # npm compares it with the provenance.
-    if url := CRATE.get("repository"):
-        common["repository"] = {"type": "git", "url": f"git+{url}.git"}
     names = {target: f"@tasks-api/{row['npm']}" for target, row in TARGETS.items()}
 
     launcher = staging / "tasks-api"
@@ -106,6 +126,9 @@ def npm_packages(binaries, legal, staging, destination):
             write(folder / name, content)
         write(folder / "bin" / program(target), binary, 0o755)
         folders.append(folder)
+
+    client_package(staging / "client")
+    folders.append(staging / "client")
 
     destination.mkdir(parents=True)
     command = ["npm", "pack", "--silent", "--pack-destination", destination, *folders]

@@ -1,12 +1,12 @@
 // The files that `just package` made: names, versions, checksums, and that each kind installs.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { caller, emptyFolder, run, serve, stop } from "./program.mjs";
-import { madePackages, platform, startRegistry } from "./registry.mjs";
+import { install, madePackages, platform, startRegistry } from "./registry.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const made = join(root, "target/packages");
@@ -24,9 +24,13 @@ function archive(target) {
   return url.replace(/\{ ([\w-]+) \}/g, (whole, name) => values[name] ?? whole).split("/").pop();
 }
 
-test("every package and the program have the version of Cargo.toml", async (t) => {
+const client = "@tasks-api/client";
+
+test("every package and the program have the version of Cargo.toml, and the client that of the contract", async () => {
   const packages = await madePackages();
-  for (const { name, version: its } of packages) assert.equal(its, version, name);
+  const contract = /^  version: (.*)$/m.exec(await readFile(join(root, "openapi/tasks.yaml"), "utf8"))[1];
+  for (const { name, version: its } of packages) assert.equal(its, name === client ? contract : version, name);
+  assert.ok(packages.some(({ name }) => name === client));
   const { optionalDependencies } = packages.find(({ name }) => name === "tasks-api");
   const expected = targets.map(({ npm }) => [`@tasks-api/${npm}`, version]);
   assert.deepEqual(Object.entries(optionalDependencies), expected);
@@ -91,14 +95,34 @@ test("pip installs the wheel, and the program serves", { skip: onWindows }, asyn
   await stop(service);
 });
 
+test("the client installs, and calls a service", async (t) => {
+  const folder = await emptyFolder(t);
+  const { file } = (await madePackages()).find(({ name }) => name === client);
+  await install(t, folder);
+  const installed = await run(t, folder, ["npm", "install", "--offline", "--ignore-scripts", file]);
+  assert.equal(installed.code, 0, installed.output);
+  const service = await serve(t, folder, ["npx", "--no-install", "tasks-api"]);
+  await writeFile(
+    join(folder, "story.mjs"),
+    `import { createTasksClient, unwrap } from "${client}";
+    const [baseUrl, token] = process.argv.slice(2);
+    const tasks = createTasksClient({ baseUrl, token: () => token });
+    console.log((await unwrap(tasks.createTask({ title: "Buy milk" }))).title);`,
+  );
+
+  const story = await run(t, folder, [process.execPath, "story.mjs", service.url, service.token]);
+  assert.deepEqual([story.code, story.output.trim()], [0, "Buy milk"]);
+  await stop(service);
+});
+
 test("npm would publish every package", async (t) => {
   const folder = await emptyFolder(t);
   const registry = await startRegistry({ empty: true });
   t.after(registry.stop);
-  for (const { name, file } of await madePackages()) {
+  for (const { name, version: its, file } of await madePackages()) {
     const command = ["npm", "publish", "--dry-run", "--access", "public", file];
     const { code, output } = await run(t, folder, command, { npm_config_registry: registry.url });
-    assert.deepEqual([code, output.includes(`+ ${name}@${version}`)], [0, true], output);
+    assert.deepEqual([code, output.includes(`+ ${name}@${its}`)], [0, true], output);
     assert.doesNotMatch(output, /corrected/, "npm corrects what is published");
   }
 });
