@@ -36,7 +36,7 @@ pub struct Player {
     made: usize,
     pub responses: usize,
     pub cancelled: usize,
-    /// Responses that the service was too busy.
+    /// Responses that the service was too busy, and lists that it broke off.
     pub refused: usize,
 }
 
@@ -86,7 +86,7 @@ impl Player {
         let cancels = may_cancel && self.dice.below(10) == 0;
         let soon = Duration::from_micros(self.dice.below(3000) as u64);
         loop {
-            let sending = self.client.send(method.clone(), path, body.as_ref());
+            let sending = self.client.try_send(method.clone(), path, body.as_ref());
             let response = if cancels {
                 let Ok(response) = timeout(soon, sending).await else {
                     self.cancelled += 1;
@@ -96,8 +96,16 @@ impl Player {
             } else {
                 sending.await
             };
-            let (status, body) = (response.status, response.body);
             self.responses += 1;
+            let (status, body) = match response {
+                Ok(response) => (response.status, response.body),
+                // A long list that the machine is too busy to complete.
+                Err(error) => {
+                    assert_eq!(method, Method::GET, "{error}");
+                    self.refused += 1;
+                    continue;
+                }
+            };
             match body["type"].as_str() {
                 // Not executed, because the machine is too busy: a retry is safe.
                 Some("/problems/service-unavailable") => {

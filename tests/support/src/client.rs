@@ -65,9 +65,20 @@ impl TasksClient {
 
     /// Sends a request to `path` below `/api/tasks`; panics unless the response is JSON.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
+        self.try_send(method, path, body).await.expect("JSON")
+    }
+
+    /// Sends a request to `path` below `/api/tasks`; fails if the body is broken off, as a long
+    /// list is that cannot be read in time.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<Response> {
         let request = self.request(method, path);
         let request = body.into_iter().fold(request, RequestBuilder::json);
-        Response::of(request).await
+        Response::try_of(request).await
     }
 
     /// Creates a task.
@@ -107,12 +118,16 @@ impl TasksClient {
 impl Response {
     /// Sends any request; panics unless the response is JSON.
     pub async fn of(request: RequestBuilder) -> Self {
+        Self::try_of(request).await.expect("JSON")
+    }
+
+    async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
         let response = request.send().await.expect("a response");
-        Self {
+        Ok(Self {
             status: response.status(),
             headers: response.headers().clone(),
-            body: response.json().await.expect("JSON"),
-        }
+            body: response.json().await?,
+        })
     }
 
     /// The body; panics unless the status is `status`.
