@@ -14,7 +14,7 @@ const GROUPS = {
     ...["completeTask", "deleteTask", "eraseData"],
   ],
   Trash: ["restoreTask", "listTrash"],
-  Sync: ["listChanges"],
+  Sync: ["listChanges", "streamChanges"],
 };
 
 const { HAS_BUTTON } = process.env;
