@@ -26,9 +26,15 @@ async fn run(document: &str, arguments: &[&str]) -> String {
         "/target/schemathesis/bin/schemathesis"
     );
 
+    // A deleted task may be there again, where another request of the sequence restores it.
+    let restores = std::fs::read_to_string(document).unwrap();
+    let restores = restores.contains("operationId: restoreTask");
+    let excluded = restores.then_some(["--exclude-checks", "use_after_free"]);
+
     let output = Command::new(program)
         .current_dir(folder.path())
         .args(["run", document, "--url", &service.url, "--checks", "all"])
+        .args(excluded.into_iter().flatten())
         .args(arguments)
         .output()
         .await
@@ -82,8 +88,7 @@ async fn write_configuration(folder: &Path) {
 async fn thousands_of_random_requests_conform_to_the_document() {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/tasks.yaml");
 
-    // A deleted task may be there again: another request of the sequence restores it.
-    let text = run(document, &["--exclude-checks", "use_after_free"]).await;
+    let text = run(document, &[]).await;
 
     let generated = text
         .lines()
