@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -15,15 +15,6 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
-
-/// A field of proc(5), in MiB.
-fn memory(service: &Service, field: &str) -> u64 {
-    let status = format!("/proc/{}/status", service.child.id().unwrap());
-    let status = fs::read_to_string(status).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = line.unwrap().split_whitespace().nth(1).unwrap();
-    number.parse::<u64>().unwrap() / 1024
-}
 
 async fn service(variables: &[(&str, &str)]) -> (Service, SocketAddr) {
     let mut all = vec![("BETTER_AUTH_SECRET", SECRET)];
@@ -41,7 +32,7 @@ async fn hold(path: &str, connections: usize) -> (u64, Duration) {
     // What is made once for all requests is no growth.
     let first = client().get(format!("{}{path}", service.url)).send().await;
     assert_eq!(first.unwrap().status(), StatusCode::OK);
-    let before = memory(&service, "VmRSS");
+    let before = service.memory("VmRSS") / 1024;
     let began = Instant::now();
     let mut clients = Vec::new();
     for _ in 0..connections {
@@ -68,11 +59,11 @@ async fn hold(path: &str, connections: usize) -> (u64, Duration) {
     for client in clients {
         longest = longest.max(client.await.unwrap());
     }
-    let peak = memory(&service, "VmHWM") - before;
+    let peak = service.memory("VmHWM") / 1024 - before;
     println!(
         "{connections} connections, 100 requests of {path} each without a window: {peak} MiB \
          at most, {} MiB afterwards, closed after {longest:.1?}",
-        memory(&service, "VmRSS").saturating_sub(before)
+        (service.memory("VmRSS") / 1024).saturating_sub(before)
     );
     (peak, longest)
 }
@@ -94,7 +85,7 @@ async fn responses_that_are_not_taken_hold_little_memory_for_a_short_time() {
 async fn idle_connections_of_one_address_lock_out_nobody() {
     let crowd: usize = std::env::var("CROWD").map_or(2_000, |n| n.parse().unwrap());
     let (service, address) = service(&[("MAX_CONNECTIONS", &crowd.to_string())]).await;
-    let before = memory(&service, "VmRSS");
+    let before = service.memory("VmRSS") / 1024;
     let mut idle = Vec::new();
     while idle.len() < crowd {
         // Each is used once: an unused one would be closed after ten seconds.
@@ -125,7 +116,7 @@ async fn idle_connections_of_one_address_lock_out_nobody() {
     println!(
         "{crowd} idle connections of 127.0.0.1: {served} of 20 health checks of 127.0.0.2 \
          served, the slowest in {longest:.0?}; a list of 127.0.0.1 served: {same}; {} MiB more",
-        memory(&service, "VmRSS").saturating_sub(before)
+        (service.memory("VmRSS") / 1024).saturating_sub(before)
     );
     assert!(served == 20 && same);
     sleep(Duration::from_millis(100)).await;

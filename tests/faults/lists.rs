@@ -6,7 +6,6 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -25,7 +24,7 @@ use tokio::{process::Command, task::JoinSet, time::sleep};
 /// Lists that the user reads at once: far below the rate limit.
 const PARALLEL: usize = 4;
 /// Resident memory of the service, in KiB: a quarter of what `deploy/` allows.
-const MEMORY: usize = 256 * 1024;
+const MEMORY: u64 = 256 * 1024;
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |n| n.parse().unwrap())
@@ -141,15 +140,6 @@ async fn long_lists_of_one_user_do_not_delay_others() {
     assert!(delayed.is_empty(), "{delayed:#?}");
 }
 
-/// The most resident memory of the service until now, in KiB (proc(5)).
-fn most_memory(service: &Service) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", service.child.id().unwrap()));
-    let status = status.unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let line = line.unwrap().trim().trim_end_matches(" kB");
-    line.parse().unwrap()
-}
-
 /// How fast clients read.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
@@ -160,7 +150,7 @@ enum Pace {
 
 /// Reads lists at once on one HTTP/2 connection; returns the bytes, the lists that were
 /// complete or refused, and the most memory of the service.
-async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize; 2], usize) {
+async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize; 2], u64) {
     let http = Client::builder().http2_prior_knowledge().build().unwrap();
     let eve = TasksClient::new(http, &service.url, token);
     let bytes = Arc::new(AtomicUsize::new(0));
@@ -197,7 +187,7 @@ async fn memory_of(service: &Service, token: &str, pace: Pace) -> (usize, [usize
     (
         bytes.load(Relaxed),
         [complete, refused],
-        most_memory(service),
+        service.memory("VmHWM"),
     )
 }
 

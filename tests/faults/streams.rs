@@ -25,15 +25,6 @@ const EACH: usize = 5;
 /// The clock ticks of a second, in which Linux counts processor time.
 const TICKS: f64 = 100.0;
 
-/// What the process has in memory, in KiB.
-fn resident(service: &Service) -> f64 {
-    let status = format!("/proc/{}/status", service.child.id().unwrap());
-    let status = fs::read_to_string(status).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.unwrap().trim().trim_end_matches(" kB");
-    kib.parse().unwrap()
-}
-
 /// The processor time that the process has used, in seconds.
 fn processor(service: &Service) -> f64 {
     let stat = format!("/proc/{}/stat", service.child.id().unwrap());
@@ -96,7 +87,7 @@ async fn many_streams_cost_little_and_hear_of_a_write_soon() {
     };
     create(&service.url).await;
     let address = service.url.strip_prefix("http://").unwrap();
-    let before = resident(&service);
+    let before = service.memory("VmRSS");
 
     let (seen, mut count) = watch::channel(0);
     let opened = Instant::now();
@@ -118,12 +109,12 @@ async fn many_streams_cost_little_and_hear_of_a_write_soon() {
         opened.elapsed()
     );
     sleep(Duration::from_secs(3)).await;
-    let each = (resident(&service) - before) / f64::from(u32::try_from(streams).unwrap());
+    let each = (service.memory("VmRSS") - before) / u64::try_from(streams).unwrap();
     let (began, used) = (Instant::now(), processor(&service));
     sleep(Duration::from_mins(1)).await;
     let share = (processor(&service) - used) / began.elapsed().as_secs_f64();
     println!(
-        "idle: {:.1} % of a core, {each:.1} KiB a stream",
+        "idle: {:.1} % of a core, {each} KiB a stream",
         share * 100.0
     );
 
@@ -144,5 +135,5 @@ async fn many_streams_cost_little_and_hear_of_a_write_soon() {
     }
     readers.shutdown().await;
     // Bounds that only a fault exceeds: the figures are for docs/scaling.md.
-    assert!(each < 100.0 && share < 0.5, "{each} KiB, {share}");
+    assert!(each < 100 && share < 0.5, "{each} KiB, {share}");
 }

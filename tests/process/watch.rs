@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
+use tasks_api_test_support::process::Service;
 use tokio::time::sleep;
 
-/// The resident memory in KiB and the number of open files of a process.
-fn usage(process: u32) -> (u64, usize) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.unwrap().trim().trim_end_matches(" kB").parse();
-    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
-    (kib.unwrap(), files.count())
+/// The resident memory in KiB and the number of open files.
+fn usage(service: &Service) -> (u64, usize) {
+    let files = format!("/proc/{}/fd", service.child.id().unwrap());
+    let files = std::fs::read_dir(files).unwrap();
+    (service.memory("VmRSS"), files.count())
 }
 
 /// Samples the process a hundred times. In a run of ten minutes or more, the maximum in
 /// the last quarter must be close to that in the second.
-pub async fn watch(process: u32, seconds: u64) {
+pub async fn watch(service: &Service, seconds: u64) {
     let mut quarters = [(0, 0); 4];
     for sample in 0..100 {
         sleep(Duration::from_millis(seconds * 10)).await;
-        let (memory, files) = usage(process);
+        let (memory, files) = usage(service);
         let most = &mut quarters[sample / 25];
         *most = (memory.max(most.0), files.max(most.1));
     }

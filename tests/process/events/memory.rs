@@ -1,24 +1,10 @@
 //! A client that reads nothing costs a cursor.
 
-use std::fs;
-
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::*;
-
-/// What the process has in memory, in KiB.
-fn resident(service: &Service) -> u64 {
-    let status = format!("/proc/{}/status", service.child.id().unwrap());
-    let status = fs::read_to_string(status).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
-}
 
 async fn create(client: &TasksClient, tasks: usize) {
     let description = "x".repeat(10_000);
@@ -67,11 +53,11 @@ async fn clients_that_read_nothing_take_no_memory_while_thousands_of_tasks_are_w
     );
     drop(first.chunk().await);
     create(&client, 500).await;
-    let before = resident(&service);
+    let before = service.memory("VmRSS");
 
     create(&client, 2_500).await;
 
-    let after = resident(&service);
+    let after = service.memory("VmRSS");
     println!("{before} KiB, after 2,500 tasks of 10 KB each {after} KiB");
     // All of it is 25 MB for each of the eight.
     assert!(after < before + 24 * 1024, "{before} KiB, then {after} KiB");

@@ -129,6 +129,17 @@ impl Service {
         ready.await.expect("it is ready in time");
     }
 
+    /// What it has in memory, in KiB; `field` of `/proc/…/status` is `VmRSS`, or `VmHWM` for the
+    /// most so far.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id().expect("it runs"));
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.unwrap().split_whitespace().nth(1).unwrap();
+        number.parse().unwrap()
+    }
+
     /// Sends it a signal, such as `-TERM`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();

@@ -11,15 +11,20 @@ use crate::store::{
 };
 
 /// Owners come first, as in all statements.
+fn by_id(sql: &'static str, gets: &[ById<'_>]) -> Statement {
+    sqlx::query(sql)
+        .bind(array(gets, |(_, owner)| owner.as_str()))
+        .bind(array(gets, |(id, _)| *id))
+}
+
 pub fn get(gets: &[ById<'_>]) -> Statement {
-    sqlx::query(concat!(
+    let get = concat!(
         "SELECT ",
         columns!("t."),
         " FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
          JOIN tasks AS t ON t.user_id = a.owner AND t.id = a.id"
-    ))
-    .bind(array(gets, |(_, owner)| owner.as_str()))
-    .bind(array(gets, |(id, _)| *id))
+    );
+    by_id(get, gets)
 }
 
 /// Each list is read from an index, whatever the planner believes of the number of
@@ -70,23 +75,20 @@ pub fn trash(owner: Owner<'_>, below: i64, rows: u32) -> Statement {
 }
 
 pub fn trashed(gets: &[ById<'_>]) -> Statement {
-    sqlx::query(concat!(
+    let trashed = concat!(
         "SELECT ",
         columns!("t."),
         " FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
          JOIN trash AS t ON t.user_id = a.owner AND t.id = a.id WHERE t.title IS NOT NULL"
-    ))
-    .bind(array(gets, |(_, owner)| owner.as_str()))
-    .bind(array(gets, |(id, _)| *id))
+    );
+    by_id(trashed, gets)
 }
 
 pub fn deleted(gets: &[ById<'_>]) -> Statement {
     let deleted = "SELECT t.version, t.id, t.idempotency_key \
                    FROM unnest($1::text[], $2::bigint[]) AS a(owner, id) \
                    JOIN trash AS t ON t.user_id = a.owner AND t.id = a.id";
-    sqlx::query(deleted)
-        .bind(array(gets, |(_, owner)| owner.as_str()))
-        .bind(array(gets, |(id, _)| *id))
+    by_id(deleted, gets)
 }
 
 pub fn sequences(owners: &[Owner<'_>]) -> Statement {

@@ -7,16 +7,18 @@ use crate::store::{
     requests::{ById, IdRange, List, ListPart, Select},
 };
 
+fn by_id(sql: &'static str, gets: &[ById<'_>]) -> Statement {
+    statement(sql, gets.iter().map(|(id, owner)| (id, owner.as_str())))
+}
+
 pub fn get(gets: &[ById<'_>]) -> Statement {
-    statement(
-        concat!(
-            "SELECT ",
-            columns!("t."),
-            " FROM json_each($1) AS a CROSS JOIN tasks AS t \
-             ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0"
-        ),
-        gets.iter().map(|(id, owner)| (id, owner.as_str())),
-    )
+    let get = concat!(
+        "SELECT ",
+        columns!("t."),
+        " FROM json_each($1) AS a CROSS JOIN tasks AS t \
+         ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0"
+    );
+    by_id(get, gets)
 }
 
 /// Of a list with a status it looks at four times as many rows as it may return, since rows
@@ -72,23 +74,19 @@ pub fn trash(owner: Owner<'_>, below: i64, rows: u32) -> Statement {
 }
 
 pub fn trashed(gets: &[ById<'_>]) -> Statement {
-    statement(
-        concat!(
-            "SELECT ",
-            columns!("t."),
-            " FROM json_each($1) AS a CROSS JOIN trash AS t \
-             ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0 WHERE t.title IS NOT NULL"
-        ),
-        gets.iter().map(|(id, owner)| (id, owner.as_str())),
-    )
+    let trashed = concat!(
+        "SELECT ",
+        columns!("t."),
+        " FROM json_each($1) AS a CROSS JOIN trash AS t \
+         ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0 WHERE t.title IS NOT NULL"
+    );
+    by_id(trashed, gets)
 }
 
 pub fn deleted(gets: &[ById<'_>]) -> Statement {
-    statement(
-        "SELECT t.version, t.id, t.idempotency_key FROM json_each($1) AS a \
-         CROSS JOIN trash AS t ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0",
-        gets.iter().map(|(id, owner)| (id, owner.as_str())),
-    )
+    let deleted = "SELECT t.version, t.id, t.idempotency_key FROM json_each($1) AS a \
+                   CROSS JOIN trash AS t ON t.user_id = a.value ->> 1 AND t.id = a.value ->> 0";
+    by_id(deleted, gets)
 }
 
 pub fn sequences(owners: &[Owner<'_>]) -> Statement {
