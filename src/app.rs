@@ -110,7 +110,7 @@ impl Application {
     pub async fn run_until_stopped(self) {
         let Self { config, store, .. } = self;
         let readiness = readiness::readiness(&store, &self.verifier);
-        let endpoint = routes(store.clone(), self.verifier, readiness.clone(), &config);
+        let endpoint = routes(store.clone(), self.verifier, &readiness, &config);
         let metrics = self.metrics.map(|listeners| {
             let (limits, never) = (connections::metrics(&config), pending::<Pending<()>>());
             tokio::spawn(async move {

@@ -56,12 +56,14 @@ use self::{
 };
 use crate::{
     api::{rest::problem, security::RequestContext},
+    auth::Verifier,
     config::{Config, Environment},
 };
 
 /// An endpoint behind the middleware.
 pub struct Middleware<E> {
     inner: E,
+    verifier: Verifier,
     cors: Cors,
     rate_limits: Arc<RateLimits>,
     in_flight: InFlight,
@@ -71,10 +73,11 @@ pub struct Middleware<E> {
 }
 
 impl<E: Endpoint> Middleware<E> {
-    /// Puts the middleware, as configured, around `inner`.
-    pub fn new(inner: E, config: &Config) -> Self {
+    /// Puts the middleware, as configured, around `inner`, whose tokens `verifier` verifies.
+    pub fn new(inner: E, verifier: Verifier, config: &Config) -> Self {
         Self {
             inner,
+            verifier,
             cors: Cors::new(&config.cors_origins, config.environment),
             rate_limits: Arc::new(RateLimits::new(&config.rate_limits)),
             in_flight: InFlight::new(),
@@ -83,15 +86,17 @@ impl<E: Endpoint> Middleware<E> {
         }
     }
 
-    /// The steps that run inside the request's spans.
+    /// The steps that run inside the request's spans. The request is borrowed down to the
+    /// handler: each `async fn` that owns it has room for it twice, half a kilobyte each, and
+    /// its future is moved with that.
     async fn respond(
         &self,
-        mut request: Request,
+        request: &mut Request,
         id: &str,
         route: &Entry,
         context: Arc<RequestContext<Option<RateLimitCheck>>>,
     ) -> Response {
-        let unread = UnreadBody::share(&mut request);
+        let unread = UnreadBody::share(request);
         // An orchestrator that gets no 200 from liveness would restart the service.
         let counted = (!route.is_liveness()).then(|| self.in_flight.begin());
         if let Some(Err(problem)) = counted {
@@ -112,20 +117,20 @@ impl<E: Endpoint> Middleware<E> {
     /// The steps of a request that is counted as in progress.
     async fn handle(
         &self,
-        mut request: Request,
+        request: &mut Request,
         id: &str,
         route: &Entry,
         context: Arc<RequestContext<Option<RateLimitCheck>>>,
     ) -> Response {
         let finish = |response| problem::finish(response, id, || Some(route.allow.clone()));
-        if let Err(mut problem) = framing::check(&request) {
+        if let Err(mut problem) = framing::check(request) {
             if request.version() <= Version::HTTP_11 {
                 // The bytes that follow on this connection may belong to this request.
                 problem = problem.with_header(CONNECTION, "close");
             }
             return finish(problem.into_response());
         }
-        if let Some(response) = self.cors.preflight(&request) {
+        if let Some(response) = self.cors.preflight(request) {
             return response;
         }
         if let Some(Err(problem)) = context.hooks.as_ref().map(RateLimitCheck::count_address) {
@@ -135,7 +140,7 @@ impl<E: Endpoint> Middleware<E> {
             return response;
         }
         if route.is_documentation() {
-            public_url::mark(&mut request, &self.proxies);
+            public_url::mark(request, &self.proxies);
         }
         let context: Arc<RequestContext> = context;
         request.extensions_mut().insert(context);
@@ -153,9 +158,9 @@ impl<E: Endpoint> Endpoint for Middleware<E> {
         let log = AccessLog::begin(&request, route, &id);
         let origin = self.cors.allowed_origin(request.headers());
         let check = self.rate_limits.check(&request);
-        let context = Arc::new(RequestContext::new(check));
+        let context = Arc::new(RequestContext::new(self.verifier.clone(), check));
 
-        let response = self.respond(request, &id, route, Arc::clone(&context));
+        let response = self.respond(&mut request, &id, route, Arc::clone(&context));
         let mut response = log.instrument(response).await;
 
         let headers = response.headers_mut();

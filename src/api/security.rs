@@ -43,15 +43,17 @@ pub trait TokenHooks: Send + Sync {
 /// The state of one request that middleware and operations share: an extension of the
 /// request, where the type of the hooks is erased.
 pub struct RequestContext<H: ?Sized = dyn TokenHooks> {
+    verifier: Verifier,
     user: OnceLock<User>,
     /// The hooks of this request.
     pub hooks: H,
 }
 
 impl<H> RequestContext<H> {
-    /// The context of a request whose token is not yet verified.
-    pub fn new(hooks: H) -> Self {
+    /// The context of a request whose token `verifier` is to verify.
+    pub fn new(verifier: Verifier, hooks: H) -> Self {
         Self {
+            verifier,
             user: OnceLock::new(),
             hooks,
         }
@@ -89,14 +91,11 @@ async fn verify(request: &Request) -> Result<Session, Problem> {
     let Some(token) = bearer_token(request.headers()) else {
         return Err(unauthorized.with_detail("Send a token: Authorization: Bearer <JWT>."));
     };
-    let verifier: &Verifier = request
-        .data()
-        .ok_or_else(|| Problem::internal("the routes have no token verifier"))?;
     let context = request
         .extensions()
         .get::<Arc<RequestContext>>()
         .ok_or_else(|| Problem::internal("the routes have no middleware"))?;
-    match verifier.session(token).await {
+    match context.verifier.session(token).await {
         Ok(session) => {
             context.hooks.accepted(&session.user)?;
             // It is empty: a request is verified once.

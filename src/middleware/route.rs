@@ -5,12 +5,15 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use poem::{
-    IntoResponse, Request, Response, Route, RouteMethod, get,
+    EndpointExt, IntoResponse, Request, Response, Route, RouteMethod, get,
     http::{Method, StatusCode, Uri, header::ALLOW},
 };
 
-use super::health;
-use crate::api::{docs, spec};
+use super::health::{self, Readiness};
+use crate::api::{
+    docs::{self, TokenHelp},
+    spec,
+};
 
 const DOCS: &str = "docs";
 const DOCUMENT: &str = "document";
@@ -132,13 +135,14 @@ fn matches(template: &str, path: &str) -> bool {
     same && segments.next().is_none()
 }
 
-/// The routes beside the contract, for poem.
+/// The routes beside the contract, for poem, with the data of their handlers.
 #[must_use]
-pub fn beside_contract() -> Route {
+pub fn beside_contract(readiness: &Readiness, help: &TokenHelp) -> Route {
     let routes = BESIDE_CONTRACT.into_iter();
     routes.fold(Route::new(), |routes, (template, _, handler)| {
         let path = template.replace('{', ":").replace('}', "");
-        routes.at(path, handler())
+        let handler = handler().data(readiness.clone()).data(help.clone());
+        routes.at(path, handler)
     })
 }
 

@@ -38,7 +38,7 @@ async fn readiness_follows_its_checks_and_the_shutdown() {
         let well = seen.load(Ordering::Relaxed);
         std::future::ready(well.then_some(()).ok_or("It is away."))
     });
-    let app = App::over(store, readiness.clone());
+    let app = App::over(store, &readiness);
     let ready = async || {
         // The result of the check before is shared for half a second.
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -236,7 +236,7 @@ async fn a_request_beyond_the_number_in_progress_is_refused_at_once() {
     let url = DatabaseUrl::parse(database.url()).unwrap();
     let store = Store::connect(&url, 10).await.unwrap();
     // The requests in progress wait for a check that does not end.
-    let app = App::over(store, Readiness::new(std::future::pending));
+    let app = App::over(store, &Readiness::new(std::future::pending));
     let get = |path| app.request(Method::GET, path).send();
 
     let mut waiting: FuturesUnordered<_> = (0..MOST).map(|_| get("/health/ready")).collect();

@@ -346,7 +346,7 @@ impl TaskService for Failing {
 }
 
 async fn failure(fail: fn() -> TaskError) -> (crate::support::Response, Value) {
-    let app = App::over(Failing(fail), Readiness::new(async || Ok(())));
+    let app = App::over(Failing(fail), &Readiness::new(async || Ok(())));
     let response = app.user("ana", Method::GET, "/api/tasks").send().await;
     let body = serde_json::from_str(&response.text).unwrap();
     (response, body)

@@ -56,7 +56,7 @@ impl App {
         let url = DatabaseUrl::parse(database.url()).unwrap();
         let store = Store::connect(&url, tasks_per_user).await.unwrap();
         store.migrate_up().await.unwrap();
-        let app = Self::with(store, Readiness::new(async || Ok(())), variables);
+        let app = Self::with(store, &Readiness::new(async || Ok(())), variables);
         Self {
             _database: Some(database),
             ..app
@@ -64,11 +64,11 @@ impl App {
     }
 
     /// Over a given service and readiness.
-    pub fn over(service: impl TaskService, readiness: Readiness) -> Self {
+    pub fn over(service: impl TaskService, readiness: &Readiness) -> Self {
         Self::with(service, readiness, &[])
     }
 
-    fn with(service: impl TaskService, readiness: Readiness, variables: &[(&str, &str)]) -> Self {
+    fn with(service: impl TaskService, readiness: &Readiness, variables: &[(&str, &str)]) -> Self {
         let verifier = Verifier::new(TokenSources {
             secret: Some(SecretString::from(SECRET)),
             ..TokenSources::default()
