@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use http_body_util::{BodyExt, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{
     Request, RequestBody,
-    error::ReadBodyError,
     http::{
         HeaderMap,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -36,12 +36,19 @@ pub async fn read_object(
     request: &Request,
     body: &mut RequestBody,
 ) -> poem::Result<Map<String, Value>> {
-    let body = timeout(ARRIVAL_TIMEOUT, body.take()?.into_bytes_limit(MAX_SIZE)).await;
+    // poem's own way reads through a buffer of 4 KiB, for which the future of each operation
+    // has room.
+    let body = Limited::new(BoxBody::from(body.take()?), MAX_SIZE);
+    let body = timeout(ARRIVAL_TIMEOUT, body.collect()).await;
     let body = body.map_err(|_| Problem::new(ProblemType::RequestTimeout))?;
-    let body = body.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => Problem::new(ProblemType::ContentTooLarge),
-        _ => Problem::invalid_field("body", "must be complete"),
+    let body = body.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Problem::new(ProblemType::ContentTooLarge)
+        } else {
+            Problem::invalid_field("body", "must be complete")
+        }
     })?;
+    let body = body.to_bytes();
     if body.is_empty() {
         return Ok(Map::new());
     }
