@@ -27,19 +27,19 @@ pub fn get(gets: &[ById<'_>]) -> Statement {
     by_id(get, gets)
 }
 
-/// Each list is read from an index, whatever the planner believes of the number of
-/// owners: hence the order inside.
+/// Each list, and the sequence of its owner, is read from an index, whatever the planner
+/// believes of the number of owners: hence the order inside.
 pub const LIST: &str = concat!(
     "SELECT ",
     made_columns!("t."),
-    ", NULL FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
-     (SELECT ",
+    ", t.born FROM unnest($1::text[], $2::boolean[]) AS a(owner, completed) CROSS JOIN LATERAL \
+     ((SELECT ",
     columns!(""),
-    " FROM tasks WHERE user_id = a.owner \
-     AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) AS t \
+    ", NULL AS born FROM tasks WHERE user_id = a.owner \
+     AND (a.completed IS NULL OR completed = a.completed) ORDER BY id DESC LIMIT $3) \
      UNION ALL SELECT ",
     sequence_columns!(),
-    " FROM unnest($1::text[]) AS a(owner) JOIN user_sequences AS s ON s.user_id = a.owner"
+    " FROM user_sequences AS s WHERE s.user_id = a.owner) AS t"
 );
 
 pub fn list(lists: &[List<'_>], rows: u32) -> Statement {
