@@ -60,13 +60,20 @@ pub mod sequence {
 
 /// The columns of a task in the order in which [`task`] reads them, each behind `$table`. A
 /// statement with a star would fail on every open connection once a column is added (0A000,
-/// "cached plan must not change result type"). `$tags` is the text of the tags, or null for
-/// none.
+/// "cached plan must not change result type"). The others are expressions, which may be null
+/// for what most tasks have: pending, no priority, no tags (the text of an array), and not
+/// changed since `created_at`.
 macro_rules! columns {
     ($table:literal) => {
-        columns!($table, concat!("CAST(", $table, "tags AS text)"))
+        columns!(
+            $table,
+            concat!($table, "completed"),
+            concat!($table, "priority"),
+            concat!("CAST(", $table, "tags AS text)"),
+            concat!($table, "updated_at")
+        )
     };
-    ($table:literal, $tags:expr) => {
+    ($table:literal, $completed:expr, $priority:expr, $tags:expr, $updated_at:expr) => {
         concat!(
             $table,
             "id, ",
@@ -78,16 +85,16 @@ macro_rules! columns {
             "title, ",
             $table,
             "description, ",
-            $table,
-            "completed, ",
+            $completed,
+            " AS completed, ",
             $table,
             "completed_at, ",
             $table,
             "due_date, ",
             $table,
             "due_time, ",
-            $table,
-            "priority, ",
+            $priority,
+            " AS priority, ",
             $tags,
             " AS tags, ",
             $table,
@@ -96,8 +103,8 @@ macro_rules! columns {
             "idempotency_key, ",
             $table,
             "created_at, ",
-            $table,
-            "updated_at"
+            $updated_at,
+            " AS updated_at"
         )
     };
 }
@@ -201,31 +208,33 @@ pub const COLUMNS: usize = 15;
 /// takes half as long as by their names.
 pub fn task(row: &impl Row) -> Result<Task, sqlx::Error> {
     let invalid = |what: &str| sqlx::Error::Decode(format!("a task has an invalid {what}").into());
-    let priority = Priority::of_number(row.at(9)?).ok_or_else(|| invalid("priority"))?;
+    let priority = row.at::<Option<_>>(9)?.map(Priority::of_number);
+    let priority = priority.unwrap_or(Some(Priority::None));
     let tags = match row.at::<Option<String>>(10)?.as_deref() {
-        // Most tasks have none.
         None | Some("[]") => TaskTags::default(),
         Some(tags) => {
             let tags = serde_json::from_str(tags).map_err(|_| invalid("array of tags"))?;
             TaskTags::stored(tags)
         }
     };
+    let created_at = row.at(13)?;
+    let updated_at: Option<_> = row.at(14)?;
     Ok(Task {
         id: row.at(0)?,
         version: row.at(1)?,
         user_id: row.at(2)?,
         title: row.at(3)?,
         description: row.at(4)?,
-        completed: row.at(5)?,
+        completed: row.at::<Option<_>>(5)?.unwrap_or_default(),
         completed_at: row.at(6)?,
         due_date: row.at::<Option<NaiveDate>>(7)?.map(Into::into),
         due_time: row.at::<Option<NaiveTime>>(8)?.map(Into::into),
-        priority,
+        priority: priority.ok_or_else(|| invalid("priority"))?,
         tags,
         position: Position::stored(row.at(11)?),
         idempotency_key: row.at(12)?,
-        created_at: row.at(13)?,
-        updated_at: row.at(14)?,
+        created_at,
+        updated_at: updated_at.unwrap_or(created_at),
     })
 }
 

@@ -26,11 +26,13 @@ macro_rules! delete {
              due_time, priority, tags, position, created_at, updated_at) \
              SELECT id, user_id, number, $4, idempotency_key, idempotency_fingerprint, \
              CASE WHEN trash THEN title END, CASE WHEN trash THEN description END, \
-             CASE WHEN trash THEN completed END, CASE WHEN trash THEN completed_at END, \
+             CASE WHEN trash THEN COALESCE(completed, FALSE) END, \
+             CASE WHEN trash THEN completed_at END, \
              CASE WHEN trash THEN due_date END, CASE WHEN trash THEN due_time END, \
-             CASE WHEN trash THEN priority END, CASE WHEN trash THEN CAST(COALESCE(tags, '[]') AS jsonb) END, \
+             CASE WHEN trash THEN COALESCE(priority, 0) END, \
+             CASE WHEN trash THEN CAST(COALESCE(tags, '[]') AS jsonb) END, \
              CASE WHEN trash THEN position END, CASE WHEN trash THEN created_at END, \
-             CASE WHEN trash THEN updated_at END FROM written)"
+             CASE WHEN trash THEN COALESCE(updated_at, created_at) END FROM written)"
         )
     };
 }

@@ -8,19 +8,22 @@ use crate::{
     store::requests::{Change, Numbered},
 };
 
-/// The columns of a task behind `$table`. Most tasks have no tags, and their text is the
-/// dearest of all columns to make.
+/// The columns of a task behind `$table`, null where most tasks have the same: to send a value
+/// takes five times as long as to compare it.
 macro_rules! columns {
     ($table:literal) => {
         $crate::store::entity::columns!(
             $table,
+            concat!("NULLIF(", $table, "completed, FALSE)"),
+            concat!("NULLIF(", $table, "priority, 0)"),
             concat!(
                 "CASE WHEN jsonb_array_length(",
                 $table,
                 "tags) > 0 THEN CAST(",
                 $table,
                 "tags AS text) END"
-            )
+            ),
+            concat!("NULLIF(", $table, "updated_at, ", $table, "created_at)")
         )
     };
 }
@@ -29,7 +32,13 @@ pub(in crate::store::postgres) use columns;
 /// The columns of rows that [`columns`] made, behind `$table`.
 macro_rules! made_columns {
     ($table:literal) => {
-        $crate::store::entity::columns!($table, concat!($table, "tags"))
+        $crate::store::entity::columns!(
+            $table,
+            concat!($table, "completed"),
+            concat!($table, "priority"),
+            concat!($table, "tags"),
+            concat!($table, "updated_at")
+        )
     };
 }
 pub(in crate::store::postgres) use made_columns;
