@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::{
-    arguments::{Statement, array},
+    arguments::{Statement, array, sparse},
     parts::{
         columns, completed_at, expected, in_lock_order, later, made_columns, numbered, numbering,
         settling,
@@ -98,6 +98,10 @@ fn sets(patch: &PatchTask) -> i16 {
     bits.map(|(bit, is_set)| i16::from(is_set) << bit).sum()
 }
 
+fn to<'a>(patch: &Patch<'a>) -> &'a PatchTask {
+    &patch.write.to
+}
+
 pub fn patch(patches: &[Patch<'_>], unit: Unit, now: DateTime<Utc>) -> Statement {
     let statement = match unit {
         Unit::Statement { .. } => concat!(
@@ -125,39 +129,27 @@ pub fn patch(patches: &[Patch<'_>], unit: Unit, now: DateTime<Utc>) -> Statement
     };
     // One array of each field.
     numbered(statement, patches, now)
-        .bind(array(patches, |patch| sets(&patch.write.to)))
-        .bind(array(patches, |patch| {
-            patch.write.to.title.as_ref().map(Text::as_str)
+        .bind(array(patches, |patch| sets(to(patch))))
+        .bind(sparse(patches, |patch| {
+            to(patch).title.as_ref().map(Text::as_str)
         }))
-        .bind(array(patches, |patch| {
-            patch.write.to.description.value().map(Text::as_str)
+        .bind(sparse(patches, |patch| {
+            to(patch).description.value().map(Text::as_str)
         }))
-        .bind(array(patches, |patch| patch.write.to.completed))
-        .bind(array(patches, |patch| {
-            patch
-                .write
-                .to
-                .due_date
-                .value()
-                .copied()
-                .map(NaiveDate::from)
+        .bind(sparse(patches, |patch| to(patch).completed))
+        .bind(sparse(patches, |patch| {
+            to(patch).due_date.value().copied().map(NaiveDate::from)
         }))
-        .bind(array(patches, |patch| {
-            patch
-                .write
-                .to
-                .due_time
-                .value()
-                .copied()
-                .map(NaiveTime::from)
+        .bind(sparse(patches, |patch| {
+            to(patch).due_time.value().copied().map(NaiveTime::from)
         }))
-        .bind(array(patches, |patch| {
-            patch.write.to.priority.map(Priority::number)
+        .bind(sparse(patches, |patch| {
+            to(patch).priority.map(Priority::number)
         }))
-        .bind(array(patches, |patch| {
-            patch.write.to.tags.as_ref().map(tags_text)
+        .bind(sparse(patches, |patch| {
+            to(patch).tags.as_ref().map(tags_text)
         }))
-        .bind(array(patches, |patch| {
-            patch.write.to.position.as_ref().map(Position::as_str)
+        .bind(sparse(patches, |patch| {
+            to(patch).position.as_ref().map(Position::as_str)
         }))
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::arguments::{Statement, array};
+use super::arguments::{Statement, array, sparse};
 use crate::{
     api::tasks::Expected,
     store::requests::{Change, Numbered},
@@ -146,7 +146,7 @@ pub fn numbered<T>(
         .bind(array(members, |member| member.number))
         .bind(array(members, |member| member.write.id))
         .bind(now)
-        .bind(array(members, |member| versions(&member.write.expected)))
+        .bind(sparse(members, |member| versions(&member.write.expected)))
 }
 
 /// An array as text, since arrays of arrays would be one array.

@@ -7,15 +7,18 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::{
-    arguments::{Statement, array},
+    arguments::{Statement, array, sparse},
     parts::{columns, in_lock_order},
 };
 use crate::{
-    api::{rest::fields::Text, tasks::Position},
+    api::{
+        rest::fields::Text,
+        tasks::{CreateTask, Position, Priority},
+    },
     store::{
         clock::born,
         entity::{deleted_columns, tags_text},
-        requests::{ByKey, Claim, Create, Settlement, Unit},
+        requests::{ByKey, Claim, Create, Retry, Settlement, Unit},
     },
 };
 
@@ -45,7 +48,7 @@ macro_rules! create {
              (id, version, user_id, title, description, due_date, due_time, priority, tags, \
              position, idempotency_key, idempotency_fingerprint, completed, created_at, updated_at) \
              SELECT n.id, n.id, n.owner, n.title, n.description, n.due_date, n.due_time, \
-             n.priority, COALESCE(n.tags::jsonb, '[]'), COALESCE(n.position, ",
+             COALESCE(n.priority, 0), COALESCE(n.tags::jsonb, '[]'), COALESCE(n.position, ",
             position!("n.id"),
             "), n.key, n.fingerprint, FALSE, $3, $3 FROM (SELECT ",
             $id,
@@ -60,6 +63,14 @@ macro_rules! create {
             columns!("")
         )
     };
+}
+
+fn task<'a>(create: &Create<'a>) -> &'a CreateTask {
+    create.write.0
+}
+
+fn retry<'a>(create: &Create<'a>) -> Option<&'a Retry> {
+    create.write.1
 }
 
 /// Creations queue at the owner's row in `user_sequences`, on any number of instances, so
@@ -87,60 +98,31 @@ pub fn create(creates: &[Create<'_>], unit: Unit, now: DateTime<Utc>) -> Stateme
         .bind(array(creates, |create| create.owner.as_str()))
         .bind(array(creates, |create| create.number))
         .bind(now)
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| new.title.as_str(),
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.description.as_ref().map(Text::as_str) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.due_date.map(NaiveDate::from) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.due_time.map(NaiveTime::from) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.priority.unwrap_or_default().number() },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.tags.as_ref().map(tags_text) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (new, _), ..
-             }| { new.position.as_ref().map(Position::as_str) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (_, retry), ..
-             }| { retry.map(|retry| retry.key.as_str()) },
-        ))
-        .bind(array(
-            creates,
-            |Create {
-                 write: (_, retry), ..
-             }| { retry.map(|retry| retry.fingerprint) },
-        ));
+        .bind(array(creates, |create| task(create).title.as_str()))
+        .bind(sparse(creates, |create| {
+            task(create).description.as_ref().map(Text::as_str)
+        }))
+        .bind(sparse(creates, |create| {
+            task(create).due_date.map(NaiveDate::from)
+        }))
+        .bind(sparse(creates, |create| {
+            task(create).due_time.map(NaiveTime::from)
+        }))
+        .bind(sparse(creates, |create| {
+            task(create).priority.map(Priority::number)
+        }))
+        .bind(sparse(creates, |create| {
+            task(create).tags.as_ref().map(tags_text)
+        }))
+        .bind(sparse(creates, |create| {
+            task(create).position.as_ref().map(Position::as_str)
+        }))
+        .bind(sparse(creates, |create| {
+            retry(create).map(|retry| retry.key.as_str())
+        }))
+        .bind(sparse(creates, |create| {
+            retry(create).map(|retry| retry.fingerprint)
+        }));
     match unit {
         Unit::Statement { quota } => statement.bind(i64::from(quota)).bind(born()),
         Unit::Transaction => statement,
