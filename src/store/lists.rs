@@ -11,6 +11,7 @@ mod long;
 mod parts;
 mod selection;
 mod short;
+mod size;
 
 use std::{collections::HashMap, sync::Arc};
 

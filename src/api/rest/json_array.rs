@@ -4,7 +4,7 @@
 use std::{
     fmt::{Debug, Formatter},
     io,
-    sync::{Arc, OnceLock},
+    marker::PhantomData,
 };
 
 use futures_util::{
@@ -26,15 +26,14 @@ use tracing::Span;
 use crate::api::rest::{
     body::JSON,
     json::{Described, Json},
-    problem::Problem,
 };
 
 /// A JSON array: the body of a response with status 200, documented like
 /// `Json<Vec<T>>`.
-pub struct JsonArray<T>(Elements<T>);
+pub struct JsonArray<T>(Elements, PhantomData<T>);
 
-enum Elements<T> {
-    InMemory(Arc<Encoded<T>>),
+enum Elements {
+    InMemory(Bytes),
     Chunks {
         chunks: BoxStream<'static, io::Result<Chunk>>,
         /// The number of bytes of all chunks, where it is known.
@@ -42,20 +41,11 @@ enum Elements<T> {
     },
 }
 
-/// Elements in memory, and their JSON text, which is made once for all responses that
-/// share it.
-#[derive(Debug)]
-pub struct Encoded<T> {
-    elements: Vec<T>,
-    json: OnceLock<Result<Bytes, String>>,
-}
-
-impl<T> From<Vec<T>> for Encoded<T> {
-    fn from(elements: Vec<T>) -> Self {
-        Self {
-            elements,
-            json: OnceLock::new(),
-        }
+/// An element of an array.
+pub trait Element: Serialize {
+    /// Adds its JSON text, which is that of [`Serialize`].
+    fn write(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(json, self)
     }
 }
 
@@ -87,11 +77,11 @@ impl Chunk {
     }
 
     /// Adds an element.
-    pub fn push(&mut self, element: &impl Serialize) -> serde_json::Result<()> {
+    pub fn push(&mut self, element: &impl Element) -> serde_json::Result<()> {
         if !std::mem::take(&mut self.is_empty) {
             self.json.push(b',');
         }
-        serde_json::to_writer(&mut self.json, element)
+        element.write(&mut self.json)
     }
 
     /// Ends the array.
@@ -115,10 +105,10 @@ impl Chunk {
 }
 
 impl<T> JsonArray<T> {
-    /// The response of elements in memory, with `Content-Length`.
+    /// The response of a whole text in memory, with `Content-Length`.
     #[must_use]
-    pub fn in_memory(elements: Arc<Encoded<T>>) -> Self {
-        Self(Elements::InMemory(elements))
+    pub fn in_memory(json: impl Into<Bytes>) -> Self {
+        Self(Elements::InMemory(json.into()), PhantomData)
     }
 
     /// The response of one chunk, with `Content-Length`. `held` is dropped when the
@@ -129,7 +119,7 @@ impl<T> JsonArray<T> {
             Some((Ok(chunk?), (None, held)))
         });
         let chunks = chunks.boxed();
-        Self(Elements::Chunks { chunks, length })
+        Self(Elements::Chunks { chunks, length }, PhantomData)
     }
 
     /// The response of chunks that are made when the client has read the ones before.
@@ -138,7 +128,7 @@ impl<T> JsonArray<T> {
     pub fn chunks(chunks: impl Stream<Item = io::Result<Chunk>> + Send + 'static) -> Self {
         let chunks = chunks.boxed();
         let length = None;
-        Self(Elements::Chunks { chunks, length })
+        Self(Elements::Chunks { chunks, length }, PhantomData)
     }
 
     /// The response with text around the array: an object of which it is a member. The text
@@ -150,11 +140,12 @@ impl<T> JsonArray<T> {
     {
         let before = Chunk::text(before);
         let (chunks, length) = match self.0 {
-            Elements::InMemory(encoded) => {
-                let json = encoded.json().map_err(io::Error::other);
-                let length = json.as_ref().map(Bytes::len).ok();
-                let chunk = json.map(Chunk::text);
-                (stream::once(async { chunk }).boxed(), length)
+            Elements::InMemory(json) => {
+                let length = Some(json.len());
+                (
+                    stream::once(async { Ok(Chunk::text(json)) }).boxed(),
+                    length,
+                )
             }
             Elements::Chunks { chunks, length } => (chunks, length),
         };
@@ -170,10 +161,8 @@ impl<T> JsonArray<T> {
             ),
         };
         let before = stream::once(async { Ok(before) });
-        Self(Elements::Chunks {
-            chunks: before.chain(chunks).chain(after).boxed(),
-            length,
-        })
+        let chunks = before.chain(chunks).chain(after).boxed();
+        Self(Elements::Chunks { chunks, length }, PhantomData)
     }
 }
 
@@ -182,25 +171,12 @@ impl<T: Serialize + Send + Sync + 'static> JsonArray<T> {
     #[must_use]
     pub fn into_chunks(self) -> BoxStream<'static, io::Result<Vec<u8>>> {
         match self.0 {
-            Elements::InMemory(encoded) => {
-                let json = encoded.json().map(|json| json.to_vec());
-                stream::once(async { json.map_err(io::Error::other) }).boxed()
-            }
+            Elements::InMemory(json) => stream::once(async move { Ok(json.to_vec()) }).boxed(),
             Elements::Chunks { chunks, .. } => {
                 let chunks = chunks.map(|chunk| chunk.map(|chunk| chunk.json));
                 chunks.boxed()
             }
         }
-    }
-}
-
-impl<T: Serialize> Encoded<T> {
-    fn json(&self) -> Result<Bytes, String> {
-        let json = self.json.get_or_init(|| {
-            let json = serde_json::to_vec(&self.elements);
-            json.map(Bytes::from).map_err(|error| error.to_string())
-        });
-        json.clone()
     }
 }
 
@@ -215,10 +191,7 @@ impl<T: Serialize + Send + Sync + 'static> IntoResponse for JsonArray<T> {
         let response = Response::builder().status(StatusCode::OK);
         let response = response.content_type(JSON);
         match self.0 {
-            Elements::InMemory(encoded) => match encoded.json() {
-                Ok(json) => response.body(json),
-                Err(error) => Problem::internal(error).into_response(),
-            },
+            Elements::InMemory(json) => response.body(json),
             Elements::Chunks { chunks, length } => {
                 // By then the request's own line is logged: its status was 200.
                 let request = Span::current();
@@ -253,6 +226,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures_util::stream;
 
     use super::*;
@@ -266,6 +241,8 @@ mod tests {
         }
         chunk
     }
+
+    impl Element for u8 {}
 
     async fn text(array: JsonArray<u8>) -> Result<String, poem::error::ReadBodyError> {
         array.into_response().into_body().into_string().await
@@ -308,24 +285,21 @@ mod tests {
         let one = |held: &Arc<()>| {
             JsonArray::one_chunk(chunk(Chunk::first(), &[1, 2], true), Arc::clone(held))
         };
-        let memory = |elements: &Arc<_>| JsonArray::in_memory(Arc::clone(elements));
-        let elements = Arc::new(Encoded::from(vec![1, 2]));
+        let memory = || JsonArray::in_memory("[1,2]");
 
         assert_eq!(length(one(&held)).as_deref(), Some("5"));
         let response = one(&held).into_response();
         assert_eq!(Arc::strong_count(&held), 2, "held until it is read");
         assert_eq!(response.into_body().into_string().await.unwrap(), "[1,2]");
         assert_eq!(Arc::strong_count(&held), 1);
-        assert_eq!(text(memory(&elements)).await.unwrap(), "[1,2]");
-        assert_eq!(text(memory(&elements)).await.unwrap(), "[1,2]");
+        assert_eq!(text(memory()).await.unwrap(), "[1,2]");
     }
 
     #[tokio::test]
     async fn an_array_may_be_a_member_of_an_object() {
-        let elements = Arc::new(Encoded::from(vec![1, 2]));
         let part = chunk(Chunk::first(), &[1, 2], true);
         let arrays = || {
-            let memory = JsonArray::in_memory(Arc::clone(&elements));
+            let memory = JsonArray::in_memory("[1,2]");
             let parts = [Ok(chunk(Chunk::first(), &[1, 2], true))];
             [memory, JsonArray::chunks(stream::iter(parts))]
         };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 /// Writes a point in time: RFC 3339, UTC, always with microseconds and `Z`.
 pub fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -19,6 +19,15 @@ pub fn optional_rfc3339<S: Serializer>(
     match time {
         Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),
+    }
+}
+
+/// A point in time, written by [`rfc3339`].
+pub struct Rfc3339<'a>(pub &'a DateTime<Utc>);
+
+impl Serialize for Rfc3339<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        rfc3339(self.0, serializer)
     }
 }
 

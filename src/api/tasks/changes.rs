@@ -32,7 +32,7 @@ impl ChangesPage {
     #[must_use]
     pub fn empty(cursor: String) -> Self {
         Self {
-            tasks: JsonArray::in_memory(Arc::new(Vec::new().into())),
+            tasks: JsonArray::in_memory("[]"),
             deleted: Arc::default(),
             cursor,
             more: false,

@@ -8,7 +8,8 @@ use super::values::{DueDate, DueTime, Position, Priority, Tags};
 use crate::api::rest::{
     fields::{Text, request_bodies},
     json::Described,
-    time::{optional_rfc3339, rfc3339},
+    json_array::Element,
+    time::{Rfc3339, optional_rfc3339, rfc3339},
 };
 
 /// The title of a task.
@@ -69,6 +70,44 @@ pub struct Task {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Writes the members of an object, each by its name and its value.
+macro_rules! members {
+    ($json:ident, $before:literal, $name:literal: $value:expr, $($rest:tt)*) => {
+        $json.extend_from_slice(concat!($before, "\"", $name, "\":").as_bytes());
+        serde_json::to_writer(&mut *$json, $value)?;
+        members!($json, ",", $($rest)*);
+    };
+    ($json:ident, $before:literal,) => {
+        $json.push(b'}');
+    };
+}
+
+impl Element for Task {
+    /// With the names as they are: serde looks through them for what must be escaped, which
+    /// takes as long as all the values.
+    fn write(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        members! {
+            json, "{",
+            "id": &self.id,
+            "version": &self.version,
+            "user_id": &self.user_id,
+            "title": &self.title,
+            "description": &self.description,
+            "completed": &self.completed,
+            "completed_at": &self.completed_at.as_ref().map(Rfc3339),
+            "due_date": &self.due_date,
+            "due_time": &self.due_time,
+            "priority": &self.priority,
+            "tags": &self.tags,
+            "position": &self.position,
+            "idempotency_key": &self.idempotency_key,
+            "created_at": &Rfc3339(&self.created_at),
+            "updated_at": &Rfc3339(&self.updated_at),
+        }
+        Ok(())
+    }
+}
+
 /// A task in the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct TrashedTask {
@@ -80,6 +119,8 @@ pub struct TrashedTask {
     #[serde(serialize_with = "rfc3339")]
     pub deleted_at: DateTime<Utc>,
 }
+
+impl Element for TrashedTask {}
 
 /// A new task. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]

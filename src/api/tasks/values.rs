@@ -119,9 +119,9 @@ impl Priority {
     }
 }
 
-impl Display for Priority {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::ALL[*self as usize].0)
+impl Serialize for Priority {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Self::ALL[*self as usize].0)
     }
 }
 
@@ -302,7 +302,7 @@ macro_rules! serialize_display {
     )*};
 }
 
-serialize_display!(DueDate, DueTime, Priority);
+serialize_display!(DueDate, DueTime);
 
 // The framework's `Object` needs these conversions, which nothing calls.
 macro_rules! framework_conversions {
@@ -392,7 +392,7 @@ mod tests {
     fn a_priority_has_a_number_that_is_its_order() {
         for (text, priority) in Priority::ALL {
             assert_eq!(Priority::of_number(priority.number()), Some(priority));
-            assert_eq!(priority.to_string(), text);
+            assert_eq!(json!(priority), text);
         }
         assert_eq!(Priority::of_number(4), None);
         assert!(Priority::High > Priority::None);

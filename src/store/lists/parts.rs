@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike, NaiveDate, NaiveTime, Timelike};
-use serde::Serialize;
 
-use super::short::size;
+use super::size::size;
 use crate::{
     api::{
-        rest::json_array::Chunk,
+        rest::json_array::{Chunk, Element},
         tasks::{DeletedTask, Sort, Task, TaskError, TrashedTask},
     },
     store::{
@@ -205,14 +204,14 @@ impl Filling {
     }
 
     /// Adds the element of a row, until the page is full.
-    fn take(&mut self, at: i64, element: &impl Serialize) {
+    fn take(&mut self, at: i64, element: &impl Element) {
         self.rows += 1;
         if self.chunk.size() < PAGE_BYTES {
             self.push(at, element);
         }
     }
 
-    fn push(&mut self, at: i64, element: &impl Serialize) {
+    fn push(&mut self, at: i64, element: &impl Element) {
         if self.encoded.is_ok() {
             self.encoded = self.chunk.push(element);
             (self.elements, self.last) = (self.elements + 1, at);

@@ -1,10 +1,12 @@
 //! Short lists: those of several users share a statement.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, mem::take, ops::Range};
+
+use hyper::body::Bytes;
 
 use crate::{
     api::{
-        rest::json_array::Encoded,
+        rest::json_array::Element,
         tasks::{StatusFilter, Task},
     },
     store::{
@@ -26,8 +28,8 @@ pub const MAX_BYTES: usize = 128 * 1024;
 /// What a batch found of a list.
 #[derive(Debug)]
 pub enum Short {
-    /// The list. Equal lists of a batch share it.
-    Complete(Arc<Encoded<Task>>),
+    /// The text of the list. Equal lists of a batch share it.
+    Complete(Bytes),
     /// It is no short one; so many of its tasks have so many bytes.
     TooLong { tasks: usize, bytes: usize },
 }
@@ -51,10 +53,13 @@ impl Batchable for Owned<ShortList> {
         }
         let asked = lists.iter().map(|(owner, list)| (*owner, list.completed));
         let asked: Vec<_> = asked.collect();
+        let mut written = Ok(());
         let take = |row: Listed| match row {
             Listed::Task(task) => {
-                if let Some(list) = lists.get_mut(task.user_id.as_str()) {
-                    list.add(task);
+                if let Some(list) = lists.get_mut(task.user_id.as_str())
+                    && written.is_ok()
+                {
+                    written = list.add(&task);
                 }
             }
             Listed::Sequence(owner, sequence) => {
@@ -64,6 +69,7 @@ impl Batchable for Owned<ShortList> {
             }
         };
         driver.list(&asked, MAX_TASKS + 1, take).await?;
+        written.map_err(|error| sqlx::Error::Encode(error.into()))?;
         for list in lists.values_mut() {
             list.arrange();
         }
@@ -84,12 +90,20 @@ struct List {
     /// The tasks that are read: those completed or not, or all of them.
     completed: Option<bool>,
     /// The different lists that members want of it, once it is read.
-    wanted: Vec<(StatusFilter, Arc<Encoded<Task>>)>,
-    tasks: Vec<Task>,
+    wanted: Vec<(StatusFilter, Bytes)>,
+    /// The text of an array of the tasks in the order in which they arrived, with a comma
+    /// behind each.
+    json: Vec<u8>,
+    rows: Vec<Row>,
     sequence: Sequence,
-    /// What the tasks have as JSON.
-    bytes: usize,
     is_long: bool,
+}
+
+/// A task in the text.
+struct Row {
+    id: i64,
+    completed: bool,
+    text: Range<usize>,
 }
 
 impl List {
@@ -97,9 +111,9 @@ impl List {
         Self {
             completed: completed(status),
             wanted: Vec::new(),
-            tasks: Vec::new(),
+            json: vec![b'['],
+            rows: Vec::new(),
             sequence,
-            bytes: 0,
             is_long: false,
         }
     }
@@ -107,7 +121,7 @@ impl List {
     /// Adds a reader. Readers of different statuses share the whole list.
     fn join(&mut self, status: StatusFilter) {
         if !self.wanted.iter().any(|(wanted, _)| *wanted == status) {
-            self.wanted.push((status, Arc::new(Vec::new().into())));
+            self.wanted.push((status, Bytes::new()));
         }
         if self.completed != completed(status) {
             self.completed = None;
@@ -115,109 +129,66 @@ impl List {
     }
 
     /// Adds a task that was read, or nothing more to a list that is too long.
-    fn add(&mut self, task: Task) {
+    fn add(&mut self, task: &Task) -> serde_json::Result<()> {
         // A task of another status was added by the engine, since there may be more.
         self.is_long |= self
             .completed
             .is_some_and(|completed| completed != task.completed);
         if self.is_long {
-            return;
+            return Ok(());
         }
-        self.bytes += size(&task);
-        self.tasks.push(task);
-        self.is_long = self.bytes > MAX_BYTES || self.tasks.len() > MAX_TASKS as usize;
+        let start = self.json.len();
+        task.write(&mut self.json)?;
+        self.json.push(b',');
+        self.rows.push(Row {
+            id: task.id,
+            completed: task.completed,
+            text: start..self.json.len(),
+        });
+        self.is_long = self.json.len() > MAX_BYTES || self.rows.len() > MAX_TASKS as usize;
+        Ok(())
     }
 
-    /// Makes the lists that are wanted of the tasks; the last one needs no copy.
+    /// Makes the lists that are wanted of the tasks.
     fn arrange(&mut self) {
         if self.is_long {
             return;
         }
-        // As a rule they arrived in order: then this is one look at them.
-        self.tasks.sort_by_key(|task| Reverse(task.id));
-        let last = self.wanted.len() - 1;
-        for (place, (status, list)) in self.wanted.iter_mut().enumerate() {
-            let mut tasks = if place == last {
-                std::mem::take(&mut self.tasks)
-            } else {
-                self.tasks.clone()
-            };
-            if let Some(completed) = completed(*status) {
-                tasks.retain(|task| task.completed == completed);
+        let is_newest_first = self.rows.is_sorted_by_key(|row| Reverse(row.id));
+        if is_newest_first && let [(_, list)] = &mut self.wanted[..] {
+            *list = array(take(&mut self.json));
+            return;
+        }
+        self.rows.sort_by_key(|row| Reverse(row.id));
+        for (status, list) in &mut self.wanted {
+            let only = completed(*status);
+            let mut json = vec![b'['];
+            for row in &self.rows {
+                if only.is_none_or(|completed| completed == row.completed) {
+                    json.extend_from_slice(&self.json[row.text.clone()]);
+                }
             }
-            *list = Arc::new(tasks.into());
+            *list = array(json);
         }
     }
 
     fn get(&self, status: StatusFilter) -> Short {
         let list = self.wanted.iter().find(|(wanted, _)| *wanted == status);
         match list {
-            Some((_, list)) if !self.is_long => Short::Complete(Arc::clone(list)),
+            Some((_, list)) if !self.is_long => Short::Complete(list.clone()),
             _ => Short::TooLong {
-                tasks: self.tasks.len(),
-                bytes: self.bytes,
+                tasks: self.rows.len(),
+                bytes: self.json.len(),
             },
         }
     }
 }
 
-/// The bytes of a task as JSON, or a little more.
-pub fn size(task: &Task) -> usize {
-    // The names of the fields, the numbers, the dates and the times.
-    const FIXED: usize = 400;
-    let description = task.description.as_deref().unwrap_or_default();
-    let key = task.idempotency_key.as_deref().unwrap_or_default();
-    let texts = [&task.user_id, &task.title, description, key];
-    let tags = task.tags.as_slice().iter();
-    FIXED
-        + texts.into_iter().map(escaped).sum::<usize>()
-        + task.position.as_str().len()
-        + tags.map(|tag| escaped(tag.as_str()) + 3).sum::<usize>()
-}
-
-/// The bytes of a text as JSON, where a control character may take six.
-fn escaped(text: &str) -> usize {
-    // Without branches, which the compiler turns into vector instructions.
-    let more = |byte| 5 * u32::from(byte < 0x20) + u32::from(byte == b'"' || byte == b'\\');
-    text.len() + text.bytes().map(more).sum::<u32>() as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::{
-        api::tasks::{TaskService, TaskTags},
-        store::tests::{Rig, body, user},
-    };
-
-    #[tokio::test]
-    async fn a_task_is_no_larger_than_its_size_says() {
-        let rig = Rig::start().await;
-        let tags: Vec<_> = (0..20).map(|n| format!("{n}\"").repeat(10)).collect();
-        let new = json!({
-            "title": "\u{1}\\ä".repeat(60), "description": "\"/".repeat(99), "tags": tags,
-            "due_date": "2026-01-05", "due_time": "09:30", "priority": "medium",
-            "position": "z".repeat(64),
-        });
-        let ana = user("ana").await;
-        let task = rig.store.create(&ana, body(new), None).await.unwrap().task;
-        let largest = Task {
-            id: i64::MAX,
-            version: i64::MAX,
-            completed_at: Some(task.created_at),
-            idempotency_key: Some("k".repeat(64)),
-            ..task
-        };
-        let smallest = Task {
-            description: None,
-            tags: TaskTags::default(),
-            ..largest.clone()
-        };
-        for task in [largest, smallest] {
-            let json = serde_json::to_vec(&task).unwrap().len();
-            assert!((json..json + 200).contains(&size(&task)), "{json}");
-        }
+/// The text of an array, of which the end is missing.
+fn array(mut json: Vec<u8>) -> Bytes {
+    if json.len() > 1 {
+        json.pop();
     }
+    json.push(b']');
+    json.into()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use poem::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -67,6 +67,46 @@ async fn a_list_of_any_length_is_complete_and_newest_first() {
                 }
             }
         }
+    }
+}
+
+/// Elements are written in another way than a task alone: with the same text.
+#[tokio::test]
+async fn a_list_is_the_text_of_its_tasks() {
+    let rig = Rig::start().await;
+    let ana = user("ana \"of\" 東京").await;
+    for (new, key) in [
+        (json!({"title": "Milk"}), None),
+        (
+            json!({
+                "title": "\u{1}\\ä\"", "description": "two\nlines", "tags": ["a", "\"b\""],
+                "due_date": "0001-01-01", "due_time": "00:00", "priority": "high",
+                "position": "Zz",
+            }),
+            retries::key("k"),
+        ),
+        (
+            json!({"title": "a", "due_date": "9999-12-31", "due_time": "23:59", "priority": "low"}),
+            None,
+        ),
+    ] {
+        let new = super::body(new);
+        rig.store.create(&ana, new, key).await.unwrap();
+    }
+    rig.complete(&ana, 2, true).await.unwrap();
+
+    let mut tasks = Vec::new();
+    for id in (1..=3).rev() {
+        tasks.push(rig.store.get(&ana, id).await.unwrap());
+    }
+    let written = |tasks: Vec<&Task>| serde_json::to_string(&tasks).unwrap();
+    for (status, expected) in [
+        (StatusFilter::All, written(tasks.iter().collect())),
+        (StatusFilter::Completed, written(vec![&tasks[1]])),
+        (StatusFilter::Pending, written(vec![&tasks[0], &tasks[2]])),
+    ] {
+        let list = body(&rig, &ana, status).await.into_string().await.unwrap();
+        assert_eq!(list, expected);
     }
 }
 
