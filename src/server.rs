@@ -201,7 +201,7 @@ where
             }
             Ok::<_, std::convert::Infallible>(response)
         };
-        // hyper keeps the future of an HTTP/2 request in place until its body is taken: 4 KiB,
+        // hyper keeps the future of an HTTP/2 request in place until its body is taken: 5 KiB,
         // unless only a pointer is in that place.
         Box::pin(respond)
     });
