@@ -2,8 +2,10 @@
 
 mod races;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::join_all;
 use sea_orm::{Condition, DbErr};
+use serde_json::Value;
 
 use super::*;
 use crate::{
@@ -62,6 +64,38 @@ fn whole() -> CreateTask {
         "title": "Milk", "description": "Two litres", "due_date": "2026-01-06",
         "due_time": "18:00", "priority": "high", "tags": ["b", "a"], "position": "a0V",
     }))
+}
+
+/// A time between that before the write and that after it.
+fn is_recent(time: DateTime<Utc>, before: DateTime<Utc>) -> bool {
+    (before.trunc_subsecs(6)..=Utc::now()).contains(&time)
+}
+
+#[tokio::test]
+async fn every_write_of_the_plain_path_has_the_time_at_which_it_was_made() {
+    let rig = Rig::start().await;
+    let ana = user("ana").await;
+    let id = rig.create(&ana, "Milk").await.unwrap().id;
+    // Long after the time before.
+    rig.execute("UPDATE tasks SET updated_at = '2026-01-05T09:00:00.000000+00:00'")
+        .await;
+
+    let before = Utc::now();
+    assert_eq!(rig.store.complete_all(&ana, true).await.unwrap(), 1);
+    let completed = rig.store.get(&ana, id).await.unwrap();
+    assert!(is_recent(completed.updated_at, before), "{completed:?}");
+    assert_eq!(completed.completed_at, Some(completed.updated_at));
+
+    let before = Utc::now();
+    assert_eq!(rig.store.clear(&ana).await.unwrap(), 1);
+    let trash = rig.store.trash(&ana).await.unwrap().into_response();
+    let trash: Value = trash.into_body().into_json().await.unwrap();
+    let deleted_at = trash[0]["deleted_at"].as_str().unwrap();
+    assert!(is_recent(deleted_at.parse().unwrap(), before), "{trash}");
+
+    let before = Utc::now();
+    let restored = rig.store.restore(&ana, id).await.unwrap();
+    assert!(is_recent(restored.updated_at, before), "{restored:?}");
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ macro_rules! later {
 
 pub(super) use later;
 
-/// [`later`] of `$1` and the only table.
+/// [`later`] of the value of sea-query and the only table.
 pub const LATER: &str = later!("$1", "");
 
 /// When a task was completed that is `$completed` from now on.

@@ -32,8 +32,9 @@ macro_rules! later {
     };
 }
 
-/// [`later`] of `$1` and the only table.
-pub const LATER: &str = later!("$1", "");
+/// [`later`] of the value of sea-query and the only table. For `SQLite` it knows no other mark
+/// of a value: `$1` would be the first value of the whole statement.
+pub const LATER: &str = later!("?", "");
 
 /// When a task was completed that is `$completed` from now on.
 macro_rules! completed_at {
