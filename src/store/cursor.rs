@@ -15,7 +15,7 @@ use crate::{
 /// The sequence of a user, as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sequence {
-    /// Tells one life of the sequence from the next.
+    /// Tells one life of the sequence from the next, and from those of other users.
     pub born: i64,
     /// The version of the last write.
     pub last: i64,
@@ -24,14 +24,20 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// That of a row of this owner. Rows that one statement made have the same `born`, which
+    /// becomes another one for each owner.
+    pub fn of(owner: &str, born: i64, last: i64, forgotten: i64) -> Self {
+        Self {
+            born: born ^ hash(&owner),
+            last,
+            forgotten,
+        }
+    }
+
     /// That of an owner who never wrote, or erased everything. A cursor of it is valid for
     /// this owner alone, also after the first write.
     pub fn none(owner: Owner<'_>) -> Self {
-        Self {
-            born: hash(&owner.as_str()),
-            last: 0,
-            forgotten: 0,
-        }
+        Self::of(owner.as_str(), 0, 0, 0)
     }
 
     /// The cursor behind everything.

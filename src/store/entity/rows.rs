@@ -32,12 +32,9 @@ pub fn listed(row: &impl Row) -> Result<Listed, sqlx::Error> {
     match row.at(COLUMNS)? {
         None => task(row).map(Listed::Task),
         Some(born) => {
-            let sequence = Sequence {
-                born,
-                last: row.at(1)?,
-                forgotten: row.at(0)?,
-            };
-            Ok(Listed::Sequence(row.at(2)?, sequence))
+            let owner: String = row.at(2)?;
+            let sequence = Sequence::of(&owner, born, row.at(1)?, row.at(0)?);
+            Ok(Listed::Sequence(owner, sequence))
         }
     }
 }
@@ -52,12 +49,9 @@ pub fn trashed(row: &impl Row) -> Result<TrashedTask, sqlx::Error> {
 
 /// `user_id`, `born`, `sequence` and `forgotten`.
 pub fn sequence(row: &impl Row) -> Result<(String, Sequence), sqlx::Error> {
-    let sequence = Sequence {
-        born: row.at(1)?,
-        last: row.at(2)?,
-        forgotten: row.at(3)?,
-    };
-    Ok((row.at(0)?, sequence))
+    let owner: String = row.at(0)?;
+    let sequence = Sequence::of(&owner, row.at(1)?, row.at(2)?, row.at(3)?);
+    Ok((owner, sequence))
 }
 
 /// A task that a selection looked at.
@@ -120,15 +114,15 @@ pub enum Changed {
 }
 
 /// `version`, `id`, `idempotency_key`, whether it is deleted, and null. Of the sequence:
-/// itself, `forgotten`, null, null and `born`.
+/// itself, `forgotten`, its owner, null and `born`.
 pub fn changed(row: &impl Row) -> Result<Changed, sqlx::Error> {
     match row.at(3)? {
         Some(true) => deleted(row).map(Changed::Deleted),
         Some(false) => Ok(Changed::Task(row.at(0)?, row.at(1)?)),
-        None => Ok(Changed::Sequence(Sequence {
-            born: row.at(4)?,
-            last: row.at(0)?,
-            forgotten: row.at(1)?,
-        })),
+        None => {
+            let owner: String = row.at(2)?;
+            let sequence = Sequence::of(&owner, row.at(4)?, row.at(0)?, row.at(1)?);
+            Ok(Changed::Sequence(sequence))
+        }
     }
 }

@@ -167,6 +167,33 @@ async fn the_first_tasks_of_users_may_be_created_in_a_batch_of_several_kinds() {
     );
 }
 
+/// Where one statement makes the sequences of several users.
+#[tokio::test]
+async fn the_cursor_of_a_user_is_no_other_users() {
+    let rig = Rig::start().await;
+    let users = [user("ana").await, user("ben").await];
+    let batch = users.each_ref();
+    let batch = batch.map(|user| owned_by(user, Write::Create(new("x"), None)));
+    let outcomes = rig.run(&batch, 100).await;
+    assert!(outcomes.iter().all(is_done));
+
+    for step in ["created in a batch", "after a restore from a backup"] {
+        let cursors = users.each_ref().map(|user| rig.store.cursor(user));
+        let [ana, ben] = join_all(cursors).await.try_into().unwrap();
+        let (of_ana, of_ben) = (ana.unwrap(), ben.unwrap());
+        assert_ne!(of_ana, of_ben, "{step}");
+        for (user, own, foreign) in [(&users[0], &of_ana, &of_ben), (&users[1], &of_ben, &of_ana)] {
+            let listed = rig.store.list(user, ListTasks::default()).await.unwrap();
+            assert_eq!(listed.cursor, *own, "{step}");
+            let since = |cursor: &String| rig.store.changes(user, Some(cursor.clone()), 10);
+            assert!(since(own).await.is_ok(), "{step}");
+            let refused = since(foreign).await;
+            assert!(matches!(refused, Err(TaskError::CursorExpired)), "{step}");
+        }
+        assert_eq!(rig.store.resync().await.unwrap(), 2);
+    }
+}
+
 #[tokio::test]
 async fn a_deleted_task_leaves_a_tombstone_without_content() {
     let rig = Rig::start().await;

@@ -144,7 +144,7 @@ pub fn changes(owner: Owner<'_>, after: i64, rows: u32) -> Statement {
         SELECT version, id, idempotency_key, TRUE, NULL FROM (SELECT version, id, \
         idempotency_key FROM trash WHERE user_id = $1 AND version > $2 \
         ORDER BY version LIMIT $3) AS t UNION ALL \
-        SELECT sequence, forgotten, NULL, NULL, born FROM user_sequences WHERE user_id = $1";
+        SELECT sequence, forgotten, user_id, NULL, born FROM user_sequences WHERE user_id = $1";
     sqlx::query(changes)
         .bind(owner.as_str().to_owned())
         .bind(after)
