@@ -97,7 +97,9 @@ impl Fields {
             object,
             errors: Vec::new(),
         };
-        T::from_fields(&mut fields).ok_or(fields.errors)
+        let body = T::from_fields(&mut fields);
+        body.filter(|_| fields.errors.is_empty())
+            .ok_or(fields.errors)
     }
 
     /// A field that is required and not null.
@@ -132,9 +134,11 @@ impl Fields {
         }
     }
 
-    /// What a comparison of fields found: the name of an invalid one, and its rule.
-    pub fn check(&mut self, checked: Result<(), (&'static str, &'static str)>) -> Option<()> {
-        checked.map_or_else(|(name, rule)| self.refuse(name, rule), Some)
+    /// Takes what a comparison of fields found: the name of an invalid one, and its rule.
+    pub fn check(&mut self, checked: Result<(), (&'static str, &'static str)>) {
+        if let Err((name, rule)) = checked {
+            self.refuse::<()>(name, rule);
+        }
     }
 
     fn convert<T: FromField>(&mut self, name: &'static str, value: Value) -> Option<T> {
@@ -151,15 +155,20 @@ impl Fields {
 }
 
 /// Reads request bodies from their fields; each field names the method of
-/// [`Fields`] that reads it. `check` compares fields with one another.
+/// [`Fields`] that reads it. `check` compares those fields, which are
+/// `Copy`, if each is valid by itself.
 macro_rules! request_bodies {
-    ($($body:ident { $($field:ident: $method:ident),* $(,)? } $(check $check:path)?;)*) => {$(
+    ($(
+        $body:ident { $($field:ident: $method:ident),* $(,)? }
+        $(check $check:ident($($checked:ident),*))?;
+    )*) => {$(
         impl $crate::api::rest::fields::FromFields for $body {
             fn from_fields(fields: &mut $crate::api::rest::fields::Fields) -> Option<Self> {
                 $(let $field = fields.$method(stringify!($field));)*
-                let body = Self { $($field: $field?),* };
-                $(fields.check($check(&body))?;)?
-                Some(body)
+                $(if let ($(Some($checked),)*) = ($($checked,)*) {
+                    fields.check($check($($checked),*));
+                })?
+                Some(Self { $($field: $field?),* })
             }
         }
     )*};

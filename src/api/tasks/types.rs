@@ -281,15 +281,15 @@ request_bodies! {
     CreateTask {
         title: required, description: nullable, due_date: nullable, due_time: nullable,
         priority: optional, tags: optional, position: optional,
-    } check CreateTask::check;
+    } check check_new(due_date, due_time);
     UpdateTask {
         title: required, description: clearable, completed: optional, due_date: clearable,
         due_time: clearable, priority: optional, tags: optional, position: optional,
-    } check UpdateTask::check;
+    } check check_change(due_date, due_time);
     PatchTask {
         title: optional, description: clearable, completed: optional, due_date: clearable,
         due_time: clearable, priority: optional, tags: optional, position: optional,
-    } check PatchTask::check;
+    } check check_change(due_date, due_time);
     CompleteTask { completed: required };
     CompleteTasks { completed: required };
 }
@@ -297,24 +297,15 @@ request_bodies! {
 /// What is wrong with a time of a task without a date: the field, and the rule.
 pub const NO_DATE: (&str, &str) = ("due_time", "must not be set without a due_date");
 
-impl CreateTask {
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let has_date = self.due_time.is_none() || self.due_date.is_some();
-        has_date.then_some(()).ok_or(NO_DATE)
-    }
-}
-
-impl UpdateTask {
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        check_time(self.due_date, self.due_time)
-    }
+fn check_new(
+    date: Option<DueDate>,
+    time: Option<DueTime>,
+) -> Result<(), (&'static str, &'static str)> {
+    let has_date = time.is_none() || date.is_some();
+    has_date.then_some(()).ok_or(NO_DATE)
 }
 
 impl PatchTask {
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        check_time(self.due_date, self.due_time)
-    }
-
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -328,7 +319,7 @@ impl PatchTask {
     }
 }
 
-fn check_time(
+fn check_change(
     date: MaybeUndefined<DueDate>,
     time: MaybeUndefined<DueTime>,
 ) -> Result<(), (&'static str, &'static str)> {

@@ -258,6 +258,17 @@ async fn all_invalid_fields_are_reported_at_once() {
     };
     assert_eq!(fields(created), ["title", "description"]);
     assert_eq!(fields(updated), ["title", "description", "completed"]);
+
+    // So is what one field says of another.
+    let created = post(&app, &json!({"title": "", "due_time": "10:00"})).await;
+    let both = json!({"title": "", "due_date": null, "due_time": "10:00"});
+    let updated = put(&app, &task["id"], &both).await;
+    assert_eq!(fields(created), ["title", "due_time"]);
+    assert_eq!(fields(updated), ["title", "due_time"]);
+    // A time is not judged by a date that cannot be read.
+    let unreadable = json!({"title": "", "due_date": "x", "due_time": "10:00"});
+    let created = post(&app, &unreadable).await;
+    assert_eq!(fields(created), ["title", "due_date"]);
 }
 
 #[tokio::test]

@@ -8,19 +8,20 @@ struct Sample {
     note: Option<Text<0, 3>>,
     color: MaybeUndefined<Text<0, 3>>,
     open: Option<bool>,
+    locked: Option<bool>,
 }
 
 request_bodies! {
-    Sample { name: required, note: nullable, color: clearable, open: optional } check Sample::check;
+    Sample {
+        name: required, note: nullable, color: clearable, open: optional, locked: optional,
+    } check check(open, locked);
 }
 
-impl Sample {
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let is_closed = self.note.is_none() || self.open != Some(true);
-        is_closed
-            .then_some(())
-            .ok_or(("note", "must not be set if it is open"))
-    }
+fn check(open: Option<bool>, locked: Option<bool>) -> Result<(), (&'static str, &'static str)> {
+    let is_both = open == Some(true) && locked == Some(true);
+    (!is_both)
+        .then_some(())
+        .ok_or(("locked", "must not be set if it is open"))
 }
 
 fn read(body: Value) -> Result<Sample, Vec<FieldError>> {
@@ -47,6 +48,7 @@ fn absent_fields_null_fields_and_values_are_told_apart() {
             note,
             color,
             open,
+            locked: None,
         })
     };
     assert_eq!(absent, expected(None, MaybeUndefined::Undefined, None));
@@ -86,19 +88,23 @@ fn text_is_trimmed_only_if_it_must_not_be_empty() {
 }
 
 #[test]
-fn fields_are_compared_once_each_is_valid() {
+fn fields_are_compared_if_each_of_them_is_valid() {
     let names = |body: Value| {
         let errors = read(body).unwrap_err().into_iter();
         errors.map(|error| error.field).collect::<Vec<_>>()
     };
 
     assert_eq!(
-        names(json!({"name": "a", "note": "b", "open": true})),
-        ["note"]
+        names(json!({"name": "a", "open": true, "locked": true})),
+        ["locked"]
     );
     assert_eq!(
-        names(json!({"name": "", "note": "b", "open": true})),
-        ["name"]
+        names(json!({"name": "", "open": true, "locked": true})),
+        ["name", "locked"]
     );
-    read(json!({"name": "a", "note": "b", "open": false})).unwrap();
+    assert_eq!(
+        names(json!({"name": "a", "open": 1, "locked": true})),
+        ["open"]
+    );
+    read(json!({"name": "a", "open": false, "locked": true})).unwrap();
 }
