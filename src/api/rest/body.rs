@@ -30,11 +30,13 @@ const MAX_SIZE: usize = 128 * 1024;
 /// Maximum time for a body to arrive: the largest at 5 KiB/s.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Reads the JSON object in a body. An empty body is an object without fields,
-/// so that the problem names the first required field.
+/// Reads the JSON object in a body of one of these media types. [`JSON`] alone stands for
+/// every suffix `+json` as well. An empty body is an object without fields, so that the
+/// problem names the first required field.
 pub async fn read_object(
     request: &Request,
     body: &mut RequestBody,
+    media_types: &[&str],
 ) -> poem::Result<Map<String, Value>> {
     // poem's own way reads through a buffer of 4 KiB, for which the future of each operation
     // has room.
@@ -52,11 +54,11 @@ pub async fn read_object(
     if body.is_empty() {
         return Ok(Map::new());
     }
-    check_media_type(request.headers())?;
+    check_media_type(request.headers(), media_types)?;
     Ok(object::parse(&body)?)
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(), Problem> {
     let problem = Problem::new(ProblemType::UnsupportedMediaType);
     let texts = |name| {
         let values = headers.get_all(name).into_iter();
@@ -68,15 +70,17 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     // Exactly one: of two types, a proxy may have checked the other.
     let mut types = texts(CONTENT_TYPE);
     match (types.next(), types.next()) {
-        (Some(content_type), None) if is_json(content_type) => Ok(()),
+        (Some(content_type), None) if is_one_of(content_type, media_types) => Ok(()),
         _ => Err(problem),
     }
 }
 
-/// Whether a content type is `application/json` or has the suffix `+json`
-/// (RFC 6839, section 3.1).
-fn is_json(content_type: &str) -> bool {
+/// Whether a content type is one of these; for [`JSON`] alone also one with the suffix
+/// `+json` (RFC 6839, section 3.1). Where a merge patch is expected, another suffix may stand
+/// for another kind of patch (RFC 6902).
+fn is_one_of(content_type: &str, media_types: &[&str]) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
-    essence == JSON || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let has_suffix = essence.starts_with("application/") && essence.ends_with("+json");
+    media_types.contains(&essence.as_str()) || (media_types == [JSON] && has_suffix)
 }

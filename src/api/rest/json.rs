@@ -90,7 +90,7 @@ macro_rules! request_body {
                 body: &mut RequestBody,
                 _options: ExtractParamOptions<()>,
             ) -> poem::Result<Self> {
-                let object = body::read_object(request, body).await?;
+                let object = body::read_object(request, body, &[$($media_type),*]).await?;
                 Ok(Self(Fields::read(object).map_err(Problem::invalid)?))
             }
         }

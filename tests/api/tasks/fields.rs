@@ -125,6 +125,9 @@ async fn a_patch_takes_both_media_types_and_an_empty_one_writes_nothing() {
         ("application/json", 200),
         ("application/merge-patch+json", 200),
         ("application/merge-patch+json; charset=utf-8", 200),
+        // Another kind of patch (RFC 6902).
+        ("application/json-patch+json", 415),
+        ("application/vnd.api+json", 415),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
     ] {
