@@ -109,7 +109,9 @@ impl<S: TaskService> TasksApi<S> {
         #[oai(name = "If-None-Match")]
         known: Header<IfNoneMatch>,
     ) -> Result<Conditional<Paged<JsonArray<Task>>>, Problem> {
-        if known.0.0.is_some() {
+        // Of a page it is not known yet whether its cursor is valid: an invalid one is 400
+        // whatever the client has (RFC 9110, section 13.2.1).
+        if known.0.0.is_some() && cursor.0.is_none() {
             let tag = self.0.cursor(&user).await?;
             if known.0.has(&tag) {
                 return Ok(Conditional::NotModified(tag));
@@ -128,6 +130,9 @@ impl<S: TaskService> TasksApi<S> {
             page,
         };
         let found = self.0.list(&user, list.clone()).await?;
+        if known.0.has(&found.cursor) {
+            return Ok(Conditional::NotModified(found.cursor));
+        }
         let next = found.next.map(|cursor| list.next(&cursor));
         let page = found.tasks;
         Ok(Conditional::Current(Tagged(

@@ -230,11 +230,9 @@ impl<'a> Kinds<'a> {
                         None => Outcome::Refused(TaskError::QuotaExceeded { limit: quota }),
                     })
                 }
-                Write::Complete(change) => written.outcome(change.id, &change.expected, false),
-                Write::Patch(change) => {
-                    written.outcome(change.id, &change.expected, change.to.needs_date())
-                }
-                Write::Delete(change) => written.outcome(change.id, &change.expected, false),
+                Write::Complete(change) => written.outcome(change.id, false),
+                Write::Patch(change) => written.outcome(change.id, change.to.needs_date()),
+                Write::Delete(change) => written.outcome(change.id, false),
             }
         };
         let outcomes = batch.iter().map(&mut outcome).collect();

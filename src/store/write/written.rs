@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{
-    api::tasks::{Expected, Task, TaskError},
+    api::tasks::{Task, TaskError},
     store::{
         entity::Earlier,
         owned::Owner,
@@ -41,12 +41,7 @@ impl WrittenOf {
     }
 
     /// The outcome of a change of the task `id`.
-    pub(super) fn outcome(
-        &mut self,
-        id: i64,
-        expected: &Expected,
-        needs_date: bool,
-    ) -> Outcome<Done> {
+    pub(super) fn outcome(&mut self, id: i64, needs_date: bool) -> Outcome<Done> {
         if let Some(task) = self.changed.remove(&id) {
             return Outcome::Done(Done::Written(task));
         }
@@ -55,7 +50,8 @@ impl WrittenOf {
         }
         match self.current.remove(&id) {
             None => Outcome::Refused(TaskError::NotFound { id }),
-            Some(task) if needs_date && expected.includes(task.version) => {
+            // What is invalid in any state comes before the state.
+            Some(task) if needs_date && task.due_date.is_none() => {
                 Outcome::Refused(TaskError::NoDate)
             }
             Some(current) => {

@@ -136,6 +136,50 @@ async fn the_tag_of_a_list_changes_with_any_write_of_the_user_and_with_no_other(
     foreign.send().await.expect(StatusCode::OK);
 }
 
+/// RFC 9110, section 13.2.1: conditions count where the response is a success without them.
+#[tokio::test]
+async fn an_invalid_request_is_400_whatever_state_the_client_has() {
+    let app = App::start().await;
+    for title in ["a", "b"] {
+        app.create("ana", title).await;
+    }
+    let list = app.user("ana", Method::GET, "/api/tasks?limit=1").send();
+    let list = list.await;
+    let tag = list.header("etag").to_owned();
+    let (_, next) = list.header("link").split_once('<').unwrap();
+    let (next, _) = next.split_once('>').unwrap();
+    let next = next.trim_start_matches("/api/tasks");
+
+    for known in [tag.as_str(), "*"] {
+        let page = read(&app, &format!("/api/tasks{next}"), known).await;
+        assert_eq!(page.status, StatusCode::NOT_MODIFIED);
+        assert_eq!(page.header("etag"), tag);
+        for (query, field) in [
+            ("?cursor=x", "cursor"),
+            (&format!("{next}&sort=due"), "cursor"),
+            ("?limit=0", "limit"),
+            ("?status=x", "status"),
+        ] {
+            let response = read(&app, &format!("/api/tasks{query}"), known).await;
+            let problem = response.problem(400, "invalid-request");
+            assert_eq!(problem["errors"][0]["field"], field, "{query}");
+        }
+    }
+    read(&app, &format!("/api/tasks{next}"), "\"x\"")
+        .await
+        .expect(StatusCode::OK);
+
+    let time = json!({"title": "a", "due_time": "10:00"});
+    for expected in ["\"1\"", "\"99\"", "*"] {
+        for method in [Method::PUT, Method::PATCH] {
+            let call = app.user("ana", method, "/api/tasks/1");
+            let response = call.header("if-match", expected).json(&time).send().await;
+            let problem = response.problem(400, "invalid-request");
+            assert_eq!(problem["errors"][0]["field"], "due_time", "{expected}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_write_for_another_state_is_412_with_the_task_as_it_is() {
     let app = App::start().await;
