@@ -8,7 +8,7 @@
 //! Responses carry `RateLimit-Policy` and `RateLimit`
 //! (draft-ietf-httpapi-ratelimit-headers), lists of structured fields (RFC 9651): a
 //! quota of `q` requests in a window of `w` seconds; `r` requests remain now, and in
-//! `t` seconds there are more.
+//! `t` seconds the whole burst, or the next request where none remains.
 
 mod bounded;
 mod client_address;

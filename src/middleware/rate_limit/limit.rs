@@ -35,7 +35,7 @@ pub struct LimitStatus {
     pub name: &'static str,
     /// Number of requests that would be accepted now.
     pub remaining: u32,
-    /// Seconds until `remaining` grows.
+    /// Seconds until `remaining` is the burst again; where it is 0, until it grows.
     pub reset: u64,
     /// When to retry; `None` if the request is within the limit.
     pub retry_after: Option<Duration>,
