@@ -16,7 +16,7 @@ pub trait Column:
     + for<'r> Decode<'r, Sqlite>
     + TryGetable
 {
-    /// The value, if it is one of the bytes of [`binary`].
+    /// The value of these bytes, see [`binary`]; nothing where the driver must read it.
     ///
     /// The driver compares names of types, and moves each value with its type: it takes three
     /// times as long, and a list has some hundred values. This can go once it does better.
